@@ -1,0 +1,168 @@
+/* The Arvados API, typed: what the plugin asks, and nothing it does not need.
+ *
+ * Every answer is checked by type and form here, once: uuids by their pattern, texts for length, so that the rooms above
+ * trust what they get. Both answer shapes are taken (Go-routed and raw Rails: null strings may come as ""). Blocks; any
+ * thread. Facts are of Arvados 3.2, seen in tests/data/arvados-recordings. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vp/cancel.h"
+#include "vp/error.h"
+#include "vp/http.h"
+#include "vp/json.h"
+#include "vp/secret.h"
+#include "vp/texts.h"
+
+/* ---- forms ---- */
+
+enum { ARV_UUID_LEN = 27, ARV_CLUSTER_LEN = 5 };
+
+/* `<5>-<infix>-<15>`, lower-case letters and digits; infix e.g. "tpzed" (user), "gj3su" (token), "dz642" (container),
+ * "j7d0g" (group), "o0j2j" (link). */
+bool arv_is_uuid(const char *text, const char *infix);
+bool arv_is_cluster_id(const char *text);
+bool arv_same_cluster(const char *uuid, const char *cluster_id);
+
+/* What an image is known by: <32 hex>+<size>. */
+bool arv_is_portable_data_hash(const char *text);
+
+/* The system user of the uuid's cluster (…-tpzed-000000000000000), and the anonymous user (…-tpzed-anonymouspublic). */
+bool arv_is_system_user(const char *user_uuid);
+bool arv_is_anonymous_user(const char *user_uuid);
+
+/* A token taken apart: v2/<5>-gj3su-<15>/<20..128 of a-z0-9>[/<5>-dz642-<15>]. */
+struct arv_token_text {
+    char uuid[ARV_UUID_LEN + 1];
+    char container_uuid[ARV_UUID_LEN + 1]; /* "" in the three-part form. A claim, never evidence: Arvados ignores it
+                                            * when it names no container */
+};
+
+/* White space around it is trimmed. False: not of that form. *ret_token is a copy of the trimmed text, freed by the
+ * caller; VP_REASON_TOKEN_MALFORMED otherwise, with words that hold nothing of the token. */
+VP_MUST_USE enum vp_code arv_token_parse(const struct vp_secret *given, struct vp_secret **ret_token,
+                                         struct arv_token_text *ret_parts, struct vp_error *err);
+
+/* ---- a cluster ---- */
+
+struct arv_client;
+
+struct arv_client_options {
+    struct http_site_options site;
+    char cluster_id[ARV_CLUSTER_LEN + 1]; /* "" while it is still to be learned */
+};
+
+VP_MUST_USE enum vp_code arv_client_new(struct http_client *http, const struct arv_client_options *options,
+                                        struct arv_client **ret_client, struct vp_error *err);
+void arv_client_free(struct arv_client *client);
+
+/* On whose authority and for how long a question is asked. Borrowed by each call. */
+struct arv_asker {
+    const struct vp_secret *token; /* NULL only for arv_discover */
+    bool service;                  /* the mount's own token: a 401 or 403 is VP_REASON_SERVICE_TOKEN, else
+                                    * VP_REASON_TOKEN_REJECTED and VP_REASON_TOKEN_SCOPE */
+    const char *request_id;        /* sent as X-Request-Id */
+    int64_t deadline_ms;           /* monotonic; for all calls of one request together */
+    struct vp_cancel *cancel;      /* may be NULL */
+};
+
+/* All calls below may fail with what http_round() says, and with: upstream_error (5xx after the retries), upstream_busy
+ * (503 with an empty body after the retries), upstream_bad_answer (any other status, type, form, size). */
+
+/* The API's discovery document: needs no token. */
+struct arv_discovery {
+    char cluster_id[ARV_CLUSTER_LEN + 1];
+    char version[64];  /* packageVersion; "" when missing */
+    char revision[64]; /* "20250402"; "" when missing */
+    int64_t server_time_s; /* reserved: VP_TIME_NONE */
+};
+VP_MUST_USE enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *asker,
+                                      struct arv_discovery *ret_discovery, struct vp_error *err);
+
+/* ---- who is it? ---- */
+
+struct arv_container {
+    struct vp_json *document; /* owns the texts below */
+    const char *uuid;
+    const char *state;             /* Queued, Locked, Running, Complete, Cancelled */
+    const char *auth_uuid;         /* NULL for a container that carries a runtime token */
+    const char *runtime_user_uuid; /* NULL in records made by old versions */
+    const char *container_image;   /* portable data hash; NULL unless it has the form <32 hex>+<size> */
+    int64_t started_at_s;          /* VP_TIME_NONE before it ran */
+    bool interactive_session_started;
+};
+
+struct arv_user {
+    struct vp_json *document;
+    const char *uuid;
+    const char *username; /* NULL when empty */
+    bool is_active;
+    bool is_admin;
+};
+
+struct arv_token {
+    struct vp_json *document; /* never holds the secret: it is not selected */
+    const char *uuid;
+    const char *owner_uuid; /* the user */
+    const struct vp_json *scopes;
+    int64_t expires_at_s; /* VP_TIME_NONE: never */
+};
+
+/* The three answers about one token, asked in parallel. */
+struct arv_identity {
+    struct arv_container container;
+    struct arv_user user;
+    struct arv_token token;
+};
+
+/* containers/current, users/current and api_client_authorizations/current in one round with asker->token.
+ * VP_REASON_TOKEN_REJECTED: any of them 401. VP_REASON_TOKEN_SCOPE: 403. VP_REASON_NOT_CONTAINER_TOKEN: containers/current
+ * 404. A 401 is Arvados' answer to every token while its database is down too. Nothing is cross-checked here. */
+VP_MUST_USE enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker,
+                                      struct arv_identity *ret_identity, struct vp_error *err);
+void arv_identity_clear(struct arv_identity *identity); /* also of a zeroed one */
+
+/* Whose token is asker->token: api_client_authorizations/current alone. Freed by arv_token_clear(). */
+VP_MUST_USE enum vp_code arv_token_current(struct arv_client *client, const struct arv_asker *asker,
+                                           struct arv_token *ret_token, struct vp_error *err);
+void arv_token_clear(struct arv_token *token);
+
+/* The container and the user of a login, looked up by uuid with the service token (admin lists with a uuid filter), in one
+ * round. VP_REASON_CONTAINER_NOT_RUNNING: no such container. VP_REASON_USER_INACTIVE: no such user. The answer's uuids
+ * are those asked for, else upstream_bad_answer. ret_identity->token stays empty. */
+VP_MUST_USE enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *asker,
+                                     const char *container_uuid, const char *user_uuid,
+                                     struct arv_identity *ret_identity, struct vp_error *err);
+
+/* ---- links ---- */
+
+/* One link as Arvados tells it; owned by its list. Texts are NULL where Arvados has null or "". */
+struct arv_link {
+    const char *uuid; /* form checked */
+    const char *link_class;
+    const char *owner_uuid;
+    const char *modified_by_user_uuid;
+    const char *tail_uuid;
+    const char *head_uuid;
+    const char *name;
+    const struct vp_json *properties; /* an object */
+};
+
+struct arv_links {
+    struct vp_json **pages; /* own the texts */
+    size_t n_pages;
+    struct arv_link *items;
+    size_t n;
+};
+
+enum { ARV_LINKS_MAX = 10000 }; /* in one answer list; more is links_incomplete, never a cut list */
+
+/* All links with that class, one of these owners and one of these tails; paged by uuid. The filters are only asked for:
+ * the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages that repeat, go back, don't end or are too many. */
+VP_MUST_USE enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker,
+                                        const char *link_class, const struct vp_texts *owner_uuids,
+                                        const struct vp_texts *tail_uuids, struct arv_links *ret_links,
+                                        struct vp_error *err);
+void arv_links_clear(struct arv_links *links);

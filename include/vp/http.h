@@ -1,0 +1,80 @@
+/* HTTPS requests: one thread with one curl_multi for the whole process; callers block until their round is answered.
+ *
+ * The only user of libcurl. GET only, HTTP/1.1 over TLS 1.2 or newer, verified always, no proxy, no redirect, no cookie,
+ * no compression. Knows nothing of Arvados. All functions may be called from any thread, except where said. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vp/buf.h"
+#include "vp/cancel.h"
+#include "vp/error.h"
+#include "vp/secret.h"
+
+/* The transfer thread and its pool of connections. One per process; outlives its sites. */
+struct http_client;
+
+/* VP_REASON_INTERNAL: a curl option that we rely on is not to be had, or no thread. */
+VP_MUST_USE enum vp_code http_client_new(struct http_client **ret_client, struct vp_error *err);
+void http_client_free(struct http_client *client); /* ends all transfers, joins the thread */
+
+/* "host", "host:port" or "https://host[:port][/]", as admins write it, into its parts. VP_REASON_BAD_REQUEST with words
+ * for anything else: another scheme, userinfo, path, query, fragment, control characters, port 0. */
+struct http_origin {
+    char host[256]; /* lower case; an IPv6 address in brackets */
+    uint16_t port;  /* 443 unless given */
+};
+VP_MUST_USE enum vp_code http_origin_parse(const char *text, struct http_origin *ret_origin, struct vp_error *err);
+
+/* VP_REASON_BAD_REQUEST when the text holds no certificate, or one that OpenSSL can't read. */
+VP_MUST_USE enum vp_code http_check_ca_pem(const char *pem, struct vp_error *err);
+
+/* One server as one mount sees it: where, whom to trust, how much at a time. */
+struct http_site;
+
+struct http_site_options {
+    struct http_origin origin;
+    const char *ca_pem;          /* NULL: the first system bundle that exists */
+    const char *tls_server_name; /* NULL: the host. The name that the certificate must have, and the SNI */
+    unsigned max_concurrent;     /* transfers at one time; more wait in a queue */
+    unsigned max_queued;         /* length of that queue; past it VP_REASON_OVERLOADED */
+    unsigned max_retries;        /* extra tries per exchange for failed connections and 5xx */
+};
+
+/* Copies what it keeps. Freeing is for when no round is under way on it. */
+VP_MUST_USE enum vp_code http_site_new(struct http_client *client, const struct http_site_options *options,
+                                       struct http_site **ret_site, struct vp_error *err);
+void http_site_free(struct http_site *site);
+
+/* One request and what came of it. */
+struct http_exchange {
+    /* in, borrowed for the round */
+    const char *target;             /* path and query, already escaped; starts with '/' */
+    const struct vp_secret *bearer; /* sent as "Authorization: Bearer ..."; NULL: none */
+    const char *request_id;         /* sent as X-Request-Id; NULL: none. [A-Za-z0-9._:-] only, asserted */
+    size_t body_max;                /* bytes */
+
+    /* out, cleared by http_exchange_clear() */
+    struct vp_error error; /* reason NONE: an HTTP answer came, whatever its status */
+    int status;
+    struct vp_buf body;
+    unsigned tries;
+    int64_t took_ms; /* the last try */
+};
+
+/* Runs the exchanges in parallel, within `deadline_ms` (of VP_CLOCK_SYSTEM.monotonic_ms). Blocks.
+ *
+ * VP_OK: each exchange was answered (look at its status). Else the failure of the first one in order that was not, also
+ * in its own `error`: upstream_unreachable, upstream_timeout, upstream_tls, upstream_dns, upstream_bad_answer (too big,
+ * encoded, redirect (3xx), cut short, no HTTP), overloaded, cancelled. Answers of 5xx are tried again `max_retries` times
+ * with a jittered pause while the budget lasts, failed connections likewise; the last 5xx counts as an answer.
+ * A 503 whose body is empty is how an overloaded Arvados answers; it is tried again likewise. */
+VP_MUST_USE enum vp_code http_round(struct http_site *site, struct http_exchange *exchanges, size_t n,
+                                    int64_t deadline_ms, struct vp_cancel *cancel, struct vp_error *err);
+
+/* Wipes and frees the outcome. */
+void http_exchange_clear(struct http_exchange *exchange);
+
+/* Appends `text` percent-encoded for use in a query (everything but RFC 3986 unreserved). */
+void http_escape_add(struct vp_buf *target, const char *text);

@@ -1,0 +1,224 @@
+/* Requests, answers and storage as plain types, and the tables that say what paths and fields a backend has.
+ *
+ * The host's protocol (src/plugin) fills a logical_request and encodes a logical_reply; a backend (src/auth) gives tables
+ * and handlers. Neither knows the other. Data flows one way: request -> route -> handler -> reply.
+ * Path help, the OpenAPI document, the decoding of requests, defaults, stored records and what a read shows all come out
+ * of the same field tables. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vp/buf.h"
+#include "vp/cancel.h"
+#include "vp/error.h"
+#include "vp/json.h"
+#include "vp/secret.h"
+#include "vp/texts.h"
+
+/* ---- requests ---- */
+
+/* Words of the wire in LOGICAL_OPERATIONS (src/logical/route.c); a word not in the list is LOGICAL_UNKNOWN. */
+enum logical_operation {
+    LOGICAL_UNKNOWN,
+    LOGICAL_CREATE,
+    LOGICAL_READ,
+    LOGICAL_UPDATE,
+    LOGICAL_DELETE,
+    LOGICAL_LIST,
+    LOGICAL_HELP,
+    LOGICAL_RENEW,
+    LOGICAL_RESOLVE_ROLE,
+    LOGICAL_N_OPERATIONS,
+};
+
+enum logical_operation logical_operation_of(const char *word);
+const char *logical_operation_word(enum logical_operation operation);
+
+struct logical_pair {
+    char *key;
+    char *value;
+};
+
+/* A small ordered map of texts. */
+struct logical_pairs {
+    struct logical_pair *items;
+    size_t n;
+};
+VP_MUST_USE enum vp_code logical_pairs_add(struct logical_pairs *pairs, const char *key, const char *value,
+                                           struct vp_error *err);
+const char *logical_pairs_get(const struct logical_pairs *pairs, const char *key); /* NULL: none */
+void logical_pairs_clear(struct logical_pairs *pairs);
+
+/* What a login gives and a renewal gets back. Seconds everywhere. */
+struct logical_auth {
+    char *display_name;
+    struct vp_texts policies;
+    struct logical_pairs metadata;
+    char *alias_name; /* never empty in a login's answer: the host refuses it */
+    struct logical_pairs alias_metadata;
+    char *internal_data; /* JSON object text; may hold a token, so it is wiped */
+    int64_t ttl_s;
+    int64_t max_ttl_s;          /* longest time since issue that a renewal may reach; 0: the mount's */
+    int64_t explicit_max_ttl_s; /* 0: none */
+    bool renewable;
+
+    /* Renewal only, from the host. */
+    int64_t issued_at_s;
+    struct vp_texts token_policies; /* what the token holds besides identity policies */
+};
+void logical_auth_clear(struct logical_auth *auth);
+
+/* What a handler answers with. Exactly one of: nothing (read: 404, delete: 204), data, auth, renewal. */
+struct logical_reply {
+    struct vp_buf data; /* a JSON object; empty: none */
+    struct logical_auth *auth; /* login */
+    bool renewed;              /* renewal: ttl_s and max_ttl_s below replace those of the token */
+    int64_t ttl_s;
+    int64_t max_ttl_s;
+    struct vp_texts warnings;
+};
+enum { LOGICAL_REPLY_MAX = 4 * 1024 * 1024 }; /* bytes of data */
+void logical_reply_clear(struct logical_reply *reply);
+
+/* ---- storage ---- */
+
+/* The host's storage for one mount. Keys are relative to the mount. Failures are VP_REASON_HOST with the host's own text
+ * unchanged (a standby's "cannot write to readonly storage" makes the host forward the request), or
+ * VP_REASON_CANCELLED. Blocks; any thread. */
+struct logical_storage {
+    VP_MUST_USE enum vp_code (*get)(void *self, const char *key, struct vp_cancel *cancel, struct vp_buf *value,
+                                    bool *ret_found, struct vp_error *err);
+    VP_MUST_USE enum vp_code (*put)(void *self, const char *key, const char *value, size_t len, bool seal_wrap,
+                                    struct vp_cancel *cancel, struct vp_error *err);
+    VP_MUST_USE enum vp_code (*remove)(void *self, const char *key, struct vp_cancel *cancel, struct vp_error *err);
+    VP_MUST_USE enum vp_code (*list)(void *self, const char *prefix, struct vp_cancel *cancel,
+                                     struct vp_texts *ret_keys, struct vp_error *err);
+    void *self;
+};
+
+enum { LOGICAL_ENTRY_MAX = 1024 * 1024 }; /* bytes of a stored value */
+
+/* ---- a call: one request on its way to one handler ---- */
+
+struct logical_call {
+    enum logical_operation operation;
+    const char *path;        /* relative to the mount, no leading slash */
+    const char *name;        /* what stood in place of the route's last "+"; NULL without one */
+    const char *request_id;  /* the host's, "" if none */
+    const char *mount_point; /* "auth/arvados/"; "" when the host gives none */
+    const char *remote_addr; /* client's address without port; NULL if the host gave none */
+    const struct vp_json *data;      /* the body; NULL: none. Holds credentials: never logged */
+    const struct logical_auth *auth; /* renewal: the token's; else NULL */
+    bool standby;                    /* this node can't write; the host forwards when told so */
+    const struct logical_storage *storage;
+    struct vp_cancel *cancel;
+    void *mount; /* the backend's object for this mount */
+    struct logical_reply *reply;
+};
+
+typedef enum vp_code (*logical_handler)(const struct logical_call *call, struct vp_error *err);
+
+/* ---- fields ---- */
+
+enum logical_field_type {
+    LOGICAL_TEXT,     /* char *, owned */
+    LOGICAL_SECRET,   /* struct vp_secret *, owned; never shown, stored only seal-wrapped */
+    LOGICAL_BOOL,     /* bool; in: true, false, "true", "false", 1, 0, "1", "0" */
+    LOGICAL_INT,      /* int64_t; in: a whole number or its text */
+    LOGICAL_DURATION, /* int64_t seconds; in: seconds as number or text, or "1h30m", "10m", "1d" */
+    LOGICAL_TEXTS,    /* struct vp_texts; in: an array of texts or one comma-separated text; blanks trimmed, empty
+                       * items dropped */
+};
+
+enum {
+    LOGICAL_REQUIRED = 1,   /* must be given or stored; for documents, and logical_fields_check() */
+    LOGICAL_TRANSIENT = 2,  /* acts on this request only: never stored, never shown */
+    LOGICAL_DERIVED = 4,    /* shown by the handler in its own way, not by logical_fields_show() */
+    LOGICAL_NOT_YET = 8,    /* known to the contract, not enforced by this version: refused with these words */
+};
+
+struct logical_field {
+    const char *name; /* NULL ends a table */
+    enum logical_field_type type;
+    size_t offset; /* into the target struct */
+    unsigned flags;
+    const char *preset; /* default as one would type it; NULL: empty, false, 0 */
+    int64_t min, max;   /* of INT and DURATION; both 0: no bounds but int64_t and not negative */
+    const char *help;
+};
+
+/* Sets every field of a zeroed target to its preset. Presets are checked by a unit test of each table. */
+VP_MUST_USE enum vp_code logical_fields_init(const struct logical_field *fields, void *target, struct vp_error *err);
+
+/* Overlays what `data` (NULL: nothing) gives; a field left out keeps its value. VP_REASON_BAD_REQUEST naming the field for
+ * a wrong type or form and, when `strict`, for a name that is not in the table. On failure the target is still whole and
+ * is to be cleared, not used. */
+VP_MUST_USE enum vp_code logical_fields_update(const struct logical_field *fields, const struct vp_json *data,
+                                               bool strict, void *target, struct vp_error *err);
+
+/* Was the field named in the body? */
+bool logical_field_given(const struct vp_json *data, const char *name);
+
+/* Writes the fields as members into an open object: what a read shows. Secrets are left out. */
+void logical_fields_show(const struct logical_field *fields, const void *target, struct vp_json_writer *writer);
+
+/* The stored form: all fields but transient ones, secrets included, as members into an open object; and back. A fault is
+ * VP_REASON_CONFIG_UNREADABLE; so is a field that this version does not know (written by a newer one: it might bind). */
+void logical_fields_save(const struct logical_field *fields, const void *target, struct vp_json_writer *writer);
+VP_MUST_USE enum vp_code logical_fields_load(const struct logical_field *fields, const struct vp_json *record,
+                                             void *target, struct vp_error *err);
+
+/* Frees and wipes what the fields own and zeroes them. */
+void logical_fields_clear(const struct logical_field *fields, void *target);
+
+/* ---- routes ---- */
+
+struct logical_route {
+    const char *path; /* NULL ends a table. Segments; "+" stands for any one segment, given as call->name */
+    const char *parameter; /* what "+" stands for, in documents; NULL without one */
+    const char *summary; /* one line */
+    const char *help;    /* some sentences */
+    const struct logical_field *fields;
+    bool unauthenticated; /* the host calls it without a token */
+    logical_handler on[LOGICAL_N_OPERATIONS]; /* NULL: the operation is refused */
+    /* Tells create from update; NULL: every write is an update. */
+    enum vp_code (*exists)(const struct logical_call *call, bool *ret_exists, struct vp_error *err);
+};
+
+/* One kind of backend, all constant. `mount_*` may be called from any thread; a mount is freed after its last request. */
+struct logical_backend {
+    const char *name;    /* module name of log lines and help documents */
+    const char *version; /* semver with v */
+    const char *help;    /* what the mount is for; some sentences */
+    const struct logical_route *routes;
+    const char *const *seal_wrapped; /* storage keys, NULL-terminated; a prefix ends in '/' */
+    logical_handler renew;           /* token renewal: the host gives no path of ours */
+
+    /* `shared` is the process-wide part of the backend, made once before any mount and freed after all. */
+    VP_MUST_USE enum vp_code (*shared_new)(void **ret_shared, struct vp_error *err);
+    void (*shared_free)(void *shared);
+    VP_MUST_USE enum vp_code (*mount_new)(void *shared, void **ret_mount, struct vp_error *err); /* no I/O */
+    void (*mount_free)(void *mount);
+    void (*invalidate)(void *mount, const char *key); /* a stored key changed elsewhere; must not block */
+};
+
+/* Finds the route and runs its handler, or builds the help. Refuses by operation type first: UNSUPPORTED_OPERATION for
+ * one that the route does not have, NOT_FOUND for a path that no route has. Fills call->name. */
+VP_MUST_USE enum vp_code logical_dispatch(const struct logical_backend *backend, struct logical_call *call,
+                                          struct vp_error *err);
+
+/* Answers the host's question whether an update is a create. *ret_known false: every write is an update. */
+VP_MUST_USE enum vp_code logical_exists(const struct logical_backend *backend, struct logical_call *call,
+                                        bool *ret_known, bool *ret_exists, struct vp_error *err);
+
+/* True when the call can't block: the thread that reads requests may answer it itself. */
+bool logical_is_quick(const struct logical_backend *backend, enum logical_operation operation, const char *path);
+
+/* The same for the existence check. */
+bool logical_exists_is_quick(const struct logical_backend *backend, const char *path);
+
+/* True for what strangers cause (logins) and for renewals: kept apart from admins' requests, so that a slow Arvados
+ * can't hold up a config read. */
+bool logical_is_login(const struct logical_backend *backend, enum logical_operation operation, const char *path);

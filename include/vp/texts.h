@@ -1,0 +1,25 @@
+/* A list of owned strings. Small (tens): searching is linear. Not shared between threads unless nobody changes it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vp/error.h"
+
+struct vp_texts {
+    char **items;
+    size_t n;
+};
+
+/* Copies `text` to the end. VP_REASON_INTERNAL without memory. */
+VP_MUST_USE enum vp_code vp_texts_add(struct vp_texts *texts, const char *text, struct vp_error *err);
+
+bool vp_texts_has(const struct vp_texts *texts, const char *text);
+
+/* A deep copy; *ret_copy is written only on success. */
+VP_MUST_USE enum vp_code vp_texts_copy(const struct vp_texts *texts, struct vp_texts *ret_copy, struct vp_error *err);
+
+void vp_texts_sort(struct vp_texts *texts);
+
+/* Frees everything and leaves an empty list. */
+void vp_texts_clear(struct vp_texts *texts);

@@ -1,0 +1,269 @@
+#include "vp/json.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "vp/clock.h"
+#include "vp/secret.h"
+
+#include "json_check.h"
+
+/* json-c has no object for null; this address stands for one. */
+static const char NULL_VALUE;
+
+static const struct vp_json *wrap(const struct json_object *object)
+{
+    return object == NULL ? (const struct vp_json *)&NULL_VALUE : (const struct vp_json *)object;
+}
+
+/* json-c's readers take non-const pointers but don't write through them (for the types that we ask for). */
+static struct json_object *unwrap(const struct vp_json *value)
+{
+    if (value == NULL || value == (const struct vp_json *)&NULL_VALUE)
+        return NULL;
+    return (struct json_object *)(uintptr_t)value;
+}
+
+static enum vp_code parse_checked(const char *text, size_t len, const struct vp_json_source *source,
+                                  struct json_object **ret_object, struct vp_error *err)
+{
+    /* Strict mode counts the innermost value as a level as well. */
+    struct json_tokener *tokener = json_tokener_new_ex((int)source->max_depth + 2);
+    if (tokener == NULL)
+        return vp_fail_no_memory(err);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    struct json_object *object = json_tokener_parse_ex(tokener, text, (int)len);
+    enum json_tokener_error error = json_tokener_get_error(tokener);
+    if (error == json_tokener_continue) {
+        /* A number at the top level ends only at the next character. */
+        object = json_tokener_parse_ex(tokener, "", 1);
+        error = json_tokener_get_error(tokener);
+    }
+    vp_wipe(tokener->pb->buf, (size_t)tokener->pb->size);
+    json_tokener_free(tokener);
+    if (error != json_tokener_success)
+        return vp_fail(err, source->reason, "%s is not valid JSON: %s", source->what, json_tokener_error_desc(error));
+    *ret_object = object;
+    return VP_OK;
+}
+
+enum vp_code vp_json_parse(const char *text, size_t len, const struct vp_json_source *source,
+                           struct vp_json **ret_document, struct vp_error *err)
+{
+    assert(source->max_bytes <= INT32_MAX);
+    VP_TRY(vp_json_check(text, len, source, err));
+    struct json_object *object = NULL;
+    VP_TRY(parse_checked(text, len, source, &object, err));
+    *ret_document = (struct vp_json *)object;
+    return VP_OK;
+}
+
+static void wipe_strings(struct json_object *object)
+{
+    switch (json_object_get_type(object)) {
+    case json_type_string: {
+        const char *text = json_object_get_string(object);
+        vp_wipe((void *)(uintptr_t)text, (size_t)json_object_get_string_len(object));
+        break;
+    }
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(object); i++)
+            wipe_strings(json_object_array_get_idx(object, i));
+        break;
+    case json_type_object: {
+        json_object_object_foreach(object, key, value)
+        {
+            (void)key;
+            wipe_strings(value);
+        }
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+void vp_json_free(struct vp_json *document)
+{
+    struct json_object *object = unwrap(document);
+    wipe_strings(object);
+    json_object_put(object);
+}
+
+void vp_json_freep(struct vp_json **document)
+{
+    vp_json_free(*document);
+    *document = NULL;
+}
+
+enum vp_json_type vp_json_type(const struct vp_json *value)
+{
+    static const enum vp_json_type TYPES[] = {
+        [json_type_null] = VP_JSON_NULL,     [json_type_boolean] = VP_JSON_BOOL, [json_type_double] = VP_JSON_NUMBER,
+        [json_type_int] = VP_JSON_INT,       [json_type_object] = VP_JSON_OBJECT, [json_type_array] = VP_JSON_ARRAY,
+        [json_type_string] = VP_JSON_TEXT,
+    };
+    return TYPES[json_object_get_type(unwrap(value))];
+}
+
+const struct vp_json *vp_json_get(const struct vp_json *object, const char *key)
+{
+    struct json_object *value = NULL;
+    if (vp_json_type(object) != VP_JSON_OBJECT || !json_object_object_get_ex(unwrap(object), key, &value))
+        return NULL;
+    return wrap(value);
+}
+
+const char *vp_json_text(const struct vp_json *text)
+{
+    assert(vp_json_type(text) == VP_JSON_TEXT);
+    return json_object_get_string(unwrap(text));
+}
+
+int64_t vp_json_int(const struct vp_json *number)
+{
+    assert(vp_json_type(number) == VP_JSON_INT);
+    return json_object_get_int64(unwrap(number));
+}
+
+bool vp_json_bool(const struct vp_json *boolean)
+{
+    assert(vp_json_type(boolean) == VP_JSON_BOOL);
+    return json_object_get_boolean(unwrap(boolean)) != 0;
+}
+
+size_t vp_json_len(const struct vp_json *array_or_object)
+{
+    switch (vp_json_type(array_or_object)) {
+    case VP_JSON_ARRAY:
+        return json_object_array_length(unwrap(array_or_object));
+    case VP_JSON_OBJECT:
+        return (size_t)json_object_object_length(unwrap(array_or_object));
+    default:
+        return 0;
+    }
+}
+
+const struct vp_json *vp_json_at(const struct vp_json *array, size_t i)
+{
+    if (vp_json_type(array) != VP_JSON_ARRAY || i >= vp_json_len(array))
+        return NULL;
+    return wrap(json_object_array_get_idx(unwrap(array), i));
+}
+
+enum vp_code vp_json_each(const struct vp_json *object, vp_json_visit visit, void *context, struct vp_error *err)
+{
+    if (vp_json_type(object) != VP_JSON_OBJECT)
+        return VP_OK;
+    json_object_object_foreach(unwrap(object), key, value)
+    {
+        VP_TRY(visit(context, key, wrap(value), err));
+    }
+    return VP_OK;
+}
+
+static bool take_text(const struct vp_json *value, const struct vp_json_field *field, void *target)
+{
+    size_t max_len = field->max_len == 0 ? VP_JSON_TEXT_MAX : field->max_len;
+    const char *text = vp_json_text(value);
+    size_t len = strlen(text);
+    if (len > max_len || (len == 0 && (field->flags & VP_JSON_OR_NULL) == 0))
+        return false;
+    *(const char **)target = len == 0 ? NULL : text;
+    return true;
+}
+
+static bool take_time(const struct vp_json *value, const struct vp_json_field *field, void *target)
+{
+    const char *text = vp_json_text(value);
+    if (*text == '\0' && (field->flags & VP_JSON_OR_NULL) != 0) {
+        *(int64_t *)target = VP_TIME_NONE;
+        return true;
+    }
+    return vp_time_parse(text, target);
+}
+
+static bool is_texts(const struct vp_json *array)
+{
+    for (size_t i = 0; i < vp_json_len(array); i++)
+        if (vp_json_type(vp_json_at(array, i)) != VP_JSON_TEXT)
+            return false;
+    return true;
+}
+
+static void take_null(const struct vp_json_field *field, void *target)
+{
+    switch (field->target) {
+    case VP_JSON_TO_BOOL:
+        *(bool *)target = false;
+        break;
+    case VP_JSON_TO_INT:
+        *(int64_t *)target = 0;
+        break;
+    case VP_JSON_TO_TIME:
+        *(int64_t *)target = VP_TIME_NONE;
+        break;
+    case VP_JSON_TO_TEXT:
+    case VP_JSON_TO_TEXTS:
+    case VP_JSON_TO_ARRAY:
+    case VP_JSON_TO_OBJECT:
+        *(const void **)target = NULL;
+        break;
+    }
+}
+
+/* False: the value is not what the field wants. */
+static bool take_value(const struct vp_json *value, const struct vp_json_field *field, void *target)
+{
+    static const enum vp_json_type WANTED[] = {
+        [VP_JSON_TO_TEXT] = VP_JSON_TEXT,   [VP_JSON_TO_BOOL] = VP_JSON_BOOL,   [VP_JSON_TO_INT] = VP_JSON_INT,
+        [VP_JSON_TO_TIME] = VP_JSON_TEXT,   [VP_JSON_TO_TEXTS] = VP_JSON_ARRAY, [VP_JSON_TO_ARRAY] = VP_JSON_ARRAY,
+        [VP_JSON_TO_OBJECT] = VP_JSON_OBJECT,
+    };
+    if (vp_json_type(value) == VP_JSON_NULL && (field->flags & VP_JSON_OR_NULL) != 0) {
+        take_null(field, target);
+        return true;
+    }
+    if (vp_json_type(value) != WANTED[field->target])
+        return false;
+    switch (field->target) {
+    case VP_JSON_TO_TEXT:
+        return take_text(value, field, target);
+    case VP_JSON_TO_TIME:
+        return take_time(value, field, target);
+    case VP_JSON_TO_BOOL:
+        *(bool *)target = vp_json_bool(value);
+        return true;
+    case VP_JSON_TO_INT:
+        *(int64_t *)target = vp_json_int(value);
+        return true;
+    case VP_JSON_TO_TEXTS:
+        if (!is_texts(value))
+            return false;
+        break;
+    case VP_JSON_TO_ARRAY:
+    case VP_JSON_TO_OBJECT:
+        break;
+    }
+    *(const struct vp_json **)target = value;
+    return true;
+}
+
+enum vp_code vp_json_decode(const struct vp_json *object, const struct vp_json_field *fields,
+                            const struct vp_json_source *source, void *target, struct vp_error *err)
+{
+    if (vp_json_type(object) != VP_JSON_OBJECT)
+        return vp_fail(err, source->reason, "%s is not a JSON object", source->what);
+    for (const struct vp_json_field *field = fields; field->key != NULL; field++) {
+        const struct vp_json *value = vp_json_get(object, field->key);
+        if (value == NULL && (field->flags & VP_JSON_OR_MISSING) != 0)
+            continue;
+        if (value == NULL)
+            return vp_fail(err, source->reason, "%s lacks \"%s\"", source->what, field->key);
+        if (!take_value(value, field, (char *)target + field->offset))
+            return vp_fail(err, source->reason, "%s has an unusable \"%s\"", source->what, field->key);
+    }
+    return VP_OK;
+}
