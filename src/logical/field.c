@@ -1,0 +1,156 @@
+/* What all uses of a field table share: presets, requests, reads, stored records. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vp/logical.h"
+
+#include "field_value.h"
+
+static const struct logical_field *find_field(const struct logical_field *fields, const char *name)
+{
+    for (const struct logical_field *field = fields; field->name != NULL; field++)
+        if (strcmp(field->name, name) == 0)
+            return field;
+    return NULL;
+}
+
+static void *place(const struct logical_field *field, void *target)
+{
+    return (char *)target + field->offset;
+}
+
+enum vp_code logical_fields_init(const struct logical_field *fields, void *target, struct vp_error *err)
+{
+    for (const struct logical_field *field = fields; field->name != NULL; field++)
+        if (field->preset != NULL && (field->flags & LOGICAL_NOT_YET) == 0)
+            VP_TRY(logical_field_read_text(field, field->preset, place(field, target), err));
+    return VP_OK;
+}
+
+struct update {
+    const struct logical_field *fields;
+    void *target;
+    bool strict;
+};
+
+static enum vp_code update_member(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
+{
+    struct update *update = context;
+    const struct logical_field *field = find_field(update->fields, key);
+    if (field == NULL && update->strict)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "unknown field \"%.64s\"; fields are listed by path-help, and a mistyped one would bind nothing", key);
+    if (field == NULL)
+        return VP_OK;
+    if ((field->flags & LOGICAL_NOT_YET) != 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "field \"%s\" is not enforced by this version of the plugin, so it is refused rather than "
+                       "stored and ignored", field->name);
+    return logical_field_read(field, value, place(field, update->target), err);
+}
+
+enum vp_code logical_fields_update(const struct logical_field *fields, const struct vp_json *data, bool strict,
+                                   void *target, struct vp_error *err)
+{
+    struct update update = { fields, target, strict };
+    return vp_json_each(data, update_member, &update, err);
+}
+
+bool logical_field_given(const struct vp_json *data, const char *name)
+{
+    return vp_json_get(data, name) != NULL;
+}
+
+static void write_texts(const struct vp_texts *texts, struct vp_json_writer *writer)
+{
+    vp_json_open_array(writer);
+    for (size_t i = 0; i < texts->n; i++)
+        vp_json_put_text(writer, texts->items[i]);
+    vp_json_close_array(writer);
+}
+
+static void write_value(const struct logical_field *field, const void *target, struct vp_json_writer *writer)
+{
+    const char *at = (const char *)target + field->offset;
+    switch (field->type) {
+    case LOGICAL_TEXT: {
+        const char *text = *(char *const *)at;
+        vp_json_put_text(writer, text == NULL ? "" : text);
+        break;
+    }
+    case LOGICAL_SECRET: {
+        const struct vp_secret *secret = *(struct vp_secret *const *)at;
+        vp_json_put_text(writer, secret == NULL ? "" : vp_secret_reveal(secret));
+        break;
+    }
+    case LOGICAL_BOOL:
+        vp_json_put_bool(writer, *(const bool *)at);
+        break;
+    case LOGICAL_INT:
+    case LOGICAL_DURATION:
+        vp_json_put_int(writer, *(const int64_t *)at);
+        break;
+    case LOGICAL_TEXTS:
+        write_texts((const struct vp_texts *)at, writer);
+        break;
+    }
+}
+
+void logical_fields_show(const struct logical_field *fields, const void *target, struct vp_json_writer *writer)
+{
+    for (const struct logical_field *field = fields; field->name != NULL; field++) {
+        if (field->type == LOGICAL_SECRET || (field->flags & (LOGICAL_TRANSIENT | LOGICAL_DERIVED | LOGICAL_NOT_YET)) != 0)
+            continue;
+        vp_json_put_key(writer, field->name);
+        write_value(field, target, writer);
+    }
+}
+
+void logical_fields_save(const struct logical_field *fields, const void *target, struct vp_json_writer *writer)
+{
+    for (const struct logical_field *field = fields; field->name != NULL; field++) {
+        if ((field->flags & (LOGICAL_TRANSIENT | LOGICAL_NOT_YET)) != 0)
+            continue;
+        vp_json_put_key(writer, field->name);
+        write_value(field, target, writer);
+    }
+}
+
+enum vp_code logical_fields_load(const struct logical_field *fields, const struct vp_json *record, void *target,
+                                 struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    if (vp_json_type(record) != VP_JSON_OBJECT)
+        return vp_fail(err, VP_REASON_CONFIG_UNREADABLE, "the stored record is not a JSON object");
+    if (logical_fields_update(fields, record, true, target, &fault) == VP_OK)
+        return VP_OK;
+    (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE, "the stored record can't be read; write it again");
+    vp_error_add_detail(err, "%s", fault.message);
+    return vp_reason_code(VP_REASON_CONFIG_UNREADABLE);
+}
+
+void logical_fields_clear(const struct logical_field *fields, void *target)
+{
+    for (const struct logical_field *field = fields; field->name != NULL; field++) {
+        void *at = place(field, target);
+        switch (field->type) {
+        case LOGICAL_TEXT:
+            free(*(char **)at);
+            *(char **)at = NULL;
+            break;
+        case LOGICAL_SECRET:
+            vp_secret_freep(at);
+            break;
+        case LOGICAL_TEXTS:
+            vp_texts_clear(at);
+            break;
+        case LOGICAL_BOOL:
+            *(bool *)at = false;
+            break;
+        case LOGICAL_INT:
+        case LOGICAL_DURATION:
+            *(int64_t *)at = 0;
+            break;
+        }
+    }
+}

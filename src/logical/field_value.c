@@ -1,0 +1,241 @@
+#include "field_value.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum vp_code wrong(const struct logical_field *field, const char *wanted, struct vp_error *err)
+{
+    return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\" must be %s", field->name, wanted);
+}
+
+static enum vp_code set_text(const char *text, void *target, struct vp_error *err)
+{
+    char *copy = strdup(text);
+    if (copy == NULL)
+        return vp_fail_no_memory(err);
+    free(*(char **)target);
+    *(char **)target = copy;
+    return VP_OK;
+}
+
+static enum vp_code set_secret(const char *text, void *target, struct vp_error *err)
+{
+    struct vp_secret *secret = NULL;
+    if (*text != '\0') {
+        secret = vp_secret_new(text, strlen(text));
+        if (secret == NULL)
+            return vp_fail_no_memory(err);
+    }
+    vp_secret_free(*(struct vp_secret **)target);
+    *(struct vp_secret **)target = secret;
+    return VP_OK;
+}
+
+/* Adds text[0..len) without the blanks around it; nothing when only blanks are left. */
+static enum vp_code add_trimmed(struct vp_texts *list, const char *text, size_t len, struct vp_error *err)
+{
+    while (len > 0 && isspace((unsigned char)*text)) {
+        text++;
+        len--;
+    }
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        len--;
+    if (len == 0)
+        return VP_OK;
+    char *item = strndup(text, len);
+    if (item == NULL)
+        return vp_fail_no_memory(err);
+    enum vp_code code = vp_texts_add(list, item, err);
+    free(item);
+    return code;
+}
+
+static enum vp_code split_commas(const char *text, struct vp_texts *list, struct vp_error *err)
+{
+    for (;;) {
+        size_t len = strcspn(text, ",");
+        VP_TRY(add_trimmed(list, text, len, err));
+        if (text[len] == '\0')
+            return VP_OK;
+        text += len + 1;
+    }
+}
+
+static enum vp_code read_list(const struct logical_field *field, const struct vp_json *value, struct vp_texts *list,
+                              struct vp_error *err)
+{
+    if (vp_json_type(value) == VP_JSON_TEXT)
+        return split_commas(vp_json_text(value), list, err);
+    for (size_t i = 0; i < vp_json_len(value); i++) {
+        const struct vp_json *item = vp_json_at(value, i);
+        if (vp_json_type(item) != VP_JSON_TEXT)
+            return wrong(field, "a list of texts", err);
+        const char *text = vp_json_text(item);
+        VP_TRY(add_trimmed(list, text, strlen(text), err));
+    }
+    return VP_OK;
+}
+
+static enum vp_code set_list(const struct logical_field *field, const struct vp_json *value, void *target,
+                             struct vp_error *err)
+{
+    struct vp_texts list = { 0 };
+    enum vp_code code = read_list(field, value, &list, err);
+    if (code != VP_OK) {
+        vp_texts_clear(&list);
+        return code;
+    }
+    vp_texts_clear(target);
+    *(struct vp_texts *)target = list;
+    return VP_OK;
+}
+
+static bool parse_digits(const char **at, int64_t *ret_number)
+{
+    const char *first = *at;
+    int64_t number = 0;
+    for (; **at >= '0' && **at <= '9'; (*at)++)
+        if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, **at - '0', &number))
+            return false;
+    *ret_number = number;
+    return *at > first;
+}
+
+static bool parse_int(const char *text, int64_t *ret_number)
+{
+    bool negative = *text == '-';
+    if (negative)
+        text++;
+    int64_t number = 0;
+    if (!parse_digits(&text, &number) || *text != '\0')
+        return false;
+    *ret_number = negative ? -number : number;
+    return true;
+}
+
+static int64_t unit_s(char unit)
+{
+    static const struct {
+        char unit;
+        int64_t s;
+    } UNITS[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++)
+        if (UNITS[i].unit == unit)
+            return UNITS[i].s;
+    return 0;
+}
+
+/* Seconds, or numbers with units: "90", "10m", "1h30m", "1d". */
+static bool parse_duration(const char *text, int64_t *ret_s)
+{
+    if (parse_int(text, ret_s))
+        return true;
+    int64_t total = 0;
+    do {
+        int64_t number = 0;
+        if (!parse_digits(&text, &number))
+            return false;
+        int64_t unit = unit_s(*text);
+        if (unit == 0 || __builtin_mul_overflow(number, unit, &number) || __builtin_add_overflow(total, number, &total))
+            return false;
+        text++;
+    } while (*text != '\0');
+    *ret_s = total;
+    return true;
+}
+
+static enum vp_code set_number(const struct logical_field *field, int64_t number, void *target, struct vp_error *err)
+{
+    bool bounded = field->min != 0 || field->max != 0;
+    const char *unit = field->type == LOGICAL_DURATION ? " seconds" : "";
+    if (bounded && (number < field->min || number > field->max))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\" must be between %lld and %lld%s", field->name,
+                       (long long)field->min, (long long)field->max, unit);
+    if (!bounded && number < 0)
+        return wrong(field, "zero or more", err);
+    *(int64_t *)target = number;
+    return VP_OK;
+}
+
+static enum vp_code set_bool(const struct logical_field *field, const struct vp_json *value, void *target,
+                             struct vp_error *err)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } WORDS[] = { { "true", true }, { "false", false }, { "1", true }, { "0", false } };
+    if (vp_json_type(value) == VP_JSON_BOOL) {
+        *(bool *)target = vp_json_bool(value);
+        return VP_OK;
+    }
+    if (vp_json_type(value) == VP_JSON_INT && (vp_json_int(value) == 0 || vp_json_int(value) == 1)) {
+        *(bool *)target = vp_json_int(value) == 1;
+        return VP_OK;
+    }
+    for (size_t i = 0; vp_json_type(value) == VP_JSON_TEXT && i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (strcmp(vp_json_text(value), WORDS[i].word) == 0) {
+            *(bool *)target = WORDS[i].value;
+            return VP_OK;
+        }
+    }
+    return wrong(field, "true or false", err);
+}
+
+static enum vp_code read_number(const struct logical_field *field, const struct vp_json *value, void *target,
+                                struct vp_error *err)
+{
+    bool duration = field->type == LOGICAL_DURATION;
+    int64_t number = 0;
+    bool good = false;
+    if (vp_json_type(value) == VP_JSON_INT) {
+        number = vp_json_int(value);
+        good = true;
+    } else if (vp_json_type(value) == VP_JSON_TEXT) {
+        const char *text = vp_json_text(value);
+        good = duration ? parse_duration(text, &number) : parse_int(text, &number);
+    }
+    if (!good)
+        return wrong(field, duration ? "a duration: seconds, or a text such as \"90s\", \"10m\" or \"1h30m\"" : "a whole number",
+                     err);
+    return set_number(field, number, target, err);
+}
+
+enum vp_code logical_field_read(const struct logical_field *field, const struct vp_json *value, void *target,
+                                struct vp_error *err)
+{
+    enum vp_json_type type = vp_json_type(value);
+    switch (field->type) {
+    case LOGICAL_TEXT:
+        return type == VP_JSON_TEXT ? set_text(vp_json_text(value), target, err) : wrong(field, "a text", err);
+    case LOGICAL_SECRET:
+        return type == VP_JSON_TEXT ? set_secret(vp_json_text(value), target, err) : wrong(field, "a text", err);
+    case LOGICAL_BOOL:
+        return set_bool(field, value, target, err);
+    case LOGICAL_INT:
+    case LOGICAL_DURATION:
+        return read_number(field, value, target, err);
+    case LOGICAL_TEXTS:
+        if (type != VP_JSON_TEXT && type != VP_JSON_ARRAY)
+            return wrong(field, "a list of texts, or one text with commas", err);
+        return set_list(field, value, target, err);
+    }
+    return vp_fail(err, VP_REASON_INTERNAL, "field \"%s\" has no type", field->name);
+}
+
+enum vp_code logical_field_read_text(const struct logical_field *field, const char *text, void *target,
+                                     struct vp_error *err)
+{
+    static const struct vp_json_source PRESET = { "a preset", VP_REASON_INTERNAL, 4096, 1, 1, 0 };
+    struct vp_buf quoted = VP_BUF_INIT(4096);
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, &quoted);
+    vp_json_put_text(&writer, text);
+    VP_AUTO(vp_json_freep) struct vp_json *value = NULL;
+    enum vp_code code = vp_buf_check(&quoted, "a preset", err);
+    if (code == VP_OK)
+        code = vp_json_parse(vp_buf_text(&quoted), quoted.len, &PRESET, &value, err);
+    vp_buf_clear(&quoted);
+    VP_TRY(code);
+    return logical_field_read(field, value, target, err);
+}

@@ -1,0 +1,195 @@
+/* The OpenAPI document that the host merges into its own (under /auth/<mount>). */
+#include "help.h"
+
+#include <string.h>
+
+static void add_preset(const struct logical_field *field, struct vp_json_writer *writer)
+{
+    if (field->preset == NULL)
+        return;
+    vp_json_put_key(writer, "default");
+    if (field->type == LOGICAL_BOOL)
+        vp_json_put_bool(writer, strcmp(field->preset, "true") == 0);
+    else
+        vp_json_put_text(writer, field->preset);
+}
+
+static void add_schema(const struct logical_field *field, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, field->name);
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "type", logical_field_type_word(field->type));
+    vp_json_add_text(writer, "description", field->help);
+    if (field->type == LOGICAL_DURATION)
+        vp_json_add_text(writer, "format", "seconds");
+    if (field->type == LOGICAL_TEXTS) {
+        vp_json_put_key(writer, "items");
+        vp_json_open_object(writer);
+        vp_json_add_text(writer, "type", "string");
+        vp_json_close_object(writer);
+    }
+    add_preset(field, writer);
+    if (field->type == LOGICAL_SECRET) {
+        vp_json_put_key(writer, "x-vault-displayAttrs");
+        vp_json_open_object(writer);
+        vp_json_add_bool(writer, "sensitive", true);
+        vp_json_close_object(writer);
+    }
+    vp_json_close_object(writer);
+}
+
+static void add_required(const struct logical_field *fields, struct vp_json_writer *writer)
+{
+    bool any = false;
+    for (const struct logical_field *field = fields; field->name != NULL; field++) {
+        if ((field->flags & LOGICAL_REQUIRED) == 0)
+            continue;
+        if (!any) {
+            vp_json_put_key(writer, "required");
+            vp_json_open_array(writer);
+        }
+        any = true;
+        vp_json_put_text(writer, field->name);
+    }
+    if (any)
+        vp_json_close_array(writer);
+}
+
+static void add_body(const struct logical_field *fields, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, "requestBody");
+    vp_json_open_object(writer);
+    vp_json_put_key(writer, "content");
+    vp_json_open_object(writer);
+    vp_json_put_key(writer, "application/json");
+    vp_json_open_object(writer);
+    vp_json_put_key(writer, "schema");
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "type", "object");
+    vp_json_put_key(writer, "properties");
+    vp_json_open_object(writer);
+    for (const struct logical_field *field = fields; field->name != NULL; field++)
+        if ((field->flags & LOGICAL_NOT_YET) == 0)
+            add_schema(field, writer);
+    vp_json_close_object(writer);
+    add_required(fields, writer);
+    for (int level = 0; level < 4; level++)
+        vp_json_close_object(writer);
+}
+
+static void add_list_parameter(struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, "parameters");
+    vp_json_open_array(writer);
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "name", "list");
+    vp_json_add_text(writer, "in", "query");
+    vp_json_add_text(writer, "description", "Must be true.");
+    vp_json_add_bool(writer, "required", true);
+    vp_json_put_key(writer, "schema");
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "type", "string");
+    vp_json_close_object(writer);
+    vp_json_close_object(writer);
+    vp_json_close_array(writer);
+}
+
+static void add_method(const struct logical_route *route, const char *method, const char *status, bool body, bool list,
+                       struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, method);
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "summary", route->summary);
+    vp_json_put_key(writer, "tags");
+    vp_json_open_array(writer);
+    vp_json_put_text(writer, "auth");
+    vp_json_close_array(writer);
+    if (list)
+        add_list_parameter(writer);
+    if (body && route->fields != NULL)
+        add_body(route->fields, writer);
+    vp_json_put_key(writer, "responses");
+    vp_json_open_object(writer);
+    vp_json_put_key(writer, status);
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "description", strcmp(status, "204") == 0 ? "empty body" : "OK");
+    vp_json_close_object(writer);
+    vp_json_close_object(writer);
+    vp_json_close_object(writer);
+}
+
+static void add_path_parameter(const struct logical_route *route, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, "parameters");
+    vp_json_open_array(writer);
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "name", route->parameter);
+    vp_json_add_text(writer, "in", "path");
+    vp_json_add_bool(writer, "required", true);
+    vp_json_put_key(writer, "schema");
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "type", "string");
+    vp_json_close_object(writer);
+    vp_json_close_object(writer);
+    vp_json_close_array(writer);
+}
+
+/* "role/+" -> "/role/{name}"; a list path ends in '/'. */
+static void add_path_key(const struct logical_route *route, struct vp_json_writer *writer)
+{
+    struct vp_buf key = VP_BUF_INIT(512);
+    vp_buf_add_text(&key, "/");
+    for (const char *at = route->path; *at != '\0'; at++) {
+        if (*at == '+')
+            vp_buf_add_format(&key, "{%s}", route->parameter);
+        else
+            vp_buf_add(&key, at, 1);
+    }
+    if (route->on[LOGICAL_LIST] != NULL)
+        vp_buf_add_text(&key, "/");
+    vp_json_put_key(writer, vp_buf_text(&key));
+    vp_buf_clear(&key);
+}
+
+static void add_path(const struct logical_route *route, struct vp_json_writer *writer)
+{
+    add_path_key(route, writer);
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "description", route->help);
+    if (route->parameter != NULL)
+        add_path_parameter(route, writer);
+    if (route->unauthenticated)
+        vp_json_add_bool(writer, "x-vault-unauthenticated", true);
+    if (route->exists != NULL)
+        vp_json_add_bool(writer, "x-vault-createSupported", true);
+    if (route->on[LOGICAL_READ] != NULL)
+        add_method(route, "get", "200", false, false, writer);
+    if (route->on[LOGICAL_LIST] != NULL)
+        add_method(route, "get", "200", false, true, writer);
+    if (route->on[LOGICAL_UPDATE] != NULL)
+        add_method(route, "post", "200", true, false, writer);
+    if (route->on[LOGICAL_DELETE] != NULL)
+        add_method(route, "delete", "204", false, false, writer);
+    vp_json_close_object(writer);
+}
+
+void logical_openapi(const struct logical_backend *backend, const struct logical_route *route,
+                     struct vp_json_writer *writer)
+{
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "openapi", "3.0.2");
+    vp_json_put_key(writer, "info");
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "title", backend->name);
+    vp_json_add_text(writer, "description", backend->help);
+    vp_json_add_text(writer, "version", backend->version);
+    vp_json_close_object(writer);
+    vp_json_put_key(writer, "paths");
+    vp_json_open_object(writer);
+    if (route != NULL)
+        add_path(route, writer);
+    for (const struct logical_route *each = backend->routes; route == NULL && each->path != NULL; each++)
+        add_path(each, writer);
+    vp_json_close_object(writer);
+    vp_json_close_object(writer);
+}
