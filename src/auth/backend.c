@@ -1,0 +1,221 @@
+/* The life of a mount: its cached configuration, dropped when the record changes. */
+#include "backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vp/auth.h"
+#include "vp/version.h"
+
+#include "paths.h"
+
+/* Requests that wait for a place at Arvados, per mount: two calls for each login of a storm of 2,000. */
+enum { QUEUE_MAX = 8192 };
+
+static enum vp_code shared_new(void **ret_shared, struct vp_error *err)
+{
+    struct auth_shared *shared = calloc(1, sizeof *shared);
+    if (shared == NULL)
+        return vp_fail_no_memory(err);
+    shared->clock = &VP_CLOCK_SYSTEM;
+    enum vp_code code = http_client_new(&shared->http, err);
+    if (code != VP_OK) {
+        free(shared);
+        return code;
+    }
+    *ret_shared = shared;
+    return VP_OK;
+}
+
+static void shared_free(void *object)
+{
+    struct auth_shared *shared = object;
+    if (shared != NULL)
+        http_client_free(shared->http);
+    free(shared);
+}
+
+static enum vp_code mount_new(void *shared, void **ret_mount, struct vp_error *err)
+{
+    struct auth_mount *mount = calloc(1, sizeof *mount);
+    if (mount == NULL)
+        return vp_fail_no_memory(err);
+    mount->shared = shared;
+    pthread_mutex_init(&mount->lock, NULL);
+    pthread_mutex_init(&mount->write_lock, NULL);
+    *ret_mount = mount;
+    return VP_OK;
+}
+
+static void mount_free(void *object)
+{
+    struct auth_mount *mount = object;
+    if (mount == NULL)
+        return;
+    auth_mount_forget(mount);
+    pthread_mutex_destroy(&mount->lock);
+    pthread_mutex_destroy(&mount->write_lock);
+    free(mount);
+}
+
+/* Any key: roles and config are both part of the snapshot. */
+static void invalidate(void *mount, const char *key)
+{
+    (void)key;
+    auth_mount_forget(mount);
+}
+
+void auth_mount_forget(struct auth_mount *mount)
+{
+    pthread_mutex_lock(&mount->lock);
+    struct auth_snapshot *snapshot = VP_TAKE(mount->snapshot);
+    mount->generation++;
+    pthread_mutex_unlock(&mount->lock);
+    auth_snapshot_release(&snapshot);
+}
+
+void auth_snapshot_release(struct auth_snapshot **place)
+{
+    struct auth_snapshot *snapshot = VP_TAKE(*place);
+    if (snapshot == NULL || atomic_fetch_sub(&snapshot->references, 1) > 1)
+        return;
+    arv_client_free(snapshot->arvados);
+    auth_config_clear(&snapshot->config);
+    free(snapshot);
+}
+
+int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_config *config)
+{
+    const struct vp_clock *clock = mount->shared->clock;
+    return clock->monotonic_ms(clock->self) + config->request_timeout_s * 1000;
+}
+
+static const char *or_null(const char *text)
+{
+    return text == NULL || *text == '\0' ? NULL : text;
+}
+
+enum vp_code auth_client_new(const struct auth_shared *shared, const struct auth_config *config,
+                             struct arv_client **ret_client, struct vp_error *err)
+{
+    struct arv_client_options options = {
+        .site = {
+            .ca_pem = or_null(config->arvados_ca_cert),
+            .tls_server_name = or_null(config->tls_server_name),
+            .max_concurrent = (unsigned)config->max_concurrent_requests,
+            .max_queued = QUEUE_MAX,
+            .max_retries = (unsigned)config->max_retries,
+        },
+    };
+    VP_TRY(http_origin_parse(config->arvados_api_host, &options.site.origin, err));
+    if (or_null(config->cluster_id) != NULL)
+        memcpy(options.cluster_id, config->cluster_id, ARV_CLUSTER_LEN);
+    return arv_client_new(shared->http, &options, ret_client, err);
+}
+
+/* A record that passed when it was written can fail now only if it was damaged or the rules became stricter: the operator
+ * must act either way, and nothing is granted on it meanwhile. */
+static enum vp_code check_stored(const struct auth_config *config, struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    if (auth_config_check(config, &fault) == VP_OK && or_null(config->cluster_id) != NULL)
+        return VP_OK;
+    (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE, "the stored config does not pass this version's checks; write it again");
+    vp_error_add_detail(err, "%s", fault.message);
+    return vp_reason_code(VP_REASON_CONFIG_UNREADABLE);
+}
+
+static enum vp_code load_parts(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
+{
+    const struct auth_mount *mount = call->mount;
+    struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    struct vp_texts roles = { 0 };
+    bool found = false;
+    enum vp_code code = auth_config_load(call, &snapshot->config, &record, &found, err);
+    vp_buf_clear(&record);
+    VP_TRY(code);
+    if (!found)
+        return vp_fail(err, VP_REASON_NOT_CONFIGURED, "this mount is not configured yet; an admin writes its config first");
+    VP_TRY(check_stored(&snapshot->config, err));
+    VP_TRY(auth_config_fill(&snapshot->config, err));
+    VP_TRY(call->storage->list(call->storage->self, "role/", call->cancel, &roles, err));
+    snapshot->has_roles = roles.n > 0;
+    vp_texts_clear(&roles);
+    return auth_client_new(mount->shared, &snapshot->config, &snapshot->arvados, err);
+}
+
+static enum vp_code load(const struct logical_call *call, struct auth_snapshot **ret_snapshot, struct vp_error *err)
+{
+    struct auth_snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (snapshot == NULL)
+        return vp_fail_no_memory(err);
+    atomic_init(&snapshot->references, 1);
+    enum vp_code code = load_parts(call, snapshot, err);
+    if (code != VP_OK) {
+        auth_snapshot_release(&snapshot);
+        return code;
+    }
+    *ret_snapshot = snapshot;
+    return VP_OK;
+}
+
+/* The cached one with a reference of the caller's own, or NULL; with the generation it belongs to. */
+static struct auth_snapshot *cached(struct auth_mount *mount, unsigned *ret_generation)
+{
+    pthread_mutex_lock(&mount->lock);
+    struct auth_snapshot *snapshot = mount->snapshot;
+    if (snapshot != NULL)
+        atomic_fetch_add(&snapshot->references, 1);
+    *ret_generation = mount->generation;
+    pthread_mutex_unlock(&mount->lock);
+    return snapshot;
+}
+
+/* Keeps it for later requests, unless the config changed since it was read. */
+static void remember(struct auth_mount *mount, struct auth_snapshot *snapshot, unsigned generation)
+{
+    struct auth_snapshot *replaced = NULL;
+    pthread_mutex_lock(&mount->lock);
+    if (mount->generation == generation) {
+        replaced = mount->snapshot;
+        mount->snapshot = snapshot;
+        atomic_fetch_add(&snapshot->references, 1);
+    }
+    pthread_mutex_unlock(&mount->lock);
+    auth_snapshot_release(&replaced);
+}
+
+enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snapshot **ret_snapshot,
+                               struct vp_error *err)
+{
+    struct auth_mount *mount = call->mount;
+    unsigned generation = 0;
+    struct auth_snapshot *snapshot = cached(mount, &generation);
+    if (snapshot == NULL) {
+        VP_TRY(load(call, &snapshot, err));
+        remember(mount, snapshot, generation);
+    }
+    *ret_snapshot = snapshot;
+    return VP_OK;
+}
+
+static const char *const SEAL_WRAPPED[] = { AUTH_CONFIG_KEY, NULL };
+
+const struct logical_backend *auth_backend(void)
+{
+    static const struct logical_backend BACKEND = {
+        .name = "vault-plugin-auth-arvados",
+        .version = VP_VERSION,
+        .help = "Arvados containers log in with their run token and get the policies that Arvados' admins granted to the "
+                "container's user, by links under a trusted owner, as far as this mount's prefixes allow them.",
+        .routes = AUTH_ROUTES,
+        .seal_wrapped = SEAL_WRAPPED,
+        .renew = auth_renew,
+        .shared_new = shared_new,
+        .shared_free = shared_free,
+        .mount_new = mount_new,
+        .mount_free = mount_free,
+        .invalidate = invalidate,
+    };
+    return &BACKEND;
+}

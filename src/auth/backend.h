@@ -1,0 +1,49 @@
+/* Private to the room: one mount, and the picture of its configuration that a request works with. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "vp/arvados.h"
+#include "vp/clock.h"
+#include "vp/logical.h"
+
+#include "config.h"
+
+/* The configuration as one request sees it from beginning to end, with the client that follows from it. Immutable,
+ * counted: a change of the config makes a new one, and the old one goes with its last request. */
+struct auth_snapshot {
+    atomic_uint references;
+    struct auth_config config; /* filled */
+    struct arv_client *arvados;
+    bool has_roles; /* a role record is stored, whichever version of the plugin wrote it */
+};
+
+struct auth_shared {
+    struct http_client *http;
+    const struct vp_clock *clock;
+};
+
+struct auth_mount {
+    struct auth_shared *shared;
+    pthread_mutex_t write_lock; /* held over read-compare-write of the config record */
+    pthread_mutex_t lock;       /* guards the two below; never held while calling out */
+    struct auth_snapshot *snapshot; /* NULL: to be loaded at the next request */
+    unsigned generation;            /* counts changes, so that a slow load can't bring back what was dropped */
+};
+
+/* The current snapshot, loaded from storage if need be; released by auth_snapshot_release(). VP_REASON_NOT_CONFIGURED. */
+VP_MUST_USE enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snapshot **ret_snapshot,
+                                           struct vp_error *err);
+void auth_snapshot_release(struct auth_snapshot **snapshot);
+
+/* Makes one that no mount holds, from a configuration that was checked (and is copied by its stored form): for proving a
+ * new config before it is stored. */
+VP_MUST_USE enum vp_code auth_client_new(const struct auth_shared *shared, const struct auth_config *config,
+                                         struct arv_client **ret_client, struct vp_error *err);
+
+/* Forgets the snapshot; requests under way keep theirs. */
+void auth_mount_forget(struct auth_mount *mount);
+
+/* Monotonic time by which all Arvados calls of a request that starts now must be done. */
+int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_config *config);

@@ -1,0 +1,280 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vp/arvados.h"
+#include "vp/http.h"
+#include "vp/policy.h"
+
+enum { RECORD_VERSION = 1 };
+
+#define AT(member) offsetof(struct auth_config, member)
+
+/* clang-format off */
+const struct logical_field AUTH_CONFIG_FIELDS[] = {
+    { "arvados_api_host", LOGICAL_TEXT, AT(arvados_api_host), LOGICAL_REQUIRED, NULL, 0, 0,
+      "Arvados API server, as in ARVADOS_API_HOST: host or host:port; https://host[:port] is taken as well. Always https." },
+    { "arvados_ca_cert", LOGICAL_TEXT, AT(arvados_ca_cert), 0, NULL, 0, 0,
+      "PEM bundle of the CAs to trust for Arvados. Empty: the system's bundle." },
+    { "tls_server_name", LOGICAL_TEXT, AT(tls_server_name), 0, NULL, 0, 0,
+      "Name that the server's certificate must have. Empty: the host." },
+    { "service_token", LOGICAL_SECRET, AT(service_token), 0, NULL, 0, 0,
+      "v2 token of an Arvados admin, limited by scopes, for reading grants and for the checks at renewal. Write-only: a "
+      "read shows service_token_set and service_token_uuid. Needed again in a write that changes where it is sent." },
+    { "cluster_id", LOGICAL_TEXT, AT(cluster_id), 0, NULL, 0, 0,
+      "Five characters. Empty: learned from the discovery document. A host that says another id is refused." },
+    { "login_kind", LOGICAL_TEXT, AT(login_kind), 0, "container", 0, 0,
+      "What may log in here: container. (user, for people who write secrets, is not in this version.)" },
+    { "allowed_token_clusters", LOGICAL_TEXTS, AT(allowed_token_clusters), 0, NULL, 0, 0,
+      "Prefixes of the token uuids that may log in. Empty: the cluster's own." },
+    { "allowed_user_clusters", LOGICAL_TEXTS, AT(allowed_user_clusters), 0, NULL, 0, 0,
+      "Prefixes of the user uuids that may log in; add the login cluster on a satellite. Empty: the cluster's own." },
+    { "link_class", LOGICAL_TEXT, AT(link_class), 0, "vault_policy", 0, 0,
+      "Class of the Arvados links that are grants." },
+    { "trusted_link_owners", LOGICAL_TEXTS, AT(trusted_link_owners), 0, NULL, 0, 0,
+      "Only links owned by one of these count: the system user, or projects that ordinary users can't write. "
+      "Empty: the cluster's system user." },
+    { "trusted_link_modifiers", LOGICAL_TEXTS, AT(trusted_link_modifiers), 0, NULL, 0, 0,
+      "If set, a link counts only if one of these users modified it last." },
+    { "allowed_policy_prefixes", LOGICAL_TEXTS, AT(allowed_policy_prefixes), LOGICAL_REQUIRED, NULL, 0, 0,
+      "A granted policy counts only if its name starts with one of these and goes on. Each ends in '-' or '_'." },
+    { "allowed_policies", LOGICAL_TEXTS, AT(allowed_policies), 0, NULL, 0, 0,
+      "If set, the exact names that count." },
+    { "max_policies", LOGICAL_INT, AT(max_policies), 0, "64", 1, 1024,
+      "A login with more distinct policies than this is refused; nothing is cut silently." },
+    { "request_timeout", LOGICAL_DURATION, AT(request_timeout_s), 0, "10s", 1, 60,
+      "Budget for all Arvados calls of one request." },
+    { "max_retries", LOGICAL_INT, AT(max_retries), 0, "2", 0, 10,
+      "Further tries after failed connections and 5xx answers, inside that budget." },
+    { "max_concurrent_requests", LOGICAL_INT, AT(max_concurrent_requests), 0, "8", 1, 256,
+      "Requests at Arvados at one time, per mount and node; more wait in a queue." },
+    { "verify_connection", LOGICAL_BOOL, AT(verify_connection), 0, "true", 0, 0,
+      "A write first proves that Arvados answers, is that cluster and takes the service token. false needs cluster_id." },
+    { "prefixes_by_owner", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Narrower prefixes by trusted owner." },
+    { "group_alias_uuids", LOGICAL_TEXTS, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Roles that Vault knows as external groups." },
+    { "default_role", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Role of a login that names none." },
+    { "cache_ttl", LOGICAL_DURATION, 0, LOGICAL_NOT_YET, NULL, 0, 0, "How long grants may be remembered." },
+    { 0 },
+};
+/* clang-format on */
+
+void auth_config_clear(struct auth_config *config)
+{
+    logical_fields_clear(AUTH_CONFIG_FIELDS, config);
+}
+
+/* ---- the stored form: {"record_version": 1, "config": {...}} ---- */
+
+struct record {
+    int64_t version;
+    const struct vp_json *config;
+};
+
+static const struct vp_json_field RECORD_FIELDS[] = {
+    { "record_version", VP_JSON_TO_INT, offsetof(struct record, version), 0, 0 },
+    { "config", VP_JSON_TO_OBJECT, offsetof(struct record, config), 0, 0 },
+    { 0 },
+};
+
+static const struct vp_json_source RECORD_SOURCE = {
+    .what = "the stored config",
+    .reason = VP_REASON_CONFIG_UNREADABLE,
+    .max_bytes = LOGICAL_ENTRY_MAX,
+    .max_depth = 6,
+    .max_tokens = 20000,
+};
+
+static enum vp_code decode_record(const struct vp_buf *text, struct auth_config *config, struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct record record = { 0 };
+    VP_TRY(vp_json_parse(vp_buf_text(text), text->len, &RECORD_SOURCE, &document, err));
+    VP_TRY(vp_json_decode(document, RECORD_FIELDS, &RECORD_SOURCE, &record, err));
+    if (record.version != RECORD_VERSION)
+        return vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
+                       "the stored config has record version %lld; this plugin reads version %d. Use the plugin version "
+                       "that wrote it, or write the config again",
+                       (long long)record.version, RECORD_VERSION);
+    VP_TRY(logical_fields_init(AUTH_CONFIG_FIELDS, config, err));
+    return logical_fields_load(AUTH_CONFIG_FIELDS, record.config, config, err);
+}
+
+enum vp_code auth_config_load(const struct logical_call *call, struct auth_config *ret_config,
+                              struct vp_buf *ret_record, bool *ret_found, struct vp_error *err)
+{
+    struct auth_config config = { 0 };
+    VP_TRY(call->storage->get(call->storage->self, AUTH_CONFIG_KEY, call->cancel, ret_record, ret_found, err));
+    if (!*ret_found)
+        return VP_OK;
+    enum vp_code code = decode_record(ret_record, &config, err);
+    if (code != VP_OK) {
+        auth_config_clear(&config);
+        return code;
+    }
+    *ret_config = config;
+    return VP_OK;
+}
+
+static bool same_bytes(const struct vp_buf *a, const struct vp_buf *b)
+{
+    return a->len == b->len && memcmp(vp_buf_text(a), vp_buf_text(b), a->len) == 0;
+}
+
+static enum vp_code check_unchanged(const struct logical_call *call, const struct vp_buf *expected,
+                                    struct vp_error *err)
+{
+    struct vp_buf stored = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    bool found = false;
+    enum vp_code code = call->storage->get(call->storage->self, AUTH_CONFIG_KEY, call->cancel, &stored, &found, err);
+    if (code == VP_OK && !same_bytes(&stored, expected))
+        code = vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "the config was changed by another write at the same time; read it and write again");
+    vp_buf_clear(&stored);
+    return code;
+}
+
+enum vp_code auth_config_store(const struct logical_call *call, const struct auth_config *config,
+                               const struct vp_buf *expected, struct vp_error *err)
+{
+    VP_TRY(check_unchanged(call, expected, err));
+    struct vp_buf text = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, &text);
+    vp_json_open_object(&writer);
+    vp_json_add_int(&writer, "record_version", RECORD_VERSION);
+    vp_json_put_key(&writer, "config");
+    vp_json_open_object(&writer);
+    logical_fields_save(AUTH_CONFIG_FIELDS, config, &writer);
+    vp_json_close_object(&writer);
+    vp_json_close_object(&writer);
+    enum vp_code code = vp_buf_check(&text, "the config", err);
+    if (code == VP_OK)
+        code = call->storage->put(call->storage->self, AUTH_CONFIG_KEY, vp_buf_text(&text), text.len, true, call->cancel,
+                                  err);
+    vp_buf_clear(&text);
+    return code;
+}
+
+/* ---- rules ---- */
+
+static bool is_set(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+static enum vp_code check_each(const struct vp_texts *texts, bool (*good)(const char *text), const char *field,
+                               const char *wanted, struct vp_error *err)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        if (!good(texts->items[i]))
+            return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\": \"%.64s\" is not %s", field, texts->items[i], wanted);
+    return VP_OK;
+}
+
+static bool is_server_name(const char *text)
+{
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+    size_t len = strlen(text);
+    return len > 0 && len < 254 && strspn(text, ALLOWED) == len && text[0] != '.' && text[0] != '-';
+}
+
+static enum vp_code check_server(const struct auth_config *config, struct vp_error *err)
+{
+    struct http_origin origin;
+    if (!is_set(config->arvados_api_host))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"arvados_api_host\" is required");
+    VP_TRY(http_origin_parse(config->arvados_api_host, &origin, err));
+    if (is_set(config->arvados_ca_cert))
+        VP_TRY(http_check_ca_pem(config->arvados_ca_cert, err));
+    if (is_set(config->tls_server_name) && !is_server_name(config->tls_server_name))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"tls_server_name\" must be a host name");
+    if (is_set(config->cluster_id) && !arv_is_cluster_id(config->cluster_id))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"cluster_id\" must be five lower-case letters or digits");
+    if (!config->verify_connection && !is_set(config->cluster_id))
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "field \"cluster_id\" is required with verify_connection=false: it can't be learned without asking");
+    return VP_OK;
+}
+
+static enum vp_code check_service_token(const struct auth_config *config, struct vp_error *err)
+{
+    VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
+    struct arv_token_text parts;
+    if (config->service_token == NULL)
+        return VP_OK;
+    if (arv_token_parse(config->service_token, &token, &parts, err) != VP_OK)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"service_token\" is not a v2 token (v2/<uuid>/<secret>)");
+    if (parts.container_uuid[0] != '\0')
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"service_token\" is a container's token; it would end with the container");
+    return VP_OK;
+}
+
+static bool is_trusted_owner(const char *text)
+{
+    return arv_is_uuid(text, "j7d0g") || (arv_is_uuid(text, "tpzed") && arv_is_system_user(text));
+}
+
+static bool is_user_uuid(const char *text)
+{
+    return arv_is_uuid(text, "tpzed");
+}
+
+static enum vp_code check_links(const struct auth_config *config, struct vp_error *err)
+{
+    static const char *const RESERVED[] = { "permission", "name", "signature", "star", "tag", "published_port" };
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
+    const char *link_class = config->link_class;
+    if (!is_set(link_class) || strlen(link_class) > 64 || strspn(link_class, ALLOWED) != strlen(link_class))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"link_class\" must be 1 to 64 letters, digits and _ . : -");
+    for (size_t i = 0; i < sizeof RESERVED / sizeof RESERVED[0]; i++)
+        if (strcmp(link_class, RESERVED[i]) == 0)
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"link_class\": \"%s\" has a meaning of its own in Arvados and can't be a grant", link_class);
+    VP_TRY(check_each(&config->trusted_link_owners, is_trusted_owner, "trusted_link_owners",
+                      "the system user (<cluster>-tpzed-000000000000000) or a project (<cluster>-j7d0g-...); a link owned "
+                      "by any other user proves nothing", err));
+    return check_each(&config->trusted_link_modifiers, is_user_uuid, "trusted_link_modifiers", "the uuid of a user", err);
+}
+
+static enum vp_code check_policies(const struct auth_config *config, struct vp_error *err)
+{
+    if (config->allowed_policy_prefixes.n == 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "field \"allowed_policy_prefixes\" is required: without it no grant could count");
+    VP_TRY(check_each(&config->allowed_policy_prefixes, policy_is_prefix, "allowed_policy_prefixes",
+                      "a prefix: lower-case letters, digits, - and _, ending in - or _ (as in \"arvados-\")", err));
+    for (size_t i = 0; i < config->allowed_policies.n; i++) {
+        const char *name = config->allowed_policies.items[i];
+        if (policy_name_check(name) != POLICY_NAME_GOOD || !policy_name_has_prefix(name, &config->allowed_policy_prefixes))
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"allowed_policies\": \"%.64s\" is not a policy name under allowed_policy_prefixes", name);
+    }
+    return VP_OK;
+}
+
+enum vp_code auth_config_check(const struct auth_config *config, struct vp_error *err)
+{
+    if (!is_set(config->login_kind) || strcmp(config->login_kind, "container") != 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"login_kind\": this version of the plugin serves only \"container\"");
+    VP_TRY(check_server(config, err));
+    VP_TRY(check_service_token(config, err));
+    VP_TRY(check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id", err));
+    VP_TRY(check_each(&config->allowed_user_clusters, arv_is_cluster_id, "allowed_user_clusters", "a cluster id", err));
+    VP_TRY(check_links(config, err));
+    return check_policies(config, err);
+}
+
+static enum vp_code fill_list(struct vp_texts *texts, const char *preset, struct vp_error *err)
+{
+    return texts->n > 0 ? VP_OK : vp_texts_add(texts, preset, err);
+}
+
+enum vp_code auth_config_fill(struct auth_config *config, struct vp_error *err)
+{
+    char system_user[ARV_UUID_LEN + 1];
+    (void)snprintf(system_user, sizeof system_user, "%.5s-tpzed-000000000000000", config->cluster_id);
+    VP_TRY(fill_list(&config->allowed_token_clusters, config->cluster_id, err));
+    VP_TRY(fill_list(&config->allowed_user_clusters, config->cluster_id, err));
+    return fill_list(&config->trusted_link_owners, system_user, err);
+}

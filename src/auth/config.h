@@ -1,0 +1,51 @@
+/* Private to the room: the configuration of one mount; its fields, rules and stored form. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vp/logical.h"
+
+struct auth_config {
+    char *arvados_api_host;
+    char *arvados_ca_cert; /* "" or NULL: the system's */
+    char *tls_server_name;
+    struct vp_secret *service_token; /* NULL: links are read with the login's own token */
+    char *cluster_id;
+    char *login_kind;
+    struct vp_texts allowed_token_clusters;
+    struct vp_texts allowed_user_clusters;
+    char *link_class;
+    struct vp_texts trusted_link_owners;
+    struct vp_texts trusted_link_modifiers;
+    struct vp_texts allowed_policy_prefixes;
+    struct vp_texts allowed_policies;
+    int64_t max_policies;
+    int64_t request_timeout_s;
+    int64_t max_retries;
+    int64_t max_concurrent_requests;
+    bool verify_connection;
+};
+
+extern const struct logical_field AUTH_CONFIG_FIELDS[];
+
+#define AUTH_CONFIG_KEY "config"
+
+/* The record of this mount; *ret_found false when there is none. *ret_record is the stored text, for comparing later.
+ * VP_REASON_CONFIG_UNREADABLE: damaged, or written by a newer version. */
+VP_MUST_USE enum vp_code auth_config_load(const struct logical_call *call, struct auth_config *ret_config,
+                                          struct vp_buf *ret_record, bool *ret_found, struct vp_error *err);
+
+/* Writes the record if the stored one still is `expected` (empty: none). VP_REASON_BAD_REQUEST when another write came
+ * between. The caller holds the mount's write lock. */
+VP_MUST_USE enum vp_code auth_config_store(const struct logical_call *call, const struct auth_config *config,
+                                           const struct vp_buf *expected, struct vp_error *err);
+
+/* Is this a configuration that can be trusted with logins? Pure. VP_REASON_BAD_REQUEST naming the field. The cluster id
+ * may still be empty. */
+VP_MUST_USE enum vp_code auth_config_check(const struct auth_config *config, struct vp_error *err);
+
+/* Puts the presets that follow from the cluster id into lists left empty. Needs a cluster id. */
+VP_MUST_USE enum vp_code auth_config_fill(struct auth_config *config, struct vp_error *err);
+
+void auth_config_clear(struct auth_config *config);

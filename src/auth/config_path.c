@@ -1,0 +1,219 @@
+/* The path config: write (proved first), read, delete. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vp/arvados.h"
+
+#include "backend.h"
+#include "paths.h"
+
+static const char *text_or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
+static bool same_place(const struct auth_config *a, const struct auth_config *b)
+{
+    return strcmp(text_or_empty(a->arvados_api_host), text_or_empty(b->arvados_api_host)) == 0 &&
+           strcmp(text_or_empty(a->arvados_ca_cert), text_or_empty(b->arvados_ca_cert)) == 0 &&
+           strcmp(text_or_empty(a->tls_server_name), text_or_empty(b->tls_server_name)) == 0;
+}
+
+/* A token is never sent to a new place on the strength of an old write. */
+static enum vp_code check_token_goes_along(const struct logical_call *call, const struct auth_config *before,
+                                           const struct auth_config *after, struct vp_error *err)
+{
+    if (before->service_token == NULL || same_place(before, after) || logical_field_given(call->data, "service_token"))
+        return VP_OK;
+    return vp_fail(err, VP_REASON_BAD_REQUEST,
+                   "changing arvados_api_host, arvados_ca_cert or tls_server_name needs service_token in the same write");
+}
+
+/* Stores the token as it is sent: without the blanks that a paste brings. */
+static enum vp_code trim_service_token(struct auth_config *config, struct vp_error *err)
+{
+    struct vp_secret *trimmed = NULL;
+    struct arv_token_text parts;
+    if (config->service_token == NULL)
+        return VP_OK;
+    VP_TRY(arv_token_parse(config->service_token, &trimmed, &parts, err));
+    vp_secret_free(config->service_token);
+    config->service_token = trimmed;
+    return VP_OK;
+}
+
+static enum vp_code learn_cluster(const struct arv_discovery *discovery, struct auth_config *config,
+                                  struct vp_error *err)
+{
+    if (config->cluster_id != NULL && config->cluster_id[0] != '\0') {
+        if (strcmp(config->cluster_id, discovery->cluster_id) == 0)
+            return VP_OK;
+        return vp_fail(err, VP_REASON_WRONG_CLUSTER,
+                       "%.128s says it is cluster %s, not %s; if that is meant, give cluster_id in the same write",
+                       config->arvados_api_host, discovery->cluster_id, config->cluster_id);
+    }
+    free(config->cluster_id);
+    config->cluster_id = strdup(discovery->cluster_id);
+    return config->cluster_id == NULL ? vp_fail_no_memory(err) : VP_OK;
+}
+
+/* Is it valid, and may it list links? A token's validity alone says nothing of its scopes. */
+static enum vp_code prove_service_token(const struct logical_call *call, struct arv_client *client,
+                                        const struct arv_asker *asker, const struct auth_config *config,
+                                        struct vp_error *err)
+{
+    struct arv_token token = { 0 };
+    struct arv_links links = { 0 };
+    struct vp_texts owners = { 0 };
+    (void)call;
+    VP_TRY(arv_token_current(client, asker, &token, err));
+    enum vp_code code = vp_texts_add(&owners, token.owner_uuid, err);
+    if (code == VP_OK)
+        code = arv_links_list(client, asker, config->link_class, &owners, &owners, &links, err);
+    arv_links_clear(&links);
+    vp_texts_clear(&owners);
+    arv_token_clear(&token);
+    return code;
+}
+
+static enum vp_code prove(const struct logical_call *call, struct auth_config *config, struct vp_error *err)
+{
+    const struct auth_mount *mount = call->mount;
+    struct arv_client *client = NULL;
+    struct arv_discovery discovery;
+    struct arv_asker asker = {
+        .request_id = call->request_id,
+        .deadline_ms = auth_deadline_ms(mount, config),
+        .cancel = call->cancel,
+    };
+    VP_TRY(auth_client_new(mount->shared, config, &client, err));
+    enum vp_code code = arv_discover(client, &asker, &discovery, err);
+    if (code == VP_OK)
+        code = learn_cluster(&discovery, config, err);
+    if (code == VP_OK && config->service_token != NULL) {
+        asker.token = config->service_token;
+        asker.service = true;
+        code = prove_service_token(call, client, &asker, config, err);
+    }
+    arv_client_free(client);
+    return code;
+}
+
+/* What would surprise the admin at the first login. */
+static enum vp_code add_warnings(const struct logical_call *call, const struct auth_config *config, struct vp_error *err)
+{
+    if (config->service_token != NULL)
+        return VP_OK;
+    for (size_t i = 0; i < config->trusted_link_owners.n; i++)
+        if (!arv_is_system_user(config->trusted_link_owners.items[i]))
+            return VP_OK;
+    return vp_texts_add(&call->reply->warnings,
+                        "no service_token is set and only the system user's links are trusted: Arvados shows those to "
+                        "admins only, so every login will find no grant. Set service_token, or trust a project that the "
+                        "users can read.", err);
+}
+
+static enum vp_code apply(const struct logical_call *call, const struct auth_config *before, bool found,
+                          struct auth_config *config, struct vp_error *err)
+{
+    VP_TRY(logical_fields_update(AUTH_CONFIG_FIELDS, call->data, true, config, err));
+    VP_TRY(auth_config_check(config, err));
+    if (found)
+        VP_TRY(check_token_goes_along(call, before, config, err));
+    VP_TRY(trim_service_token(config, err));
+    if (config->verify_connection)
+        VP_TRY(prove(call, config, err));
+    return add_warnings(call, config, err);
+}
+
+static enum vp_code store(const struct logical_call *call, const struct auth_config *config,
+                          const struct vp_buf *expected, struct vp_error *err)
+{
+    struct auth_mount *mount = call->mount;
+    /* Held over the host's storage on purpose: comparing and writing must be one step. Logins never take it. */
+    pthread_mutex_lock(&mount->write_lock);
+    enum vp_code code = auth_config_store(call, config, expected, err);
+    pthread_mutex_unlock(&mount->write_lock);
+    /* Also after a failure: then nobody knows what is stored. */
+    auth_mount_forget(mount);
+    return code;
+}
+
+enum vp_code auth_config_write(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_config before = { 0 };
+    struct auth_config config = { 0 };
+    struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    struct vp_buf again = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    bool found = false;
+    enum vp_code code = auth_config_load(call, &before, &record, &found, err);
+    if (code == VP_OK && found)
+        code = auth_config_load(call, &config, &again, &found, err);
+    else if (code == VP_OK)
+        code = logical_fields_init(AUTH_CONFIG_FIELDS, &config, err);
+    if (code == VP_OK)
+        code = apply(call, &before, found, &config, err);
+    if (code == VP_OK)
+        code = store(call, &config, &record, err);
+    vp_buf_clear(&record);
+    vp_buf_clear(&again);
+    auth_config_clear(&before);
+    auth_config_clear(&config);
+    return code;
+}
+
+static void show_service_token(const struct auth_config *config, struct vp_json_writer *writer)
+{
+    VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
+    struct arv_token_text parts;
+    bool set = config->service_token != NULL;
+    vp_json_add_bool(writer, "service_token_set", set);
+    bool readable = set && arv_token_parse(config->service_token, &token, &parts, NULL) == VP_OK;
+    vp_json_add_text(writer, "service_token_uuid", readable ? parts.uuid : "");
+}
+
+static enum vp_code show(const struct logical_call *call, struct auth_config *config, struct vp_error *err)
+{
+    struct vp_json_writer writer;
+    VP_TRY(auth_config_fill(config, err));
+    vp_json_begin(&writer, &call->reply->data);
+    vp_json_open_object(&writer);
+    logical_fields_show(AUTH_CONFIG_FIELDS, config, &writer);
+    show_service_token(config, &writer);
+    vp_json_close_object(&writer);
+    return vp_buf_check(&call->reply->data, "the config", err);
+}
+
+enum vp_code auth_config_read(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_config config = { 0 };
+    struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    bool found = false;
+    enum vp_code code = auth_config_load(call, &config, &record, &found, err);
+    if (code == VP_OK && !found)
+        code = vp_fail(err, VP_REASON_NOT_FOUND, "this mount is not configured yet");
+    if (code == VP_OK)
+        code = show(call, &config, err);
+    vp_buf_clear(&record);
+    auth_config_clear(&config);
+    return code;
+}
+
+enum vp_code auth_config_exists(const struct logical_call *call, bool *ret_exists, struct vp_error *err)
+{
+    struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    enum vp_code code =
+        call->storage->get(call->storage->self, AUTH_CONFIG_KEY, call->cancel, &record, ret_exists, err);
+    vp_buf_clear(&record);
+    return code;
+}
+
+enum vp_code auth_config_delete(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_mount *mount = call->mount;
+    pthread_mutex_lock(&mount->write_lock);
+    enum vp_code code = call->storage->remove(call->storage->self, AUTH_CONFIG_KEY, call->cancel, err);
+    pthread_mutex_unlock(&mount->write_lock);
+    auth_mount_forget(mount);
+    return code;
+}

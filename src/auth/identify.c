@@ -1,0 +1,195 @@
+#include "identify.h"
+
+#include <string.h>
+
+struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token)
+{
+    const struct vp_secret *service_token = question->snapshot->config.service_token;
+    return (struct arv_asker){
+        .token = service_token != NULL ? service_token : token,
+        .service = service_token != NULL,
+        .request_id = question->request_id,
+        .deadline_ms = question->deadline_ms,
+        .cancel = question->cancel,
+    };
+}
+
+void auth_token_clear(struct auth_token *token)
+{
+    vp_secret_free(token->secret);
+    *token = (struct auth_token){ 0 };
+}
+
+static bool in_clusters(const char *uuid, const struct vp_texts *clusters)
+{
+    for (size_t i = 0; i < clusters->n; i++)
+        if (arv_same_cluster(uuid, clusters->items[i]))
+            return true;
+    return false;
+}
+
+enum vp_code auth_token_check(const struct auth_snapshot *snapshot, const struct vp_secret *given,
+                              struct auth_token *ret_token, struct vp_error *err)
+{
+    struct auth_token token = { 0 };
+    VP_TRY(arv_token_parse(given, &token.secret, &token.parts, err));
+    if (!in_clusters(token.parts.uuid, &snapshot->config.allowed_token_clusters)) {
+        enum vp_code code = vp_fail(err, VP_REASON_CLUSTER_NOT_ALLOWED,
+                                    "tokens of cluster %.5s may not log in at this mount", token.parts.uuid);
+        auth_token_clear(&token);
+        return code;
+    }
+    *ret_token = token;
+    return VP_OK;
+}
+
+/* ---- what must hold, each a step ---- */
+
+static enum vp_code contradiction(const char *what, struct vp_error *err)
+{
+    (void)vp_fail(err, VP_REASON_UPSTREAM_BAD_ANSWER, "Arvados' answers about this token contradict each other");
+    vp_error_add_detail(err, "%s", what);
+    return vp_reason_code(VP_REASON_UPSTREAM_BAD_ANSWER);
+}
+
+static bool is_all(const struct vp_json *scopes)
+{
+    return vp_json_len(scopes) == 1 && strcmp(vp_json_text(vp_json_at(scopes, 0)), "all") == 0;
+}
+
+/* Sharing links of Arvados hold tokens of narrow scope in public: such a token is not its user. */
+static enum vp_code check_token(const struct arv_token *token, const struct arv_user *user,
+                                const struct auth_token *sent, struct vp_error *err)
+{
+    if (strcmp(token->uuid, sent->parts.uuid) != 0)
+        return contradiction("the token's record has another uuid than the token sent", err);
+    if (strcmp(token->owner_uuid, user->uuid) != 0)
+        return contradiction("users/current is not the token's owner", err);
+    if (!is_all(token->scopes))
+        return vp_fail(err, VP_REASON_TOKEN_SCOPE, "the token's scopes are not [\"all\"]");
+    return VP_OK;
+}
+
+static enum vp_code check_container(const struct arv_container *container, const char *token_uuid,
+                                    const char *user_uuid, struct vp_error *err)
+{
+    /* Only then null: the container carries a token that its user brought along and that outlives it. */
+    if (container->auth_uuid == NULL)
+        return vp_fail(err, VP_REASON_RUNTIME_TOKEN, "container %s carries a runtime token, which outlives it",
+                       container->uuid);
+    if (strcmp(container->auth_uuid, token_uuid) != 0)
+        return contradiction("the container's auth_uuid is another token's", err);
+    if (container->runtime_user_uuid != NULL && strcmp(container->runtime_user_uuid, user_uuid) != 0)
+        return contradiction("the container's runtime_user_uuid is another user's", err);
+    if (strcmp(container->state, "Running") != 0)
+        return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "container %s is %.16s, not Running", container->uuid,
+                       container->state);
+    if (container->interactive_session_started)
+        return vp_fail(err, VP_REASON_INTERACTIVE_SESSION, "a shell was opened in container %s", container->uuid);
+    return VP_OK;
+}
+
+static enum vp_code check_user(const struct arv_user *user, const struct auth_config *config, struct vp_error *err)
+{
+    if (arv_is_system_user(user->uuid) || arv_is_anonymous_user(user->uuid))
+        return vp_fail(err, VP_REASON_USER_FORBIDDEN, "user %s is the system or anonymous user", user->uuid);
+    if (!in_clusters(user->uuid, &config->allowed_user_clusters))
+        return vp_fail(err, VP_REASON_CLUSTER_NOT_ALLOWED, "users of cluster %.5s may not log in at this mount", user->uuid);
+    if (!user->is_active)
+        return vp_fail(err, VP_REASON_USER_INACTIVE, "user %s is not active", user->uuid);
+    if (user->is_admin)
+        return vp_fail(err, VP_REASON_USER_FORBIDDEN, "user %s is an Arvados admin", user->uuid);
+    return VP_OK;
+}
+
+/* ---- the questions ---- */
+
+/* Arvados says 401 to every token while its database is away. If the mount's own token gets one too, the login's token was
+ * not judged at all. */
+static enum vp_code explain_rejection(const struct auth_question *question, struct vp_error *rejection)
+{
+    struct arv_token token = { 0 };
+    struct vp_error fault = { 0 };
+    if (question->snapshot->config.service_token == NULL)
+        return vp_reason_code(rejection->reason);
+    struct arv_asker service = auth_asker(question, NULL);
+    enum vp_code code = arv_token_current(question->snapshot->arvados, &service, &token, &fault);
+    arv_token_clear(&token);
+    if (code == VP_OK)
+        return vp_reason_code(rejection->reason);
+    if (fault.reason != VP_REASON_SERVICE_TOKEN) {
+        *rejection = fault;
+        return code;
+    }
+    (void)vp_fail(rejection, VP_REASON_UPSTREAM_ERROR, "Arvados refuses all tokens at the moment");
+    vp_error_add_detail(rejection, "401 for the login's token and for the service token: its database may be down, or the "
+                                   "service token is no longer valid");
+    return vp_reason_code(VP_REASON_UPSTREAM_ERROR);
+}
+
+static enum vp_code ask(const struct auth_question *question, const struct auth_token *token,
+                        struct arv_identity *ret_identity, struct vp_error *err)
+{
+    const struct arv_asker asker = {
+        .token = token->secret,
+        .request_id = question->request_id,
+        .deadline_ms = question->deadline_ms,
+        .cancel = question->cancel,
+    };
+    enum vp_code code = arv_identify(question->snapshot->arvados, &asker, ret_identity, err);
+    if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
+        code = arv_identify(question->snapshot->arvados, &asker, ret_identity, err);
+    if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
+        return explain_rejection(question, err);
+    return code;
+}
+
+static enum vp_code check_login(const struct auth_question *question, const struct auth_token *token,
+                                const struct arv_identity *identity, struct vp_error *err)
+{
+    VP_TRY(check_token(&identity->token, &identity->user, token, err));
+    VP_TRY(check_container(&identity->container, token->parts.uuid, identity->user.uuid, err));
+    return check_user(&identity->user, &question->snapshot->config, err);
+}
+
+enum vp_code auth_identify(const struct auth_question *question, const struct auth_token *token,
+                           struct arv_identity *ret_identity, struct vp_error *err)
+{
+    struct arv_identity identity = { 0 };
+    VP_TRY(ask(question, token, &identity, err));
+    enum vp_code code = check_login(question, token, &identity, err);
+    if (code != VP_OK) {
+        arv_identity_clear(&identity);
+        return code;
+    }
+    *ret_identity = identity;
+    return VP_OK;
+}
+
+/* After an unlock the container has another token or none: then it is not the one that logged in. */
+static enum vp_code check_renewal(const struct auth_question *question, const char *token_uuid,
+                                  const struct arv_identity *identity, struct vp_error *err)
+{
+    const char *auth_uuid = identity->container.auth_uuid;
+    if (auth_uuid == NULL || strcmp(auth_uuid, token_uuid) != 0)
+        return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING,
+                       "container %s is %.16s and no longer has the token that logged in", identity->container.uuid,
+                       identity->container.state);
+    VP_TRY(check_container(&identity->container, token_uuid, identity->user.uuid, err));
+    return check_user(&identity->user, &question->snapshot->config, err);
+}
+
+enum vp_code auth_look_up(const struct auth_question *question, const char *container_uuid, const char *user_uuid,
+                          const char *token_uuid, struct arv_identity *ret_identity, struct vp_error *err)
+{
+    struct arv_identity identity = { 0 };
+    const struct arv_asker asker = auth_asker(question, NULL);
+    VP_TRY(arv_look_up(question->snapshot->arvados, &asker, container_uuid, user_uuid, &identity, err));
+    enum vp_code code = check_renewal(question, token_uuid, &identity, err);
+    if (code != VP_OK) {
+        arv_identity_clear(&identity);
+        return code;
+    }
+    *ret_identity = identity;
+    return VP_OK;
+}

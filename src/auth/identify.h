@@ -1,0 +1,39 @@
+/* Private to the room: who is it, and is his container running? */
+#pragma once
+
+#include "vp/arvados.h"
+
+#include "backend.h"
+
+/* One question to Arvados on behalf of a request. Borrowed. */
+struct auth_question {
+    const struct auth_snapshot *snapshot;
+    const char *request_id;
+    int64_t deadline_ms;
+    struct vp_cancel *cancel;
+};
+
+/* A login token, its form and cluster checked: nothing was sent anywhere yet. */
+struct auth_token {
+    struct vp_secret *secret;
+    struct arv_token_text parts;
+};
+void auth_token_clear(struct auth_token *token);
+
+/* VP_REASON_TOKEN_MALFORMED, VP_REASON_CLUSTER_NOT_ALLOWED. */
+VP_MUST_USE enum vp_code auth_token_check(const struct auth_snapshot *snapshot, const struct vp_secret *given,
+                                          struct auth_token *ret_token, struct vp_error *err);
+
+/* Asks the three questions with the token itself and lets through only what holds together. Every reason of the class
+ * "denied" that does not need grants may come. */
+VP_MUST_USE enum vp_code auth_identify(const struct auth_question *question, const struct auth_token *token,
+                                       struct arv_identity *ret_identity, struct vp_error *err);
+
+/* Looks the container and the user of an earlier login up with the service token, and lets through likewise; the container
+ * must still have `token_uuid` as its own. */
+VP_MUST_USE enum vp_code auth_look_up(const struct auth_question *question, const char *container_uuid,
+                                      const char *user_uuid, const char *token_uuid,
+                                      struct arv_identity *ret_identity, struct vp_error *err);
+
+/* The asker for the mount's own token, or for `token` where the mount has none. */
+struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token);

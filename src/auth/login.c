@@ -1,0 +1,133 @@
+/* One running Arvados container gets one token. */
+#include <string.h>
+
+#include "backend.h"
+#include "issue.h"
+#include "paths.h"
+
+struct login_args {
+    struct vp_secret *token;
+    struct vp_secret *jwt; /* the same, under the name that stock agents send */
+    char *role;
+};
+
+#define AT(member) offsetof(struct login_args, member)
+
+const struct logical_field AUTH_LOGIN_FIELDS[] = {
+    { "token", LOGICAL_SECRET, AT(token), LOGICAL_REQUIRED, NULL, 0, 0,
+      "The container's ARVADOS_API_TOKEN: v2/<uuid>/<secret>/<container uuid>." },
+    { "jwt", LOGICAL_SECRET, AT(jwt), 0, NULL, 0, 0,
+      "The same as token, for clients that only know the Kubernetes method." },
+    { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0, "Role to log in against. This version has no roles: leave it out." },
+    { 0 },
+};
+
+/* What a stranger is told: the class of what happened, and where its reason can be found. Nothing in it differs between an
+ * unknown, an expired and a finished token. */
+static enum vp_code tell_stranger(enum vp_code code, const struct logical_call *call, struct vp_error *err)
+{
+    static const char *const TEXTS[] = {
+        [VP_ERR_DENIED] = "permission denied",
+        [VP_ERR_UNAVAILABLE] = "Arvados can't be asked at the moment; try again shortly",
+        [VP_ERR_UPSTREAM] = "Arvados gave an answer that can't be trusted, so the login was refused",
+        [VP_ERR_INTERNAL] = "this auth method can't serve logins at the moment; its admin must act",
+    };
+    if ((size_t)code >= sizeof TEXTS / sizeof TEXTS[0] || TEXTS[code] == NULL)
+        return code;
+    char reason[sizeof err->message];
+    char detail[sizeof err->detail];
+    memcpy(reason, err->message, sizeof reason);
+    memcpy(detail, err->detail, sizeof detail);
+    (void)vp_fail(err, err->reason, "%s (the server's log has the reason under request id %.64s)", TEXTS[code],
+                  call->request_id);
+    vp_error_add_detail(err, "%s", reason);
+    if (detail[0] != '\0')
+        vp_error_add_detail(err, "%s", detail);
+    return code;
+}
+
+static enum vp_code pick_token(const struct login_args *args, const struct vp_secret **ret_token, struct vp_error *err)
+{
+    if (args->token != NULL && args->jwt != NULL && !vp_secret_equal(args->token, args->jwt))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "fields \"token\" and \"jwt\" are both given and differ; give one");
+    *ret_token = args->token != NULL ? args->token : args->jwt;
+    if (*ret_token == NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "field \"token\" is missing: give the container's ARVADOS_API_TOKEN (token=- reads standard input)");
+    return VP_OK;
+}
+
+static enum vp_code check_role(const struct auth_snapshot *snapshot, const char *role, struct vp_error *err)
+{
+    if (role != NULL && *role != '\0')
+        return vp_fail(err, VP_REASON_ROLE_UNKNOWN, "role \"%.64s\" is not known", role);
+    /* Roles bind; leaving the role out must not escape them, whichever version wrote them. */
+    if (snapshot->has_roles)
+        return vp_fail(err, VP_REASON_ROLE_REQUIRED, "this mount has roles, so a login must name one");
+    return VP_OK;
+}
+
+static enum vp_code decide(const struct auth_question *question, const struct auth_token *token,
+                           struct logical_reply *reply, const struct vp_clock *clock, struct vp_error *err)
+{
+    struct arv_identity identity = { 0 };
+    struct auth_grants grants = { 0 };
+    VP_TRY(auth_identify(question, token, &identity, err));
+    int64_t now_s = clock->now_s(clock->self);
+    enum vp_code code = auth_grants_of(question, token->secret, identity.user.uuid, identity.container.container_image,
+                                       now_s, &grants, err);
+    if (code == VP_OK)
+        code = auth_issue(question, token, &identity, &grants, now_s, reply, err);
+    auth_grants_clear(&grants);
+    arv_identity_clear(&identity);
+    return code;
+}
+
+static enum vp_code login(const struct logical_call *call, const struct login_args *args,
+                          const struct auth_snapshot *snapshot, struct vp_error *err)
+{
+    const struct auth_mount *mount = call->mount;
+    const struct vp_secret *given = NULL;
+    struct auth_token token = { 0 };
+    const struct auth_question question = {
+        .snapshot = snapshot,
+        .request_id = call->request_id,
+        .deadline_ms = auth_deadline_ms(mount, &snapshot->config),
+        .cancel = call->cancel,
+    };
+    VP_TRY(check_role(snapshot, args->role, err));
+    VP_TRY(pick_token(args, &given, err));
+    VP_TRY(auth_token_check(snapshot, given, &token, err));
+    enum vp_code code = decide(&question, &token, call->reply, mount->shared->clock, err);
+    auth_token_clear(&token);
+    return code;
+}
+
+enum vp_code auth_login(const struct logical_call *call, struct vp_error *err)
+{
+    struct login_args args = { 0 };
+    struct auth_snapshot *snapshot = NULL;
+    /* A standby can't store the token: the host would run the login here and again on the active node. */
+    if (call->standby)
+        return vp_fail(err, VP_REASON_HOST, "please forward to the active node");
+    enum vp_code code = logical_fields_update(AUTH_LOGIN_FIELDS, call->data, false, &args, err);
+    if (code == VP_OK)
+        code = auth_snapshot_get(call, &snapshot, err);
+    if (code == VP_OK)
+        code = login(call, &args, snapshot, err);
+    auth_snapshot_release(&snapshot);
+    logical_fields_clear(AUTH_LOGIN_FIELDS, &args);
+    return code == VP_OK ? VP_OK : tell_stranger(code, call, err);
+}
+
+/* For the host's quotas: which role a login names. Asks nobody. */
+enum vp_code auth_login_role(const struct logical_call *call, struct vp_error *err)
+{
+    const struct vp_json *role = vp_json_get(call->data, "role");
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, &call->reply->data);
+    vp_json_open_object(&writer);
+    vp_json_add_text(&writer, "role", vp_json_type(role) == VP_JSON_TEXT ? vp_json_text(role) : "");
+    vp_json_close_object(&writer);
+    return vp_buf_check(&call->reply->data, "the role", err);
+}

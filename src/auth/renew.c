@@ -1,0 +1,110 @@
+/* May this token live on? Arvados is asked again, and the whole decision is made again. */
+#include <string.h>
+
+#include "backend.h"
+#include "issue.h"
+#include "paths.h"
+
+/* The facts of the lease as they are now: by the service token, or by the run token that the lease kept. */
+static enum vp_code identify_again(const struct auth_question *question, const struct auth_lease *lease,
+                                   struct arv_identity *ret_identity, struct vp_error *err)
+{
+    struct auth_token token = { 0 };
+    if (question->snapshot->config.service_token != NULL)
+        return auth_look_up(question, lease->container_uuid, lease->user_uuid, lease->token_uuid, ret_identity, err);
+    if (lease->run_token == NULL)
+        return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
+                       "the mount had a service token at login and has none now, so this token can't be renewed; log in again");
+    VP_TRY(auth_token_check(question->snapshot, lease->run_token, &token, err));
+    enum vp_code code = auth_identify(question, &token, ret_identity, err);
+    auth_token_clear(&token);
+    return code;
+}
+
+static enum vp_code check_same(const struct auth_lease *lease, const struct arv_identity *identity, struct vp_error *err)
+{
+    if (strcmp(lease->container_uuid, identity->container.uuid) == 0 && strcmp(lease->user_uuid, identity->user.uuid) == 0)
+        return VP_OK;
+    return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "the token belongs to another container or user than at login");
+}
+
+/* A token's policies can't be changed, so one withdrawn grant ends its renewal. "default" is the host's own addition. */
+static enum vp_code check_still_granted(const struct vp_texts *held, const struct vp_texts *granted, struct vp_error *err)
+{
+    for (size_t i = 0; i < held->n; i++) {
+        const char *name = held->items[i];
+        if (strcmp(name, "default") != 0 && !vp_texts_has(granted, name))
+            return vp_fail(err, VP_REASON_NO_GRANT, "policy %.63s is no longer granted; log in again", name);
+    }
+    return VP_OK;
+}
+
+/* The host lets a caller's "increment" go up to MaxTTL, counted from the issue: so that is where one TTL from now ends. */
+static enum vp_code answer(const struct logical_call *call, const struct arv_identity *identity,
+                           const struct auth_grants *grants, int64_t now_s, struct vp_error *err)
+{
+    struct auth_terms terms = { 0 };
+    int64_t token_expires_at_s = identity->token.document == NULL ? VP_TIME_NONE : identity->token.expires_at_s;
+    VP_TRY(auth_lifetime(&AUTH_DEFAULT_TERMS, token_expires_at_s, grants->result.expires_at_s, now_s, &terms, err));
+    int64_t age_s = now_s > call->auth->issued_at_s ? now_s - call->auth->issued_at_s : 0;
+    call->reply->renewed = true;
+    call->reply->ttl_s = terms.ttl_s;
+    call->reply->max_ttl_s = age_s + terms.ttl_s;
+    return VP_OK;
+}
+
+static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
+                           const struct auth_lease *lease, const struct arv_identity *identity, struct vp_error *err)
+{
+    const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
+    int64_t now_s = clock->now_s(clock->self);
+    struct auth_grants grants = { 0 };
+    VP_TRY(check_same(lease, identity, err));
+    VP_TRY(auth_grants_of(question, lease->run_token, identity->user.uuid, identity->container.container_image, now_s,
+                          &grants, err));
+    const struct vp_texts *granted = &grants.result.policies;
+    enum vp_code code = auth_check_policies(&question->snapshot->config, granted, err);
+    if (code == VP_OK)
+        code = check_still_granted(&call->auth->policies, granted, err);
+    if (code == VP_OK)
+        code = check_still_granted(&call->auth->token_policies, granted, err);
+    if (code == VP_OK)
+        code = answer(call, identity, &grants, now_s, err);
+    auth_grants_clear(&grants);
+    return code;
+}
+
+static enum vp_code renew(const struct logical_call *call, const struct auth_lease *lease,
+                          const struct auth_snapshot *snapshot, struct vp_error *err)
+{
+    struct arv_identity identity = { 0 };
+    const struct auth_question question = {
+        .snapshot = snapshot,
+        .request_id = call->request_id,
+        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
+        .cancel = call->cancel,
+    };
+    if (snapshot->has_roles)
+        return vp_fail(err, VP_REASON_ROLE_REQUIRED, "this mount has roles now and the token has none; log in again");
+    VP_TRY(identify_again(&question, lease, &identity, err));
+    enum vp_code code = decide(call, &question, lease, &identity, err);
+    arv_identity_clear(&identity);
+    return code;
+}
+
+enum vp_code auth_renew(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_lease lease = { 0 };
+    struct auth_snapshot *snapshot = NULL;
+    if (call->standby)
+        return vp_fail(err, VP_REASON_HOST, "please forward to the active node");
+    if (call->auth == NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "a renewal without the token's data");
+    VP_TRY(auth_lease_parse(call->auth->internal_data, &lease, err));
+    enum vp_code code = auth_snapshot_get(call, &snapshot, err);
+    if (code == VP_OK)
+        code = renew(call, &lease, snapshot, err);
+    auth_snapshot_release(&snapshot);
+    auth_lease_clear(&lease);
+    return code;
+}

@@ -1,0 +1,42 @@
+/* Versions: of this plugin, and of the cluster it asks. */
+#include "vp/version.h"
+
+#include "backend.h"
+#include "paths.h"
+
+static enum vp_code answer(const struct logical_call *call, const struct arv_discovery *arvados, struct vp_error *err)
+{
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, &call->reply->data);
+    vp_json_open_object(&writer);
+    vp_json_add_text(&writer, "plugin", VP_VERSION);
+    vp_json_add_text(&writer, "commit", VP_COMMIT);
+    if (arvados != NULL) {
+        vp_json_add_text(&writer, "arvados", arvados->version);
+        vp_json_add_text(&writer, "arvados_revision", arvados->revision);
+        vp_json_add_text(&writer, "cluster_id", arvados->cluster_id);
+    }
+    vp_json_close_object(&writer);
+    return vp_buf_check(&call->reply->data, "the version", err);
+}
+
+enum vp_code auth_version_client_only(const struct logical_call *call, struct vp_error *err)
+{
+    return answer(call, NULL, err);
+}
+
+enum vp_code auth_version(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_snapshot *snapshot = NULL;
+    struct arv_discovery discovery;
+    VP_TRY(auth_snapshot_get(call, &snapshot, err));
+    const struct arv_asker asker = {
+        .request_id = call->request_id,
+        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
+        .cancel = call->cancel,
+    };
+    enum vp_code code = arv_discover(snapshot->arvados, &asker, &discovery, err);
+    auth_snapshot_release(&snapshot);
+    VP_TRY(code);
+    return answer(call, &discovery, err);
+}
