@@ -1,0 +1,251 @@
+#include "client.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUESTIONS_MAX = 4 };
+
+static const struct vp_json_source ANSWER = {
+    .what = "the answer",
+    .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
+    .max_bytes = ARV_BODY_MAX,
+    .max_depth = 16,
+    .max_tokens = 60000,
+};
+
+/* A real discovery document holds `uuid` twice in many of its schemas (levels below the third); what is read stands at the
+ * top. */
+static const struct vp_json_source DISCOVERY = {
+    .what = "the discovery document",
+    .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
+    .max_bytes = ARV_BODY_MAX,
+    .max_depth = 16,
+    .max_tokens = 60000,
+    .unique_depth = 2,
+};
+
+enum vp_code arv_client_new(struct http_client *http, const struct arv_client_options *options,
+                            struct arv_client **ret_client, struct vp_error *err)
+{
+    struct arv_client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        return vp_fail_no_memory(err);
+    enum vp_code code = http_site_new(http, &options->site, &client->site, err);
+    if (code != VP_OK) {
+        free(client);
+        return code;
+    }
+    *ret_client = client;
+    return VP_OK;
+}
+
+void arv_client_free(struct arv_client *client)
+{
+    if (client == NULL)
+        return;
+    http_site_free(client->site);
+    free(client);
+}
+
+void arv_target_build(struct vp_buf *target, const char *path, const char *const *parameters)
+{
+    vp_buf_add_text(target, path);
+    const char *separator = "?";
+    for (; parameters != NULL && parameters[0] != NULL; parameters += 2) {
+        vp_buf_add_format(target, "%s%s=", separator, parameters[0]);
+        http_escape_add(target, parameters[1]);
+        separator = "&";
+    }
+}
+
+/* ---- failures ---- */
+
+enum vp_code arv_bad_answer(struct vp_error *err, const char *call, const char *what)
+{
+    (void)vp_fail(err, VP_REASON_UPSTREAM_BAD_ANSWER, "Arvados gave an answer that can't be right");
+    vp_error_add_detail(err, "%s: %s", call, what);
+    return vp_reason_code(VP_REASON_UPSTREAM_BAD_ANSWER);
+}
+
+enum vp_code arv_decode(const struct vp_json *object, const struct vp_json_field *fields, const char *call,
+                        void *target, struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    if (vp_json_decode(object, fields, &ANSWER, target, &fault) == VP_OK)
+        return VP_OK;
+    return arv_bad_answer(err, call, fault.message);
+}
+
+static enum vp_code told(struct vp_error *err, enum vp_reason reason, const char *words, const char *call, int status)
+{
+    (void)vp_fail(err, reason, "%s", words);
+    vp_error_add_detail(err, "%s: status %d", call, status);
+    return vp_reason_code(reason);
+}
+
+/* 401 is also what Arvados says to every token while its database is away; the callers of this room know that. */
+static enum vp_code judge_refusal(const struct arv_asker *asker, const struct arv_question *question, int status,
+                                  struct vp_error *err)
+{
+    if (asker->service)
+        return told(err, VP_REASON_SERVICE_TOKEN,
+                    status == 401 ? "Arvados refuses the mount's service token"
+                                  : "the mount's service token may not ask what is needed: its scopes or its user's rights "
+                                    "are too narrow",
+                    question->name, status);
+    if (status == 401)
+        return told(err, VP_REASON_TOKEN_REJECTED, "Arvados refuses the token", question->name, status);
+    return told(err, VP_REASON_TOKEN_SCOPE, "the token's scopes are too narrow", question->name, status);
+}
+
+static enum vp_code judge_status(const struct arv_asker *asker, const struct arv_question *question,
+                                 const struct http_exchange *exchange, struct vp_error *err)
+{
+    int status = exchange->status;
+    if (status == 200)
+        return VP_OK;
+    if (status == 401 || status == 403)
+        return judge_refusal(asker, question, status, err);
+    if (status == 404 && question->not_found != VP_REASON_NONE)
+        return told(err, question->not_found, "the token is not a container's", question->name, status);
+    /* How an Arvados with more requests than it takes answers: an empty body and no Retry-After. */
+    if (status == 429 || (status == 503 && exchange->body.len == 0))
+        return told(err, VP_REASON_UPSTREAM_BUSY, "Arvados is overloaded; try again", question->name, status);
+    if (status >= 500)
+        return told(err, VP_REASON_UPSTREAM_ERROR, "Arvados answers with an error of its own", question->name, status);
+    return told(err, VP_REASON_UPSTREAM_BAD_ANSWER, "Arvados gave an answer that can't be right", question->name, status);
+}
+
+/* Higher wins when several calls of a round fail. */
+static int weight(enum vp_reason reason)
+{
+    static const int BY_CODE[] = {
+        [VP_ERR_INTERNAL] = 6, [VP_ERR_HOST] = 6, [VP_ERR_UNAVAILABLE] = 5, [VP_ERR_UPSTREAM] = 4, [VP_ERR_DENIED] = 1,
+    };
+    if (reason == VP_REASON_CANCELLED)
+        return 7;
+    if (reason == VP_REASON_TOKEN_REJECTED)
+        return 3;
+    if (reason == VP_REASON_TOKEN_SCOPE)
+        return 2;
+    enum vp_code code = vp_reason_code(reason);
+    return (size_t)code < sizeof BY_CODE / sizeof BY_CODE[0] ? BY_CODE[code] : 0;
+}
+
+/* ---- asking ---- */
+
+static enum vp_code read_answer(const struct arv_asker *asker, struct arv_question *question,
+                                const struct http_exchange *exchange, struct vp_error *err)
+{
+    if (exchange->error.reason != VP_REASON_NONE) {
+        *err = exchange->error;
+        vp_error_add_detail(err, "%s", question->name);
+        return vp_reason_code(err->reason);
+    }
+    VP_TRY(judge_status(asker, question, exchange, err));
+    struct vp_error fault = { 0 };
+    const struct vp_json_source *source = question->source == NULL ? &ANSWER : question->source;
+    enum vp_code code =
+        vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source, &question->document, &fault);
+    if (code != VP_OK && fault.reason == VP_REASON_UPSTREAM_BAD_ANSWER)
+        return arv_bad_answer(err, question->name, fault.message);
+    if (code != VP_OK)
+        *err = fault;
+    return code;
+}
+
+static enum vp_code read_answers(const struct arv_asker *asker, struct arv_question *questions,
+                                 struct http_exchange *exchanges, size_t n, struct vp_error *err)
+{
+    struct vp_error worst = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        struct vp_error fault = { 0 };
+        if (read_answer(asker, &questions[i], &exchanges[i], &fault) == VP_OK)
+            continue;
+        if (worst.reason == VP_REASON_NONE || weight(fault.reason) > weight(worst.reason))
+            worst = fault;
+    }
+    if (worst.reason == VP_REASON_NONE)
+        return VP_OK;
+    if (err != NULL)
+        *err = worst;
+    return vp_reason_code(worst.reason);
+}
+
+enum vp_code arv_ask(struct arv_client *client, const struct arv_asker *asker, struct arv_question *questions, size_t n,
+                     struct vp_error *err)
+{
+    struct http_exchange exchanges[QUESTIONS_MAX] = { 0 };
+    struct vp_error fault = { 0 };
+    assert(n <= QUESTIONS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        VP_TRY(vp_buf_check(&questions[i].target, "a request to Arvados", err));
+        exchanges[i].target = vp_buf_text(&questions[i].target);
+        exchanges[i].bearer = asker->token;
+        exchanges[i].request_id = asker->request_id;
+        exchanges[i].body_max = ARV_BODY_MAX;
+    }
+    enum vp_code code = http_round(client->site, exchanges, n, asker->deadline_ms, asker->cancel, &fault);
+    /* Its failure stands in the exchange as well, but for one before anything was tried. */
+    enum vp_code read = read_answers(asker, questions, exchanges, n, err);
+    for (size_t i = 0; i < n; i++)
+        http_exchange_clear(&exchanges[i]);
+    if (read == VP_OK && code != VP_OK) {
+        if (err != NULL)
+            *err = fault;
+        return code;
+    }
+    return read;
+}
+
+void arv_question_clear(struct arv_question *question)
+{
+    vp_buf_clear(&question->target);
+    vp_json_freep(&question->document);
+}
+
+/* ---- discovery ---- */
+
+struct discovery {
+    const char *cluster_id;
+    const char *version;
+    const char *revision;
+};
+
+static const struct vp_json_field DISCOVERY_FIELDS[] = {
+    { "uuidPrefix", VP_JSON_TO_TEXT, offsetof(struct discovery, cluster_id), 0, ARV_CLUSTER_LEN },
+    { "packageVersion", VP_JSON_TO_TEXT, offsetof(struct discovery, version), VP_JSON_OR_NULL | VP_JSON_OR_MISSING, 63 },
+    { "revision", VP_JSON_TO_TEXT, offsetof(struct discovery, revision), VP_JSON_OR_NULL | VP_JSON_OR_MISSING, 63 },
+    { 0 },
+};
+
+static enum vp_code read_discovery(const struct vp_json *document, struct arv_discovery *ret_discovery,
+                                   struct vp_error *err)
+{
+    struct discovery read = { 0 };
+    VP_TRY(arv_decode(document, DISCOVERY_FIELDS, "discovery", &read, err));
+    if (!arv_is_cluster_id(read.cluster_id))
+        return arv_bad_answer(err, "discovery", "uuidPrefix is no cluster id");
+    *ret_discovery = (struct arv_discovery){ 0 };
+    memcpy(ret_discovery->cluster_id, read.cluster_id, ARV_CLUSTER_LEN);
+    if (read.version != NULL)
+        memcpy(ret_discovery->version, read.version, strlen(read.version));
+    if (read.revision != NULL)
+        memcpy(ret_discovery->revision, read.revision, strlen(read.revision));
+    return VP_OK;
+}
+
+enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *asker,
+                          struct arv_discovery *ret_discovery, struct vp_error *err)
+{
+    struct arv_question question = { .name = "discovery", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &DISCOVERY };
+    struct arv_asker nobody = *asker;
+    nobody.token = NULL;
+    arv_target_build(&question.target, "/discovery/v1/apis/arvados/v1/rest", NULL);
+    enum vp_code code = arv_ask(client, &nobody, &question, 1, err);
+    if (code == VP_OK)
+        code = read_discovery(question.document, ret_discovery, err);
+    arv_question_clear(&question);
+    return code;
+}

@@ -1,0 +1,39 @@
+/* Private to the room: one GET and what its status means. */
+#pragma once
+
+#include "vp/arvados.h"
+
+struct arv_client {
+    struct http_site *site;
+};
+
+enum {
+    ARV_BODY_MAX = 1024 * 1024, /* bytes of an answer with a select list; a page of 1000 links has some 400 kB */
+    ARV_TARGET_MAX = 48 * 1024, /* bytes of a path with its query; the API takes some 60 kB */
+};
+
+/* One question of a round. */
+struct arv_question {
+    const char *name;                   /* for messages: "users/current" */
+    struct vp_buf target;               /* path and query */
+    enum vp_reason not_found;           /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
+    const struct vp_json_source *source;
+    struct vp_json *document;           /* out: the decoded answer of a 200 */
+};
+
+/* Path of the API with an optional select list and further parameters, as name and value in turn, NULL-terminated. */
+void arv_target_build(struct vp_buf *target, const char *path, const char *const *parameters);
+
+/* Asks all at once. On success every document is set. When several fail, the one that says least about the token wins: our
+ * own end (cancelled, internal), then no answer, then a wrong answer, then 401, 403, 404. So an outage is never told as a
+ * denial, and nothing that can't be right is hidden behind one. */
+VP_MUST_USE enum vp_code arv_ask(struct arv_client *client, const struct arv_asker *asker,
+                                 struct arv_question *questions, size_t n, struct vp_error *err);
+void arv_question_clear(struct arv_question *question);
+
+/* A well-formed answer whose content can't be right. */
+enum vp_code arv_bad_answer(struct vp_error *err, const char *call, const char *what);
+
+/* Decodes by table; a fault is told like arv_bad_answer(). */
+VP_MUST_USE enum vp_code arv_decode(const struct vp_json *object, const struct vp_json_field *fields, const char *call,
+                                    void *target, struct vp_error *err);

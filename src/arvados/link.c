@@ -1,0 +1,195 @@
+/* Links, page by page in the order of their uuids. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+
+enum { PAGE_LIMIT = 1000, PAGES_MAX = 64, TEXT_MAX = 255 };
+
+#define LINK_SELECT                                                                                                  \
+    "[\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\","       \
+    "\"properties\"]"
+
+#define AT(member) offsetof(struct arv_link, member)
+
+static const struct vp_json_field LINK_FIELDS[] = {
+    { "uuid", VP_JSON_TO_TEXT, AT(uuid), 0, ARV_UUID_LEN },
+    { "owner_uuid", VP_JSON_TO_TEXT, AT(owner_uuid), VP_JSON_OR_NULL, TEXT_MAX },
+    { "link_class", VP_JSON_TO_TEXT, AT(link_class), VP_JSON_OR_NULL, TEXT_MAX },
+    { "name", VP_JSON_TO_TEXT, AT(name), VP_JSON_OR_NULL, 4 * TEXT_MAX },
+    { "tail_uuid", VP_JSON_TO_TEXT, AT(tail_uuid), VP_JSON_OR_NULL, TEXT_MAX },
+    { "head_uuid", VP_JSON_TO_TEXT, AT(head_uuid), VP_JSON_OR_NULL, TEXT_MAX },
+    { "modified_by_user_uuid", VP_JSON_TO_TEXT, AT(modified_by_user_uuid), VP_JSON_OR_NULL, TEXT_MAX },
+    { "properties", VP_JSON_TO_OBJECT, AT(properties), 0, 0 },
+    { 0 },
+};
+
+struct page {
+    const struct vp_json *items;
+    int64_t items_available; /* how many fit the filters of this page, "uuid >" included */
+};
+
+static const struct vp_json_field PAGE_FIELDS[] = {
+    { "items", VP_JSON_TO_ARRAY, offsetof(struct page, items), 0, 0 },
+    { "items_available", VP_JSON_TO_INT, offsetof(struct page, items_available), 0, 0 },
+    { 0 },
+};
+
+/* What is asked; the same for each page but for where it starts. */
+struct query {
+    const char *link_class;
+    const struct vp_texts *owner_uuids;
+    const struct vp_texts *tail_uuids;
+};
+
+static void put_filter(struct vp_json_writer *writer, const char *attribute, const char *operator, const char *operand)
+{
+    vp_json_open_array(writer);
+    vp_json_put_text(writer, attribute);
+    vp_json_put_text(writer, operator);
+    vp_json_put_text(writer, operand);
+    vp_json_close_array(writer);
+}
+
+static void put_in_filter(struct vp_json_writer *writer, const char *attribute, const struct vp_texts *operands)
+{
+    vp_json_open_array(writer);
+    vp_json_put_text(writer, attribute);
+    vp_json_put_text(writer, "in");
+    vp_json_open_array(writer);
+    for (size_t i = 0; i < operands->n; i++)
+        vp_json_put_text(writer, operands->items[i]);
+    vp_json_close_array(writer);
+    vp_json_close_array(writer);
+}
+
+static void write_filters(const struct query *query, const char *after_uuid, struct vp_buf *filters)
+{
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, filters);
+    vp_json_open_array(&writer);
+    put_filter(&writer, "link_class", "=", query->link_class);
+    put_in_filter(&writer, "owner_uuid", query->owner_uuids);
+    put_in_filter(&writer, "tail_uuid", query->tail_uuids);
+    if (*after_uuid != '\0')
+        put_filter(&writer, "uuid", ">", after_uuid);
+    vp_json_close_array(&writer);
+}
+
+static enum vp_code ask_page(struct arv_client *client, const struct arv_asker *asker, const struct query *query,
+                             const char *after_uuid, struct vp_json **ret_document, struct vp_error *err)
+{
+    struct arv_question question = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+    struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
+    write_filters(query, after_uuid, &filters);
+    enum vp_code code = vp_buf_check(&filters, "the filters of a link query", err);
+    if (code == VP_OK) {
+        arv_target_build(&question.target, "/arvados/v1/links",
+                         (const char *const[]){ "filters", vp_buf_text(&filters), "select", LINK_SELECT, "order",
+                                                "[\"uuid asc\"]", "limit", "1000", "count", "exact", NULL });
+        code = arv_ask(client, asker, &question, 1, err);
+    }
+    vp_buf_clear(&filters);
+    if (code == VP_OK)
+        *ret_document = VP_TAKE(question.document);
+    arv_question_clear(&question);
+    return code;
+}
+
+static enum vp_code incomplete(struct vp_error *err, const char *what)
+{
+    (void)vp_fail(err, VP_REASON_LINKS_INCOMPLETE, "Arvados' list of links can't be read as a whole");
+    vp_error_add_detail(err, "links: %s", what);
+    return vp_reason_code(VP_REASON_LINKS_INCOMPLETE);
+}
+
+/* Every uuid beyond the one before: so no page repeats, and no item comes twice. */
+static enum vp_code add_item(const struct vp_json *record, struct arv_links *links, struct vp_error *err)
+{
+    struct arv_link *link = &links->items[links->n];
+    VP_TRY(arv_decode(record, LINK_FIELDS, "links", link, err));
+    if (!arv_is_uuid(link->uuid, "o0j2j"))
+        return arv_bad_answer(err, "links", "a uuid is no link's");
+    if (links->n > 0 && strcmp(link->uuid, links->items[links->n - 1].uuid) <= 0)
+        return incomplete(err, "its pages repeat or go back");
+    links->n++;
+    return VP_OK;
+}
+
+/* *ret_whole: nothing comes behind this page. */
+static enum vp_code add_page(struct vp_json *document, struct arv_links *links, bool *ret_whole, struct vp_error *err)
+{
+    struct page page = { 0 };
+    VP_TRY(arv_decode(document, PAGE_FIELDS, "links", &page, err));
+    size_t n = vp_json_len(page.items);
+    if (n > PAGE_LIMIT)
+        return incomplete(err, "more items than asked for");
+    if (page.items_available < (int64_t)n || (n == 0 && page.items_available > 0))
+        return incomplete(err, "items and items_available contradict each other");
+    if (page.items_available > ARV_LINKS_MAX || links->n + n > ARV_LINKS_MAX)
+        return incomplete(err, "there are too many");
+    struct arv_link *items = reallocarray(links->items, links->n + n + 1, sizeof *items);
+    if (items == NULL)
+        return vp_fail_no_memory(err);
+    links->items = items;
+    memset(items + links->n, 0, (n + 1) * sizeof *items);
+    for (size_t i = 0; i < n; i++)
+        VP_TRY(add_item(vp_json_at(page.items, i), links, err));
+    *ret_whole = page.items_available == (int64_t)n;
+    return VP_OK;
+}
+
+/* The pages own the texts of the links. */
+static enum vp_code keep_page(struct arv_links *links, struct vp_json *document, struct vp_error *err)
+{
+    struct vp_json **pages = reallocarray(links->pages, links->n_pages + 1, sizeof(struct vp_json *));
+    if (pages == NULL) {
+        vp_json_free(document);
+        return vp_fail_no_memory(err);
+    }
+    pages[links->n_pages++] = document;
+    links->pages = pages;
+    return VP_OK;
+}
+
+/* Until a page says that it is the whole rest. Its length alone does not tell: the server sends fewer items than asked for
+ * when it reaches a ceiling of bytes read. */
+static enum vp_code read_pages(struct arv_client *client, const struct arv_asker *asker, const struct query *query,
+                               struct arv_links *links, struct vp_error *err)
+{
+    for (size_t n_pages = 0; n_pages < PAGES_MAX; n_pages++) {
+        struct vp_json *document = NULL;
+        bool whole = false;
+        const char *after_uuid = links->n == 0 ? "" : links->items[links->n - 1].uuid;
+        VP_TRY(ask_page(client, asker, query, after_uuid, &document, err));
+        VP_TRY(keep_page(links, document, err));
+        VP_TRY(add_page(document, links, &whole, err));
+        if (whole)
+            return VP_OK;
+    }
+    return incomplete(err, "its pages don't end");
+}
+
+enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker, const char *link_class,
+                            const struct vp_texts *owner_uuids, const struct vp_texts *tail_uuids,
+                            struct arv_links *ret_links, struct vp_error *err)
+{
+    const struct query query = { link_class, owner_uuids, tail_uuids };
+    struct arv_links links = { 0 };
+    enum vp_code code = read_pages(client, asker, &query, &links, err);
+    if (code != VP_OK) {
+        arv_links_clear(&links);
+        return code;
+    }
+    *ret_links = links;
+    return VP_OK;
+}
+
+void arv_links_clear(struct arv_links *links)
+{
+    for (size_t i = 0; i < links->n_pages; i++)
+        vp_json_free(links->pages[i]);
+    free(links->pages);
+    free(links->items);
+    *links = (struct arv_links){ 0 };
+}

@@ -1,0 +1,30 @@
+/* One try of one exchange: the libcurl handle with all its options, what came back, and what that means. Used by the
+ * transfer thread alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <curl/curl.h>
+
+#include "vp/http.h"
+
+#include "site.h"
+
+struct http_try;
+
+/* Sets every option once on a handle that is thrown away. VP_REASON_INTERNAL names the option that this libcurl lacks. */
+VP_MUST_USE enum vp_code http_easy_check(struct vp_error *err);
+
+/* A handle ready for curl_multi_add_handle(), for at most `budget_ms` (> 0). Empties the exchange's outcome.
+ * VP_REASON_INTERNAL when it can't be had. */
+VP_MUST_USE enum vp_code http_try_new(const struct http_site *site, struct http_exchange *exchange, int64_t budget_ms,
+                                      void *owner, struct http_try **ret_try, struct vp_error *err);
+CURL *http_try_handle(struct http_try *attempt);
+
+/* Wipes and frees; the handle must not be in a multi any more. NULL is fine. */
+void http_try_free(struct http_try *attempt);
+
+/* Writes the exchange's status and error. True when another try might do better; then *ret_pause_ms is how long the server
+ * asked to be left alone (0: it did not). */
+bool http_try_finish(struct http_try *attempt, CURLcode code, int64_t *ret_pause_ms);

@@ -1,0 +1,134 @@
+#include "origin.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include <arpa/inet.h>
+
+#include "vp/http.h"
+
+enum { HOST_MAX = 253, LABEL_MAX = 63, PORT_DIGITS_MAX = 5, PORT_DEFAULT = 443 };
+
+static const char SCHEME[] = "https://";
+
+/* Locale-free, unlike isalnum(). The underscore is no host name of RFC 1123, but container networks use it. */
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+static bool is_label(const char *text, size_t len)
+{
+    if (len == 0 || len > LABEL_MAX || text[0] == '-' || text[len - 1] == '-')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!is_name_char(text[i]))
+            return false;
+    return true;
+}
+
+/* libcurl and the resolver read "127.1", "0x7f000001" and "2130706433" as addresses: what ends like a number must be a
+ * plain dotted quad. */
+static bool ends_like_a_number(const char *label, size_t len)
+{
+    if (len >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X'))
+        return true;
+    for (size_t i = 0; i < len; i++)
+        if (label[i] < '0' || label[i] > '9')
+            return false;
+    return true;
+}
+
+static bool is_address(int family, const char *text, size_t len)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    if (len >= sizeof copy)
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return inet_pton(family, copy, &address) == 1;
+}
+
+static bool is_name(const char *text, size_t len)
+{
+    const char *label = text;
+    const char *end = text + len;
+    for (;;) {
+        const char *dot = memchr(label, '.', (size_t)(end - label));
+        size_t label_len = (size_t)((dot == NULL ? end : dot) - label);
+        if (!is_label(label, label_len))
+            return false;
+        if (dot == NULL)
+            return !ends_like_a_number(label, label_len) || is_address(AF_INET, text, len);
+        label = dot + 1;
+    }
+}
+
+bool http_is_host(const char *text, size_t len)
+{
+    if (len == 0 || len > HOST_MAX)
+        return false;
+    if (text[0] == '[')
+        return len > 2 && text[len - 1] == ']' && is_address(AF_INET6, text + 1, len - 2);
+    return is_name(text, len);
+}
+
+/* Behind the colon, `len` bytes. Leading zeros are refused: nobody writes them, and some readers take them as octal. */
+static bool parse_port(const char *text, size_t len, uint16_t *ret_port)
+{
+    unsigned long port = 0;
+    if (len == 0 || len > PORT_DIGITS_MAX || text[0] == '0')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        port = port * 10 + (unsigned long)(text[i] - '0');
+    }
+    if (port > UINT16_MAX)
+        return false;
+    *ret_port = (uint16_t)port;
+    return true;
+}
+
+enum vp_code http_origin_parse(const char *text, struct http_origin *ret_origin, struct vp_error *err)
+{
+    struct http_origin origin = { .port = PORT_DEFAULT };
+    const char *host = text;
+    size_t len = strlen(text);
+    if (strncasecmp(text, SCHEME, strlen(SCHEME)) == 0) {
+        host += strlen(SCHEME);
+        len -= strlen(SCHEME);
+        if (len > 0 && host[len - 1] == '/')
+            len--;
+    }
+    const char *bracket = memchr(host, ']', len);
+    const char *from = bracket == NULL ? host : bracket;
+    const char *colon = memchr(from, ':', len - (size_t)(from - host));
+    size_t host_len = colon == NULL ? len : (size_t)(colon - host);
+    if (!http_is_host(host, host_len))
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "not a server: it must be host, host:port or https://host:port, nothing else");
+    if (colon != NULL && !parse_port(colon + 1, len - host_len - 1, &origin.port))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "the port must be a number from 1 to 65535");
+    for (size_t i = 0; i < host_len; i++)
+        origin.host[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] - 'A' + 'a' : host[i]);
+    *ret_origin = origin;
+    return VP_OK;
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~';
+}
+
+void http_escape_add(struct vp_buf *target, const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if (is_unreserved(*at))
+            vp_buf_add(target, at, 1);
+        else
+            vp_buf_add_format(target, "%%%02X", (unsigned char)*at);
+    }
+}

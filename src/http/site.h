@@ -1,0 +1,23 @@
+/* A server as the transfer thread sees it. */
+#pragma once
+
+#include <curl/curl.h>
+
+#include "vp/http.h"
+
+struct http_site {
+    /* constant after http_site_new() */
+    struct http_client *client;
+    char *base_url;                /* "https://<name to verify>:<port>" */
+    char *host_header;             /* "Host: <real host>[:port]" */
+    char *host_and_port;           /* for details of errors */
+    struct curl_slist *connect_to; /* NULL unless the name to verify isn't the host */
+    char *ca_pem;                  /* with a mark of its own, see site.c */
+    unsigned max_concurrent;
+    unsigned max_queued;
+    unsigned max_retries;
+
+    /* of the transfer thread alone */
+    unsigned n_running;
+    unsigned n_waiting; /* queued, or pausing before another try */
+};

@@ -1,0 +1,318 @@
+#include "backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "outbound.h"
+#include "request_log.h"
+#include "translate.h"
+#include "vp/clock.h"
+#include "vp/log.h"
+
+enum {
+    TYPE_CREDENTIAL = 2,
+    SETUP_WAIT_MS = 5000, /* for the address that the host tells on another stream */
+};
+
+/* ---- life of a mount ---- */
+
+enum plugin_lane_kind plugin_backend_control_lane(const struct plugin_exchange *exchange)
+{
+    (void)exchange;
+    return PLUGIN_LANE_CONTROL;
+}
+
+static enum vp_code set_up(struct plugin_exchange *exchange, struct vp_error *err)
+{
+    struct plugin_service *service = exchange->service;
+    const Wire__SetupArgs *args = (const Wire__SetupArgs *)(const void *)exchange->request;
+    char *address = NULL;
+
+    VP_TRY(plugin_broker_take(service->broker, args->broker_id, SETUP_WAIT_MS, &address, err));
+    grpc_channel *channel = plugin_outbound_channel(address, service->credentials);
+    free(address);
+    if (channel == NULL)
+        return vp_fail(err, VP_REASON_INTERNAL, "no channel to the host's storage can be made");
+    return plugin_instances_add(service->instances, exchange->mount_id, channel, err);
+}
+
+/* Reads no storage and fails for next to nothing: a host that is told of a failure forgets the process without
+ * stopping it, and the next enable talks to it again. */
+void plugin_backend_setup(struct plugin_exchange *exchange)
+{
+    Wire__SetupReply reply;
+    struct vp_error err = { 0 };
+
+    wire__setup_reply__init(&reply);
+    if (set_up(exchange, &err) != VP_OK) {
+        vp_log(VP_LOG_ERROR, "a mount could not be set up",
+               (const struct vp_log_field[]){ { "error", err.message, 0 }, { 0 } });
+        reply.err = err.message;
+    }
+    plugin_exchange_answer(exchange, &reply.base);
+}
+
+/* Never fails: the mount would stay in the host's table and fail every request with the same text. Requests must not
+ * count on it having run, either. */
+void plugin_backend_initialize(struct plugin_exchange *exchange)
+{
+    Wire__InitializeReply reply;
+    Wire__ProtoError refused;
+    struct plugin_service *service = exchange->service;
+    struct plugin_instance *instance = plugin_instances_get(service->instances, exchange->mount_id);
+    char why[] = "started for its metadata only";
+
+    wire__initialize_reply__init(&reply);
+    wire__proto_error__init(&refused);
+    if (service->metadata_mode) {
+        refused.err_msg = why;
+        reply.err = &refused;
+    } else if (instance != NULL) {
+        (void)plugin_system_is_standby(&service->system, instance->channel); /* it remembers */
+    }
+    plugin_instances_put(service->instances, instance);
+    plugin_exchange_answer(exchange, &reply.base);
+}
+
+void plugin_backend_cleanup(struct plugin_exchange *exchange)
+{
+    Wire__Empty reply;
+
+    wire__empty__init(&reply);
+    plugin_instances_remove(exchange->service->instances, exchange->mount_id);
+    plugin_exchange_answer(exchange, &reply.base);
+}
+
+void plugin_backend_invalidate(struct plugin_exchange *exchange)
+{
+    const Wire__InvalidateKeyArgs *args = (const Wire__InvalidateKeyArgs *)(const void *)exchange->request;
+    Wire__Empty reply;
+    struct plugin_service *service = exchange->service;
+    struct plugin_instance *instance = plugin_instances_get(service->instances, exchange->mount_id);
+
+    wire__empty__init(&reply);
+    if (instance != NULL && service->backend->invalidate != NULL)
+        service->backend->invalidate(instance->mount, args->key);
+    plugin_instances_put(service->instances, instance);
+    plugin_exchange_answer(exchange, &reply.base);
+}
+
+/* ---- what the backend is ---- */
+
+void plugin_backend_type(struct plugin_exchange *exchange)
+{
+    Wire__TypeReply reply;
+
+    wire__type_reply__init(&reply);
+    reply.type = TYPE_CREDENTIAL;
+    plugin_exchange_answer(exchange, &reply.base);
+}
+
+/* Paths that need no token; the host lets a login pass only on these. */
+static size_t list_unauthenticated(const struct logical_route *routes, char **ret_paths)
+{
+    size_t n = 0;
+
+    for (; routes->path != NULL; routes++) {
+        if (!routes->unauthenticated)
+            continue;
+        if (ret_paths != NULL)
+            ret_paths[n] = (char *)(uintptr_t)routes->path; /* only read */
+        n++;
+    }
+    return n;
+}
+
+static size_t count_texts(const char *const *texts)
+{
+    size_t n = 0;
+
+    while (texts != NULL && texts[n] != NULL)
+        n++;
+    return n;
+}
+
+void plugin_backend_special_paths(struct plugin_exchange *exchange)
+{
+    const struct logical_backend *backend = exchange->service->backend;
+    Wire__SpecialPathsReply reply;
+    Wire__Paths paths;
+
+    wire__special_paths_reply__init(&reply);
+    wire__paths__init(&paths);
+    paths.n_unauthenticated = list_unauthenticated(backend->routes, NULL);
+    paths.unauthenticated = calloc(paths.n_unauthenticated + 1, sizeof(char *));
+    if (paths.unauthenticated == NULL) {
+        exchange->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
+        exchange->status_text = "no memory";
+        return;
+    }
+    list_unauthenticated(backend->routes, paths.unauthenticated);
+    paths.n_seal_wrap_storage = count_texts(backend->seal_wrapped);
+    paths.seal_wrap_storage = (char **)(uintptr_t)backend->seal_wrapped; /* only read */
+    reply.paths = &paths;
+    plugin_exchange_answer(exchange, &reply.base);
+    free(paths.unauthenticated);
+}
+
+/* ---- requests ---- */
+
+static const Wire__Request *request_of(const struct plugin_exchange *exchange)
+{
+    return ((const Wire__HandleRequestArgs *)(const void *)exchange->request)->request;
+}
+
+enum plugin_lane_kind plugin_backend_request_lane(const struct plugin_exchange *exchange)
+{
+    const struct logical_backend *backend = exchange->service->backend;
+    const Wire__Request *wire = request_of(exchange);
+
+    if (wire == NULL)
+        return PLUGIN_LANE_NONE;
+    enum logical_operation operation = logical_operation_of(wire->operation);
+    if (operation == LOGICAL_UNKNOWN || logical_is_quick(backend, operation, wire->path))
+        return PLUGIN_LANE_NONE;
+    return logical_is_login(backend, operation, wire->path) ? PLUGIN_LANE_LOGIN : PLUGIN_LANE_ADMIN;
+}
+
+/* The parts of a call that the mount gives. */
+static enum vp_code join_mount(struct plugin_exchange *exchange, struct plugin_instance *instance,
+                               struct logical_call *call, struct vp_error *err)
+{
+    struct plugin_service *service = exchange->service;
+
+    call->cancel = exchange->cancel;
+    if (service->metadata_mode)
+        return vp_fail(err, VP_REASON_INTERNAL, "the plugin was started for its metadata only");
+    if (call->operation == LOGICAL_UNKNOWN)
+        return VP_OK; /* refused by type alone, mount or not */
+    if (instance == NULL)
+        return vp_fail(err, VP_REASON_INTERNAL, "the mount is not set up in this plugin process");
+    call->mount = instance->mount;
+    call->storage = &instance->storage;
+    /* Lanes may wait for the host, the reading thread may not. */
+    call->standby = exchange->lane == PLUGIN_LANE_NONE ? plugin_system_known_standby(&service->system)
+                                                       : plugin_system_is_standby(&service->system, instance->channel);
+    return VP_OK;
+}
+
+static enum vp_code run_request(struct plugin_exchange *exchange, struct plugin_instance *instance,
+                                struct plugin_request *request, struct vp_error *err)
+{
+    const struct logical_backend *backend = exchange->service->backend;
+    const Wire__Request *wire = request_of(exchange);
+
+    if (vp_cancel_is_set(exchange->cancel))
+        return vp_fail(err, VP_REASON_CANCELLED, "the request was cancelled");
+    enum vp_code code = plugin_translate_request(backend, wire, request, err);
+    /* A role asked for after a login: a body we can't read names none. */
+    if (code != VP_OK && request->call.operation == LOGICAL_RESOLVE_ROLE)
+        return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "no role");
+    VP_TRY(code);
+    VP_TRY(join_mount(exchange, instance, &request->call, err));
+    VP_TRY(logical_dispatch(backend, &request->call, err));
+    return plugin_translate_reply(wire, &request->reply, VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self),
+                                  &exchange->answer, err);
+}
+
+void plugin_backend_refuse_request(struct plugin_exchange *exchange, const struct vp_error *why)
+{
+    const Wire__Request *wire = exchange->request == NULL ? NULL : request_of(exchange);
+    enum logical_operation operation = wire == NULL ? LOGICAL_UNKNOWN : logical_operation_of(wire->operation);
+
+    plugin_bytes_clear(&exchange->answer);
+    if (why->reason == VP_REASON_CANCELLED) {
+        exchange->status = GRPC_STATUS_CANCELLED;
+        exchange->status_text = "cancelled";
+    } else if (plugin_translate_failure(why, operation, &exchange->answer, NULL) != VP_OK) {
+        exchange->status = GRPC_STATUS_INTERNAL;
+        exchange->status_text = "the error could not be packed";
+    }
+}
+
+void plugin_backend_request(struct plugin_exchange *exchange)
+{
+    struct plugin_service *service = exchange->service;
+    struct plugin_request request = { 0 };
+    struct vp_error err = { 0 };
+
+    if (request_of(exchange) == NULL) {
+        vp_fail(&err, VP_REASON_BAD_REQUEST, "a call without a request");
+        plugin_backend_refuse_request(exchange, &err);
+        return;
+    }
+    struct plugin_instance *instance = plugin_instances_get(service->instances, exchange->mount_id);
+    enum vp_code code = run_request(exchange, instance, &request, &err);
+    if (code != VP_OK)
+        plugin_backend_refuse_request(exchange, &err);
+    plugin_request_log(&request.call, code == VP_OK ? NULL : &err, exchange->arrived_ms);
+    plugin_request_clear(&request);
+    plugin_instances_put(service->instances, instance);
+}
+
+/* ---- existence check: is this update a create? ---- */
+
+enum plugin_lane_kind plugin_backend_exists_lane(const struct plugin_exchange *exchange)
+{
+    const Wire__Request *wire = request_of(exchange);
+
+    return wire == NULL || logical_exists_is_quick(exchange->service->backend, wire->path) ? PLUGIN_LANE_NONE
+                                                                                          : PLUGIN_LANE_ADMIN;
+}
+
+static enum vp_code run_exists(struct plugin_exchange *exchange, struct plugin_instance *instance,
+                               struct plugin_request *request, Wire__HandleExistenceCheckReply *reply,
+                               struct vp_error *err)
+{
+    const Wire__Request *wire = request_of(exchange);
+    bool known = false, exists = false;
+
+    if (wire == NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "a call without a request");
+    plugin_translate_head(wire, request);
+    if (request->call.operation == LOGICAL_UNKNOWN)
+        return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "unsupported operation");
+    VP_TRY(join_mount(exchange, instance, &request->call, err));
+    VP_TRY(logical_exists(exchange->service->backend, &request->call, &known, &exists, err));
+    reply->check_found = known;
+    reply->exists = exists;
+    return VP_OK;
+}
+
+/* The host makes "internal error" of any failure here. So the caller's faults are left for the request that follows,
+ * which says them in words; for others the host must not go on, or it would check the wrong permission. */
+void plugin_backend_refuse_exists(struct plugin_exchange *exchange, const struct vp_error *why)
+{
+    Wire__HandleExistenceCheckReply reply;
+    Wire__ProtoError error = plugin_translate_error(why);
+
+    wire__handle_existence_check_reply__init(&reply);
+    if (why->reason == VP_REASON_CANCELLED) {
+        exchange->status = GRPC_STATUS_CANCELLED;
+        exchange->status_text = "cancelled";
+        return;
+    }
+    if (!plugin_translate_is_callers(why))
+        reply.err = &error;
+    plugin_exchange_answer(exchange, &reply.base);
+}
+
+void plugin_backend_exists(struct plugin_exchange *exchange)
+{
+    Wire__HandleExistenceCheckReply reply;
+    struct plugin_service *service = exchange->service;
+    struct plugin_request request = { 0 };
+    struct vp_error err = { 0 };
+    struct plugin_instance *instance = plugin_instances_get(service->instances, exchange->mount_id);
+
+    wire__handle_existence_check_reply__init(&reply);
+    if (run_exists(exchange, instance, &request, &reply, &err) == VP_OK) {
+        plugin_exchange_answer(exchange, &reply.base);
+    } else {
+        if (!plugin_translate_is_callers(&err))
+            plugin_request_log(&request.call, &err, exchange->arrived_ms);
+        plugin_backend_refuse_exists(exchange, &err);
+    }
+    plugin_request_clear(&request);
+    plugin_instances_put(service->instances, instance);
+}

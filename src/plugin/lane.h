@@ -1,0 +1,34 @@
+/* A lane: some threads that work off one bounded queue.
+ *
+ * Each kind of blocking work has a lane of its own, so that one that waits for a slow Arvados can't hold up another. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct plugin_lane;
+
+/* Embedded in what is to be done; untouched by its owner while queued. */
+struct plugin_lane_job {
+    void (*run)(struct plugin_lane_job *job); /* in a thread of the lane */
+    struct plugin_lane_job *next, *previous;
+    bool queued;
+};
+
+/* NULL when threads or memory can't be had. */
+struct plugin_lane *plugin_lane_new(size_t n_threads, size_t queue_max);
+
+/* False when the queue is full or the lane is closed. */
+bool plugin_lane_add(struct plugin_lane *lane, struct plugin_lane_job *job);
+
+/* Takes a job back; false when it runs already or was never queued. */
+bool plugin_lane_remove(struct plugin_lane *lane, struct plugin_lane_job *job);
+
+/* Takes no more jobs; those queued are still run. */
+void plugin_lane_close(struct plugin_lane *lane);
+
+/* Jobs running or queued. */
+size_t plugin_lane_load(struct plugin_lane *lane);
+
+/* Closes, joins the threads and frees. NULL is fine. */
+void plugin_lane_free(struct plugin_lane *lane);

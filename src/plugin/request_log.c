@@ -1,0 +1,59 @@
+#include "request_log.h"
+
+#include "translate.h"
+#include "vp/clock.h"
+#include "vp/log.h"
+
+static const char *text_or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
+/* The operator's business is an error, the caller's own fault is not. A standby's storage errors are the way it tells
+ * the host to forward a request. */
+static enum vp_log_level level_of(const struct logical_call *call, const struct vp_error *failure)
+{
+    bool forwarded = failure->reason == VP_REASON_HOST && call->standby;
+
+    if (failure->reason == VP_REASON_CANCELLED || forwarded || plugin_translate_is_callers(failure))
+        return VP_LOG_DEBUG;
+    return VP_LOG_ERROR;
+}
+
+static void log_failure(const struct logical_call *call, const struct vp_error *failure, int64_t took_ms)
+{
+    vp_log(level_of(call, failure), "request failed",
+           (const struct vp_log_field[]){ { "reason", vp_reason_word(failure->reason), 0 },
+                                          { "path", text_or_empty(call->path), 0 },
+                                          { "operation", logical_operation_word(call->operation), 0 },
+                                          { "mount", text_or_empty(call->mount_point), 0 },
+                                          { "request_id", text_or_empty(call->request_id), 0 },
+                                          { "error", failure->message, 0 },
+                                          { "detail", failure->detail, 0 },
+                                          { "took_ms", NULL, took_ms },
+                                          { 0 } });
+}
+
+static void log_token(const struct logical_call *call, const char *message, int64_t ttl_s, int64_t took_ms)
+{
+    vp_log(VP_LOG_DEBUG, message,
+           (const struct vp_log_field[]){ { "path", text_or_empty(call->path), 0 },
+                                          { "mount", text_or_empty(call->mount_point), 0 },
+                                          { "request_id", text_or_empty(call->request_id), 0 },
+                                          { "ttl_s", NULL, ttl_s },
+                                          { "took_ms", NULL, took_ms },
+                                          { 0 } });
+}
+
+void plugin_request_log(const struct logical_call *call, const struct vp_error *failure, int64_t arrived_ms)
+{
+    int64_t took_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) - arrived_ms;
+
+    /* Hosts ask for operations that nobody has, for each request and each minute. */
+    if (failure != NULL && vp_reason_code(failure->reason) != VP_ERR_OPERATION)
+        log_failure(call, failure, took_ms);
+    else if (failure == NULL && call->reply != NULL && call->reply->auth != NULL)
+        log_token(call, "login", call->reply->auth->ttl_s, took_ms);
+    else if (failure == NULL && call->reply != NULL && call->reply->renewed)
+        log_token(call, "renewal", call->reply->ttl_s, took_ms);
+}

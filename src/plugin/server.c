@@ -1,0 +1,491 @@
+#include "server.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <grpc/grpc.h>
+#include <grpc/slice.h>
+#include <grpc/support/time.h>
+
+#include "bytes.h"
+#include "lane.h"
+#include "vp/clock.h"
+
+enum {
+    ARMED_CALLS = 16,         /* calls that can arrive at one time before the reader comes round */
+    MESSAGE_MAX = 1024 * 2048, /* of a request that is looked at: a body of PLUGIN_BODY_MAX with room for escapes */
+    /* What gRPC takes at all. Hosts let bodies of 32 MiB through, and Go writes '<' as \u003c: six times that. Such a
+     * request is to get its 400 in words rather than a broken call; only the pinned host can send it. */
+    RECEIVE_MAX = 256 * 1024 * 1024,
+    METADATA_MAX = 16 * 1024,
+    STREAMS_MAX = 8192, /* calls at one time; more than all lanes and queues hold wait in the host */
+    HANDSHAKE_TIMEOUT_MS = 10000,
+    FINISH_MS = 800,  /* hosts kill 2 s after Shutdown was answered; all must be over after 1.5 s */
+    STREAMS_MS = 150, /* hosts end their streams by themselves at once */
+    CANCEL_MS = 250,
+    STEP_MS = 5,
+};
+
+/* A login waits for Arvados with hardly any work of its own; admins are few. */
+static const struct {
+    size_t n_threads;
+    size_t queue_max;
+} LANES[PLUGIN_N_LANES] = {
+    [PLUGIN_LANE_CONTROL] = { 2, 4096 },
+    [PLUGIN_LANE_ADMIN] = { 4, 4096 },
+    [PLUGIN_LANE_LOGIN] = { 32, 4096 },
+};
+
+struct plugin_server {
+    struct plugin_service *service;
+    const struct plugin_tls *tls;
+    grpc_completion_queue *queue;
+    grpc_server *server;
+    struct plugin_lane *lanes[PLUGIN_N_LANES];
+    pthread_t reader;
+    bool reading;          /* the reader was started */
+    atomic_size_t n_calls; /* alive, those still to arrive too */
+    atomic_bool stopped;   /* the server said so */
+};
+
+struct call;
+
+/* What a completion stands for. */
+struct event {
+    void (*happened)(struct call *call, bool ok);
+    struct call *call;
+};
+
+/* One inbound call. Counted: it ends after its answer went out and the host closed, in either order. Touched by one
+ * thread at a time (reader, or the lane's that runs it), but for the cancel object. */
+struct call {
+    struct plugin_server *server;
+    struct plugin_exchange exchange;
+    struct vp_cancel cancel;
+    struct plugin_lane_job job;
+    atomic_uint n_users;
+
+    grpc_call *call;
+    grpc_call_details details;
+    grpc_metadata_array metadata;
+    grpc_byte_buffer *received_message;
+    grpc_byte_buffer *sent_message;
+    grpc_slice status_text;
+    int cancelled;
+    atomic_bool answered;
+
+    struct event arrival, receipt, greeting, answer, closing;
+};
+
+/* ---- life of a call ---- */
+
+static void call_arrived(struct call *call, bool ok);
+static void call_received(struct call *call, bool ok);
+static void call_greeted(struct call *call, bool ok);
+static void call_answered(struct call *call, bool ok);
+static void call_closed(struct call *call, bool ok);
+static void run_job(struct plugin_lane_job *job);
+
+static struct call *call_new(struct plugin_server *server)
+{
+    struct call *call = calloc(1, sizeof *call);
+
+    if (call == NULL)
+        return NULL;
+    call->server = server;
+    call->cancel = (struct vp_cancel)VP_CANCEL_INIT;
+    call->job.run = run_job;
+    call->status_text = grpc_empty_slice();
+    call->arrival = (struct event){ call_arrived, call };
+    call->receipt = (struct event){ call_received, call };
+    call->greeting = (struct event){ call_greeted, call };
+    call->answer = (struct event){ call_answered, call };
+    call->closing = (struct event){ call_closed, call };
+    atomic_init(&call->n_users, 1);
+    grpc_call_details_init(&call->details);
+    grpc_metadata_array_init(&call->metadata);
+    atomic_fetch_add(&server->n_calls, 1);
+    return call;
+}
+
+static void call_release(struct call *call)
+{
+    struct plugin_server *server = call->server;
+
+    if (atomic_fetch_sub(&call->n_users, 1) != 1)
+        return;
+    plugin_exchange_clear(&call->exchange);
+    if (call->call != NULL)
+        grpc_call_unref(call->call);
+    grpc_call_details_destroy(&call->details);
+    grpc_metadata_array_destroy(&call->metadata);
+    grpc_byte_buffer_destroy(call->received_message);
+    grpc_byte_buffer_destroy(call->sent_message);
+    grpc_slice_unref(call->status_text);
+    pthread_mutex_destroy(&call->cancel.lock);
+    free(call);
+    atomic_fetch_sub(&server->n_calls, 1);
+}
+
+/* Starts a batch that keeps the call alive until its event came. */
+static void start(struct call *call, const grpc_op *ops, size_t n, struct event *event)
+{
+    atomic_fetch_add(&call->n_users, 1);
+    grpc_call_error error = grpc_call_start_batch(call->call, ops, n, event, NULL);
+    assert(error == GRPC_CALL_OK); /* anything else is a misuse of ours */
+    (void)error;
+}
+
+static void arm(struct plugin_server *server)
+{
+    struct call *call = call_new(server);
+
+    assert(call != NULL); /* gRPC itself ends the process without memory */
+    if (grpc_server_request_call(server->server, &call->call, &call->details, &call->metadata, server->queue,
+                                 server->queue, &call->arrival) != GRPC_CALL_OK)
+        call_release(call);
+}
+
+/* ---- answering ---- */
+
+static void send_answer(struct call *call, grpc_status_code status, const char *text,
+                        const struct plugin_bytes *message)
+{
+    grpc_op ops[3] = { { 0 } };
+    size_t n = 0;
+
+    if (atomic_exchange(&call->answered, true))
+        return;
+    call->status_text = grpc_slice_from_copied_string(text == NULL ? "" : text);
+    if (call->exchange.method == NULL || call->exchange.method->kind == PLUGIN_UNARY)
+        ops[n++].op = GRPC_OP_SEND_INITIAL_METADATA; /* streams have sent theirs */
+    if (message != NULL) {
+        call->sent_message = plugin_bytes_to_grpc(message);
+        ops[n].op = GRPC_OP_SEND_MESSAGE;
+        ops[n++].data.send_message.send_message = call->sent_message;
+    }
+    ops[n].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+    ops[n].data.send_status_from_server.status = status;
+    ops[n++].data.send_status_from_server.status_details = &call->status_text;
+    start(call, ops, n, &call->answer);
+}
+
+static void send_exchange(struct call *call)
+{
+    struct plugin_exchange *exchange = &call->exchange;
+    bool fine = exchange->status == GRPC_STATUS_OK;
+
+    send_answer(call, exchange->status, exchange->status_text, fine ? &exchange->answer : NULL);
+}
+
+static void run_exchange(struct call *call)
+{
+    call->exchange.method->run(&call->exchange);
+    send_exchange(call);
+}
+
+static void run_job(struct plugin_lane_job *job)
+{
+    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
+
+    run_exchange(call);
+    call_release(call);
+}
+
+static void refuse(struct call *call, enum vp_reason reason, const char *words)
+{
+    struct vp_error why = { 0 };
+
+    vp_fail(&why, reason, "%s", words);
+    plugin_exchange_refuse(&call->exchange, &why);
+    send_exchange(call);
+}
+
+static void call_answered(struct call *call, bool ok)
+{
+    (void)call;
+    (void)ok;
+}
+
+static void call_greeted(struct call *call, bool ok)
+{
+    (void)call;
+    (void)ok;
+}
+
+/* ---- reading ---- */
+
+static char *mount_id_of(const grpc_metadata_array *metadata)
+{
+    for (size_t i = 0; i < metadata->count; i++) {
+        grpc_slice value = metadata->metadata[i].value;
+        if (grpc_slice_str_cmp(metadata->metadata[i].key, "multiplex_id") == 0)
+            return strndup((const char *)GRPC_SLICE_START_PTR(value), GRPC_SLICE_LENGTH(value));
+    }
+    return strdup("");
+}
+
+static void receive(struct call *call)
+{
+    grpc_op op = { .op = GRPC_OP_RECV_MESSAGE,
+                   .data.recv_message.recv_message = &call->received_message };
+
+    start(call, &op, 1, &call->receipt);
+}
+
+static void open_stream(struct call *call)
+{
+    grpc_op op = { .op = GRPC_OP_SEND_INITIAL_METADATA };
+
+    start(call, &op, 1, &call->greeting); /* go-plugin waits for it */
+}
+
+static void watch_closing(struct call *call)
+{
+    grpc_op op = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER,
+                   .data.recv_close_on_server.cancelled = &call->cancelled };
+
+    start(call, &op, 1, &call->closing);
+}
+
+static void call_arrived(struct call *call, bool ok)
+{
+    struct plugin_exchange *exchange = &call->exchange;
+
+    if (!ok) /* the server stops */
+        return;
+    arm(call->server);
+    watch_closing(call);
+    exchange->service = call->server->service;
+    exchange->cancel = &call->cancel;
+    exchange->arrived_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
+    if (!plugin_tls_call_is_hosts(call->server->tls, call->call)) {
+        send_answer(call, GRPC_STATUS_UNAUTHENTICATED, "not the host's certificate", NULL);
+        return;
+    }
+    exchange->mount_id = mount_id_of(&call->metadata);
+    exchange->method = plugin_method_find((const char *)GRPC_SLICE_START_PTR(call->details.method),
+                                          GRPC_SLICE_LENGTH(call->details.method));
+    if (exchange->method == NULL || exchange->mount_id == NULL) {
+        exchange->method = NULL;
+        send_answer(call, GRPC_STATUS_UNIMPLEMENTED, "unknown method", NULL);
+        return;
+    }
+    if (exchange->method->kind != PLUGIN_UNARY)
+        open_stream(call);
+    receive(call);
+}
+
+/* Unpacks what was received; refuses what can't be. */
+static bool decode(struct call *call)
+{
+    struct plugin_exchange *exchange = &call->exchange;
+    struct plugin_bytes bytes = { 0 };
+
+    if (grpc_byte_buffer_length(call->received_message) > MESSAGE_MAX) {
+        refuse(call, VP_REASON_BAD_REQUEST, "the request is larger than 1 MiB");
+        return false;
+    }
+    plugin_wire_free(VP_TAKE(exchange->request));
+    bool fine = plugin_bytes_from_grpc(call->received_message, &bytes) &&
+                plugin_wire_unpack(exchange->method->request, bytes.data, bytes.len, &exchange->request, NULL) == VP_OK;
+    plugin_bytes_clear(&bytes);
+    grpc_byte_buffer_destroy(VP_TAKE(call->received_message));
+    if (!fine)
+        refuse(call, VP_REASON_BAD_REQUEST, "the request is not well-formed (texts must be UTF-8 without NUL)");
+    return fine;
+}
+
+static void hand_over(struct call *call)
+{
+    struct plugin_exchange *exchange = &call->exchange;
+
+    exchange->lane = exchange->method->lane == NULL ? PLUGIN_LANE_NONE : exchange->method->lane(exchange);
+    if (exchange->lane == PLUGIN_LANE_NONE) {
+        run_exchange(call);
+        return;
+    }
+    atomic_fetch_add(&call->n_users, 1); /* the job's */
+    if (!plugin_lane_add(call->server->lanes[exchange->lane], &call->job)) {
+        call_release(call);
+        refuse(call, VP_REASON_OVERLOADED, "overloaded: too many requests are waiting; try again");
+    }
+}
+
+static void call_received(struct call *call, bool ok)
+{
+    enum plugin_method_kind kind = call->exchange.method->kind;
+
+    if (!ok || call->received_message == NULL) {
+        if (kind != PLUGIN_HELD) /* its host has said all there is; the stream stays */
+            send_answer(call, kind == PLUGIN_FED ? GRPC_STATUS_OK : GRPC_STATUS_CANCELLED, NULL, NULL);
+        return;
+    }
+    if (kind == PLUGIN_HELD || !decode(call))
+        return;
+    if (kind == PLUGIN_UNARY) {
+        hand_over(call);
+        return;
+    }
+    call->exchange.method->run(&call->exchange);
+    receive(call);
+}
+
+/* The host is through with the call: it has its answer, or wants none any more. */
+static void call_closed(struct call *call, bool ok)
+{
+    (void)ok;
+    if (call->cancelled != 0)
+        vp_cancel_set(&call->cancel);
+    if (call->exchange.lane != PLUGIN_LANE_NONE &&
+        plugin_lane_remove(call->server->lanes[call->exchange.lane], &call->job)) {
+        send_answer(call, GRPC_STATUS_CANCELLED, NULL, NULL);
+        call_release(call); /* the job's */
+    }
+    if (call->exchange.method != NULL && call->exchange.method->kind == PLUGIN_HELD)
+        send_answer(call, GRPC_STATUS_OK, NULL, NULL);
+}
+
+static void *read_events(void *context)
+{
+    struct plugin_server *server = context;
+    grpc_event event;
+
+    while (event = grpc_completion_queue_next(server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL),
+           event.type != GRPC_QUEUE_SHUTDOWN) {
+        if (event.tag == server) {
+            atomic_store(&server->stopped, true);
+            continue;
+        }
+        struct event *what = event.tag;
+        struct call *call = what->call;
+        what->happened(call, event.success != 0);
+        call_release(call);
+    }
+    return NULL;
+}
+
+/* ---- life of the server ---- */
+
+static grpc_server *make_server(grpc_completion_queue *queue)
+{
+    grpc_arg args[] = {
+        plugin_bytes_number_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RECEIVE_MAX),
+        plugin_bytes_number_arg(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1),
+        plugin_bytes_number_arg(GRPC_ARG_MAX_METADATA_SIZE, METADATA_MAX),
+        plugin_bytes_number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX),
+        plugin_bytes_number_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS),
+        plugin_bytes_number_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
+    };
+    grpc_server *server = grpc_server_create(&(grpc_channel_args){ sizeof args / sizeof args[0], args }, NULL);
+
+    grpc_server_register_completion_queue(server, queue, NULL);
+    return server;
+}
+
+static enum vp_code listen_on(struct plugin_server *server, const char *socket_path, struct vp_error *err)
+{
+    grpc_server_credentials *credentials = plugin_tls_server_credentials(server->tls);
+    char *address = NULL;
+    int bound = 0;
+
+    if (credentials == NULL)
+        return vp_fail(err, VP_REASON_INTERNAL, "gRPC takes neither our certificate nor the host's");
+    if (asprintf(&address, "unix:%s", socket_path) >= 0)
+        bound = grpc_server_add_http2_port(server->server, address, credentials);
+    free(address);
+    grpc_server_credentials_release(credentials);
+    if (bound == 0)
+        return vp_fail(err, VP_REASON_INTERNAL, "cannot listen on %.120s", socket_path);
+    return VP_OK;
+}
+
+static enum vp_code start_threads(struct plugin_server *server, struct vp_error *err)
+{
+    for (size_t i = PLUGIN_LANE_NONE + 1; i < PLUGIN_N_LANES; i++) {
+        server->lanes[i] = plugin_lane_new(LANES[i].n_threads, LANES[i].queue_max);
+        if (server->lanes[i] == NULL)
+            return vp_fail(err, VP_REASON_INTERNAL, "cannot start %zu threads", LANES[i].n_threads);
+    }
+    server->reading = pthread_create(&server->reader, NULL, read_events, server) == 0;
+    return server->reading ? VP_OK : vp_fail(err, VP_REASON_INTERNAL, "cannot start a thread");
+}
+
+enum vp_code plugin_server_new(struct plugin_service *service, const struct plugin_tls *tls, const char *socket_path,
+                               struct plugin_server **ret_server, struct vp_error *err)
+{
+    struct plugin_server *server = calloc(1, sizeof *server);
+
+    if (server == NULL)
+        return vp_fail_no_memory(err);
+    server->service = service;
+    server->tls = tls;
+    server->queue = grpc_completion_queue_create_for_next(NULL);
+    server->server = make_server(server->queue);
+    enum vp_code code = listen_on(server, socket_path, err);
+    if (code == VP_OK)
+        code = start_threads(server, err);
+    grpc_server_start(server->server); /* also before an end: a server that was never started can't be destroyed */
+    if (code != VP_OK) {
+        if (server->reading && plugin_server_stop(server, false))
+            plugin_server_free(server);
+        return code; /* without a reader nothing can be taken down in order; the process is about to exit */
+    }
+    for (unsigned i = 0; i < ARMED_CALLS; i++)
+        arm(server);
+    *ret_server = server;
+    return VP_OK;
+}
+
+static bool wait_until(bool (*reached)(struct plugin_server *server), struct plugin_server *server, int64_t timeout_ms)
+{
+    int64_t deadline = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + timeout_ms;
+
+    while (!reached(server)) {
+        if (VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) >= deadline)
+            return false;
+        nanosleep(&(struct timespec){ .tv_nsec = STEP_MS * 1000000L }, NULL);
+    }
+    return true;
+}
+
+static bool lanes_are_empty(struct plugin_server *server)
+{
+    for (size_t i = PLUGIN_LANE_NONE + 1; i < PLUGIN_N_LANES; i++)
+        if (plugin_lane_load(server->lanes[i]) > 0)
+            return false;
+    return true;
+}
+
+static bool calls_are_over(struct plugin_server *server)
+{
+    return atomic_load(&server->stopped) && atomic_load(&server->n_calls) == 0 && lanes_are_empty(server);
+}
+
+bool plugin_server_stop(struct plugin_server *server, bool finish)
+{
+    plugin_broker_close(server->service->broker);
+    grpc_server_shutdown_and_notify(server->server, server->queue, server);
+    if (finish && wait_until(lanes_are_empty, server, FINISH_MS) && wait_until(calls_are_over, server, STREAMS_MS))
+        return true;
+    grpc_server_cancel_all_calls(server->server);
+    return wait_until(calls_are_over, server, CANCEL_MS);
+}
+
+void plugin_server_free(struct plugin_server *server)
+{
+    if (server == NULL)
+        return;
+    for (size_t i = 0; i < PLUGIN_N_LANES; i++)
+        plugin_lane_free(server->lanes[i]);
+    grpc_completion_queue_shutdown(server->queue);
+    pthread_join(server->reader, NULL);
+    grpc_server_destroy(server->server);
+    grpc_completion_queue_destroy(server->queue);
+    free(server);
+}

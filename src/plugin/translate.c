@@ -1,0 +1,220 @@
+#include "translate.h"
+
+#include <string.h>
+
+#include "translate_auth.h"
+
+/* ---- in ---- */
+
+static const struct vp_json_source LOGIN_BODY = { .what = "the request",
+                                                  .reason = VP_REASON_BAD_REQUEST,
+                                                  .max_bytes = PLUGIN_LOGIN_BODY_MAX,
+                                                  .max_depth = 8,
+                                                  .max_tokens = 1000 };
+static const struct vp_json_source BODY = { .what = "the request",
+                                            .reason = VP_REASON_BAD_REQUEST,
+                                            .max_bytes = PLUGIN_BODY_MAX,
+                                            .max_depth = 16,
+                                            .max_tokens = 20000 };
+
+/* Hosts send "null" for no body. */
+static enum vp_code read_body(const struct vp_json_source *source, const Wire__Request *wire,
+                              struct plugin_request *request, struct vp_error *err)
+{
+    if (*wire->data == '\0')
+        return VP_OK;
+    VP_TRY(vp_json_parse(wire->data, strlen(wire->data), source, &request->document, err));
+    enum vp_json_type type = vp_json_type(request->document);
+    if (type != VP_JSON_OBJECT && type != VP_JSON_NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "the request's body is not a JSON object");
+    request->call.data = type == VP_JSON_OBJECT ? request->document : NULL;
+    return VP_OK;
+}
+
+void plugin_translate_head(const Wire__Request *wire, struct plugin_request *ret_request)
+{
+    const Wire__Connection *connection = wire->connection;
+
+    *ret_request = (struct plugin_request){ .reply.data = VP_BUF_INIT(LOGICAL_REPLY_MAX) };
+    ret_request->call = (struct logical_call){
+        .operation = logical_operation_of(wire->operation),
+        .path = wire->path,
+        .request_id = wire->id,
+        .mount_point = wire->mount_point,
+        .remote_addr = connection == NULL || *connection->remote_addr == '\0' ? NULL : connection->remote_addr,
+        .reply = &ret_request->reply,
+    };
+}
+
+enum vp_code plugin_translate_request(const struct logical_backend *backend, const Wire__Request *wire,
+                                      struct plugin_request *ret_request, struct vp_error *err)
+{
+    plugin_translate_head(wire, ret_request);
+    enum logical_operation operation = ret_request->call.operation;
+    /* A path asked for before authentication brings the whole body of its request along: not looked at. */
+    if (operation == LOGICAL_UNKNOWN)
+        return VP_OK;
+    const struct vp_json_source *source = logical_is_login(backend, operation, wire->path) ? &LOGIN_BODY : &BODY;
+    if (operation != LOGICAL_RENEW)
+        return read_body(source, wire, ret_request, err);
+    if (wire->auth == NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "a renewal without a token");
+    ret_request->call.auth = &ret_request->auth;
+    return plugin_translate_auth_in(wire->auth, &ret_request->auth, err);
+}
+
+void plugin_request_clear(struct plugin_request *request)
+{
+    vp_json_free(request->document);
+    logical_auth_clear(&request->auth);
+    logical_reply_clear(&request->reply);
+    *request = (struct plugin_request){ 0 };
+}
+
+/* ---- out ---- */
+
+static enum vp_code pack_response(Wire__Response *response, Wire__ProtoError *error, struct plugin_bytes *ret_answer,
+                                  struct vp_error *err)
+{
+    Wire__HandleRequestReply reply;
+
+    wire__handle_request_reply__init(&reply);
+    reply.response = response;
+    reply.err = error;
+    return plugin_wire_pack(&reply.base, ret_answer, err);
+}
+
+static enum vp_code pack_login(Wire__Response *response, const struct logical_auth *auth, int64_t now_s,
+                               struct plugin_bytes *ret_answer, struct vp_error *err)
+{
+    struct plugin_auth_parts parts;
+
+    enum vp_code code = plugin_translate_auth_out(auth, now_s, &parts, err);
+    if (code == VP_OK) {
+        response->auth = &parts.auth;
+        code = pack_response(response, NULL, ret_answer, err);
+    }
+    plugin_auth_parts_clear(&parts);
+    return code;
+}
+
+static enum vp_code pack_renewal(Wire__Response *response, const Wire__Auth *given, const struct logical_reply *reply,
+                                 struct plugin_bytes *ret_answer, struct vp_error *err)
+{
+    Wire__Auth auth;
+    Wire__LeaseOptions lease;
+
+    VP_TRY(plugin_translate_auth_renewed(given, reply->ttl_s, reply->max_ttl_s, &auth, &lease, err));
+    response->auth = &auth;
+    return pack_response(response, NULL, ret_answer, err);
+}
+
+enum vp_code plugin_translate_reply(const Wire__Request *wire, const struct logical_reply *reply, int64_t now_s,
+                                    struct plugin_bytes *ret_answer, struct vp_error *err)
+{
+    Wire__Response response;
+    char none[] = "null"; /* the host can't read an empty text */
+
+    wire__response__init(&response);
+    VP_TRY(vp_buf_check(&reply->data, "the answer", err));
+    response.data = reply->data.len == 0 ? none : reply->data.data;
+    response.n_warnings = reply->warnings.n;
+    response.warnings = reply->warnings.items;
+    if (reply->auth != NULL)
+        return pack_login(&response, reply->auth, now_s, ret_answer, err);
+    if (reply->renewed)
+        return pack_renewal(&response, wire->auth, reply, ret_answer, err);
+    bool nothing = reply->data.len == 0 && reply->warnings.n == 0;
+    return pack_response(nothing ? NULL : &response, NULL, ret_answer, err);
+}
+
+/* ---- failures ---- */
+
+/* Types of sdk/logical's error codes. Others are not used: 0 to 2 end as 500, 7 loses its text, from 11 on it is no
+ * error. */
+enum wire_error {
+    WIRE_UNKNOWN = 0, /* text kept; the host looks at it for "readonly storage" and forwards */
+    WIRE_CODED = 3,   /* err_code is the HTTP status. 0 there ends the host's goroutine */
+    WIRE_UNSUPPORTED_OPERATION = 5,
+    WIRE_UNSUPPORTED_PATH = 6,
+    WIRE_PERMISSION_DENIED = 8, /* text lost, but for that of a response beside it */
+};
+
+/* The error map. `respond`: the text goes into the data of a response; alone that is a 400, beside a ProtoError the
+ * status is the error's and the text the response's. A coded error must come without a response, or its code is
+ * lost. */
+static const struct {
+    bool fail;
+    enum wire_error type;
+    int64_t http_status;
+    bool respond;
+    bool callers; /* the caller's own fault */
+} OUTCOMES[] = {
+    [VP_ERR_INPUT] = { .respond = true, .callers = true },
+    [VP_ERR_DENIED] = { .fail = true, .type = WIRE_PERMISSION_DENIED, .respond = true, .callers = true },
+    [VP_ERR_NOT_FOUND] = { .fail = true, .type = WIRE_UNSUPPORTED_PATH, .callers = true },
+    [VP_ERR_OPERATION] = { .fail = true, .type = WIRE_UNSUPPORTED_OPERATION, .callers = true },
+    [VP_ERR_UPSTREAM] = { .fail = true, .type = WIRE_CODED, .http_status = 502 },
+    [VP_ERR_UNAVAILABLE] = { .fail = true, .type = WIRE_CODED, .http_status = 503 },
+    [VP_ERR_INTERNAL] = { .fail = true, .type = WIRE_CODED, .http_status = 500 },
+    [VP_ERR_HOST] = { .fail = true, .type = WIRE_UNKNOWN },
+};
+
+enum { ERROR_BODY_MAX = 8 * 1024 }; /* the message, each byte escaped */
+
+bool plugin_translate_is_callers(const struct vp_error *failure)
+{
+    return OUTCOMES[vp_reason_code(failure->reason)].callers;
+}
+
+Wire__ProtoError plugin_translate_error(const struct vp_error *failure)
+{
+    Wire__ProtoError error;
+    enum vp_code code = vp_reason_code(failure->reason);
+
+    wire__proto_error__init(&error);
+    error.err_type = OUTCOMES[code].fail ? OUTCOMES[code].type : WIRE_CODED;
+    error.err_code = OUTCOMES[code].fail ? OUTCOMES[code].http_status : 400;
+    error.err_msg = (char *)(uintptr_t)failure->message; /* packing only reads it */
+    return error;
+}
+
+static void write_error_body(struct vp_buf *body, const char *message)
+{
+    struct vp_json_writer writer;
+
+    vp_json_begin(&writer, body);
+    vp_json_open_object(&writer);
+    vp_json_add_text(&writer, "error", message);
+    vp_json_close_object(&writer);
+}
+
+enum vp_code plugin_translate_failure(const struct vp_error *failure, enum logical_operation operation,
+                                      struct plugin_bytes *ret_answer, struct vp_error *err)
+{
+    enum vp_code code = vp_reason_code(failure->reason);
+    Wire__ProtoError error = plugin_translate_error(failure);
+    Wire__Response response;
+    struct vp_buf body = VP_BUF_INIT(ERROR_BODY_MAX);
+
+    wire__response__init(&response);
+    /* No response at all is what the host makes a plain 404 of. */
+    if (code == VP_ERR_NOT_FOUND && (operation == LOGICAL_READ || operation == LOGICAL_LIST))
+        return pack_response(NULL, NULL, ret_answer, err);
+    /* At a renewal the host keeps a ProtoError's type and drops the response's text; a coded error keeps both. */
+    if (code == VP_ERR_DENIED && operation == LOGICAL_RENEW) {
+        error.err_type = WIRE_CODED;
+        error.err_code = 403;
+        return pack_response(NULL, &error, ret_answer, err);
+    }
+    if (!OUTCOMES[code].respond)
+        return pack_response(NULL, &error, ret_answer, err);
+    write_error_body(&body, failure->message);
+    enum vp_code packed = vp_buf_check(&body, "the error", err);
+    if (packed == VP_OK) {
+        response.data = body.data;
+        packed = pack_response(&response, OUTCOMES[code].fail ? &error : NULL, ret_answer, err);
+    }
+    vp_buf_clear(&body);
+    return packed;
+}

@@ -1,0 +1,163 @@
+#include "translate_auth.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NS_PER_S = 1000000000 };
+
+int64_t plugin_translate_ns(int64_t seconds)
+{
+    int64_t ns;
+
+    if (__builtin_mul_overflow(seconds, (int64_t)NS_PER_S, &ns))
+        return seconds < 0 ? INT64_MIN : INT64_MAX;
+    return ns;
+}
+
+int64_t plugin_translate_s(int64_t nanoseconds)
+{
+    return nanoseconds / NS_PER_S;
+}
+
+/* ---- out ---- */
+
+static char *text_or_empty(char *text)
+{
+    static char empty[] = "";
+    return text == NULL ? empty : text;
+}
+
+/* Fills `n` pairs from `from`; returns the next free place. */
+static size_t add_pairs(struct plugin_auth_parts *parts, size_t at, const struct logical_pairs *from)
+{
+    for (size_t i = 0; i < from->n; i++, at++) {
+        wire__pair__init(&parts->pairs[at]);
+        parts->pairs[at].key = text_or_empty(from->items[i].key);
+        parts->pairs[at].value = text_or_empty(from->items[i].value);
+        parts->pointers[at] = &parts->pairs[at];
+    }
+    return at;
+}
+
+static void set_lease(struct plugin_auth_parts *parts, const struct logical_auth *auth, int64_t now_s)
+{
+    wire__timestamp__init(&parts->issued);
+    parts->issued.seconds = now_s;
+    wire__lease_options__init(&parts->lease);
+    parts->lease.ttl = plugin_translate_ns(auth->ttl_s);
+    parts->lease.max_ttl = plugin_translate_ns(auth->max_ttl_s);
+    parts->lease.renewable = auth->renewable;
+    parts->lease.issue_time = &parts->issued; /* lease options without it are a 500 in the host */
+}
+
+static void set_auth(struct plugin_auth_parts *parts, const struct logical_auth *auth)
+{
+    wire__alias__init(&parts->alias);
+    parts->alias.name = auth->alias_name;
+    parts->alias.n_metadata = auth->alias_metadata.n;
+    parts->alias.metadata = parts->pointers + auth->metadata.n;
+    wire__auth__init(&parts->auth);
+    parts->auth.lease_options = &parts->lease;
+    parts->auth.internal_data = text_or_empty(auth->internal_data);
+    parts->auth.display_name = text_or_empty(auth->display_name);
+    parts->auth.n_policies = auth->policies.n;
+    parts->auth.policies = auth->policies.items;
+    parts->auth.n_metadata = auth->metadata.n;
+    parts->auth.metadata = parts->pointers;
+    parts->auth.alias = &parts->alias;
+    parts->auth.explicit_max_ttl = plugin_translate_ns(auth->explicit_max_ttl_s);
+}
+
+enum vp_code plugin_translate_auth_out(const struct logical_auth *auth, int64_t now_s,
+                                       struct plugin_auth_parts *ret_parts, struct vp_error *err)
+{
+    struct plugin_auth_parts *parts = ret_parts;
+    size_t n_pairs = auth->metadata.n + auth->alias_metadata.n;
+
+    *parts = (struct plugin_auth_parts){ 0 };
+    if (auth->alias_name == NULL || *auth->alias_name == '\0')
+        return vp_fail(err, VP_REASON_INTERNAL, "a login without an alias is not answered");
+    if (auth->ttl_s <= 0 || auth->max_ttl_s < 0 || auth->explicit_max_ttl_s < 0)
+        return vp_fail(err, VP_REASON_INTERNAL, "a login without a time to live is not answered");
+    parts->pairs = calloc(n_pairs + 1, sizeof parts->pairs[0]);
+    parts->pointers = calloc(n_pairs + 1, sizeof(Wire__Pair *));
+    if (parts->pairs == NULL || parts->pointers == NULL)
+        return vp_fail_no_memory(err);
+    add_pairs(parts, add_pairs(parts, 0, &auth->metadata), &auth->alias_metadata);
+    set_lease(parts, auth, now_s);
+    set_auth(parts, auth);
+    return VP_OK;
+}
+
+void plugin_auth_parts_clear(struct plugin_auth_parts *parts)
+{
+    free(parts->pairs);
+    free(parts->pointers);
+    *parts = (struct plugin_auth_parts){ 0 };
+}
+
+/* ---- in ---- */
+
+static enum vp_code copy_text(const char *text, char **ret_copy, struct vp_error *err)
+{
+    *ret_copy = strdup(text);
+    return *ret_copy == NULL ? vp_fail_no_memory(err) : VP_OK;
+}
+
+static enum vp_code copy_texts(char *const *items, size_t n, struct vp_texts *texts, struct vp_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        VP_TRY(vp_texts_add(texts, items[i], err));
+    return VP_OK;
+}
+
+static enum vp_code copy_pairs(Wire__Pair *const *items, size_t n, struct logical_pairs *pairs, struct vp_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        VP_TRY(logical_pairs_add(pairs, items[i]->key, items[i]->value, err));
+    return VP_OK;
+}
+
+static void read_lease(const Wire__LeaseOptions *lease, struct logical_auth *auth)
+{
+    if (lease == NULL)
+        return;
+    auth->ttl_s = plugin_translate_s(lease->ttl);
+    auth->max_ttl_s = plugin_translate_s(lease->max_ttl);
+    auth->renewable = lease->renewable;
+    auth->issued_at_s = lease->issue_time == NULL ? 0 : lease->issue_time->seconds;
+}
+
+enum vp_code plugin_translate_auth_in(const Wire__Auth *wire, struct logical_auth *ret_auth, struct vp_error *err)
+{
+    struct logical_auth *auth = ret_auth;
+
+    read_lease(wire->lease_options, auth);
+    auth->explicit_max_ttl_s = plugin_translate_s(wire->explicit_max_ttl);
+    VP_TRY(copy_text(wire->display_name, &auth->display_name, err));
+    VP_TRY(copy_text(wire->internal_data, &auth->internal_data, err));
+    VP_TRY(copy_texts(wire->policies, wire->n_policies, &auth->policies, err));
+    VP_TRY(copy_texts(wire->token_policies, wire->n_token_policies, &auth->token_policies, err));
+    VP_TRY(copy_pairs(wire->metadata, wire->n_metadata, &auth->metadata, err));
+    if (wire->alias == NULL)
+        return VP_OK;
+    VP_TRY(copy_text(wire->alias->name, &auth->alias_name, err));
+    return copy_pairs(wire->alias->metadata, wire->alias->n_metadata, &auth->alias_metadata, err);
+}
+
+/* ---- and back ---- */
+
+enum vp_code plugin_translate_auth_renewed(const Wire__Auth *given, int64_t ttl_s, int64_t max_ttl_s,
+                                           Wire__Auth *ret_auth, Wire__LeaseOptions *ret_lease, struct vp_error *err)
+{
+    if (given == NULL || given->lease_options == NULL || given->lease_options->issue_time == NULL)
+        return vp_fail(err, VP_REASON_INTERNAL, "a renewal of a token without a lease is not answered");
+    if (ttl_s <= 0 || max_ttl_s < 0)
+        return vp_fail(err, VP_REASON_INTERNAL, "a renewal without a time to live is not answered");
+    *ret_lease = *given->lease_options;
+    ret_lease->ttl = plugin_translate_ns(ttl_s);
+    ret_lease->max_ttl = plugin_translate_ns(max_ttl_s);
+    *ret_auth = *given;
+    ret_auth->lease_options = ret_lease;
+    return VP_OK;
+}
