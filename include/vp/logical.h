@@ -105,6 +105,8 @@ enum { LOGICAL_ENTRY_MAX = 1024 * 1024 }; /* bytes of a stored value */
 struct logical_call {
     enum logical_operation operation;
     const char *path;        /* relative to the mount, no leading slash */
+    const char *route;       /* the route's path once it is found, NULL before: this is what a log may show, since a caller
+                              * can put anything, a token too, into a path that does not exist */
     const char *name;        /* what stood in place of the route's last "+"; NULL without one */
     const char *request_id;  /* the host's, "" if none */
     const char *mount_point; /* "auth/arvados/"; "" when the host gives none */
@@ -205,7 +207,7 @@ struct logical_backend {
 };
 
 /* Finds the route and runs its handler, or builds the help. Refuses by operation type first: UNSUPPORTED_OPERATION for
- * one that the route does not have, NOT_FOUND for a path that no route has. Fills call->name. */
+ * one that the route does not have, NOT_FOUND for a path that no route has. Fills call->route and call->name. */
 VP_MUST_USE enum vp_code logical_dispatch(const struct logical_backend *backend, struct logical_call *call,
                                           struct vp_error *err);
 

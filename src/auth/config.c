@@ -179,14 +179,23 @@ static bool is_server_name(const char *text)
     return len > 0 && len < 254 && strspn(text, ALLOWED) == len && text[0] != '.' && text[0] != '-';
 }
 
+/* Puts the field in front of what another room says about its value. */
+static enum vp_code name_field(enum vp_code code, const char *field, struct vp_error *err)
+{
+    if (code == VP_OK || err == NULL)
+        return code;
+    const struct vp_error said = *err;
+    return vp_fail(err, said.reason, "field \"%s\": %s", field, said.message);
+}
+
 static enum vp_code check_server(const struct auth_config *config, struct vp_error *err)
 {
     struct http_origin origin;
     if (!is_set(config->arvados_api_host))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"arvados_api_host\" is required");
-    VP_TRY(http_origin_parse(config->arvados_api_host, &origin, err));
+    VP_TRY(name_field(http_origin_parse(config->arvados_api_host, &origin, err), "arvados_api_host", err));
     if (is_set(config->arvados_ca_cert))
-        VP_TRY(http_check_ca_pem(config->arvados_ca_cert, err));
+        VP_TRY(name_field(http_check_ca_pem(config->arvados_ca_cert, err), "arvados_ca_cert", err));
     if (is_set(config->tls_server_name) && !is_server_name(config->tls_server_name))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"tls_server_name\" must be a host name");
     if (is_set(config->cluster_id) && !arv_is_cluster_id(config->cluster_id))

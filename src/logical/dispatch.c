@@ -83,7 +83,8 @@ static enum vp_code find_for_call(const struct logical_backend *backend, struct 
     const char *name = NULL;
     const struct logical_route *route = logical_find_route(backend, path, &name);
     if (route == NULL)
-        return vp_fail(err, VP_REASON_NOT_FOUND, "this mount has no path \"%.128s\"", call->path);
+        return vp_fail(err, VP_REASON_NOT_FOUND, "this mount has no such path");
+    call->route = route->path;
     /* The name is the last segment of call->path itself, so that it outlives this function. */
     call->name = name == NULL ? NULL : call->path + (name - path);
     *ret_route = route;
@@ -102,7 +103,7 @@ enum vp_code logical_dispatch(const struct logical_backend *backend, struct logi
     VP_TRY(find_for_call(backend, call, &route, err));
     logical_handler handler = route->on[call->operation];
     if (handler == NULL)
-        return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "\"%.128s\" has no operation %s", call->path,
+        return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "\"%s\" has no operation %s", route->path,
                        OPERATION_WORDS[call->operation]);
     return handler(call, err);
 }

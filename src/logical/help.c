@@ -72,7 +72,7 @@ enum vp_code logical_help(const struct logical_backend *backend, struct logical_
     if (*call->path != '\0') {
         route = logical_find_route(backend, call->path, &name);
         if (route == NULL)
-            return vp_fail(err, VP_REASON_NOT_FOUND, "this mount has no path \"%.128s\"", call->path);
+            return vp_fail(err, VP_REASON_NOT_FOUND, "this mount has no such path");
         help_of_route(route, call->path, &text);
     } else {
         help_of_mount(backend, &text);

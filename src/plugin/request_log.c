@@ -24,7 +24,7 @@ static void log_failure(const struct logical_call *call, const struct vp_error *
 {
     vp_log(level_of(call, failure), "request failed",
            (const struct vp_log_field[]){ { "reason", vp_reason_word(failure->reason), 0 },
-                                          { "path", text_or_empty(call->path), 0 },
+                                          { "path", text_or_empty(call->route), 0 },
                                           { "operation", logical_operation_word(call->operation), 0 },
                                           { "mount", text_or_empty(call->mount_point), 0 },
                                           { "request_id", text_or_empty(call->request_id), 0 },
@@ -37,7 +37,7 @@ static void log_failure(const struct logical_call *call, const struct vp_error *
 static void log_token(const struct logical_call *call, const char *message, int64_t ttl_s, int64_t took_ms)
 {
     vp_log(VP_LOG_DEBUG, message,
-           (const struct vp_log_field[]){ { "path", text_or_empty(call->path), 0 },
+           (const struct vp_log_field[]){ { "path", text_or_empty(call->route), 0 },
                                           { "mount", text_or_empty(call->mount_point), 0 },
                                           { "request_id", text_or_empty(call->request_id), 0 },
                                           { "ttl_s", NULL, ttl_s },

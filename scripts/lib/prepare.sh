@@ -1,0 +1,69 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by scripts/demo and scripts/test: installs what is missing, makes the venv, builds.
+# Progress goes to the screen; a second run finds everything in place and takes seconds.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${VPA_BUILD_ROOT:-$root/build}
+venv=$build/venv
+
+if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
+
+step() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+missing_packages() {
+    local package
+    while read -r package; do
+        [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
+    done <"$root/scripts/lib/packages.txt"
+}
+
+# Debian packages: as root or with sudo they are installed; otherwise they are named with the command to do it.
+install_packages() {
+    local packages apt=(apt-get)
+    command -v dpkg-query >/dev/null || die "this script needs Debian 12 or a relative of it (no dpkg-query here)"
+    mapfile -t packages < <(missing_packages)
+    [ ${#packages[@]} -eq 0 ] && return
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null ||
+            die "these packages are missing: ${packages[*]}. As root: apt-get install ${packages[*]}"
+        apt=(sudo apt-get)
+    fi
+    step "Installing Debian packages: ${packages[*]}"
+    DEBIAN_FRONTEND=noninteractive "${apt[@]}" update -qq
+    DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y -q --no-install-recommends "${packages[@]}" ||
+        die "the packages could not be installed; try: ${apt[*]} install ${packages[*]}"
+}
+
+# The Python tools live inside the build folder: nothing outside it is touched. `system python3`, so that the venv does not
+# depend on some other Python that is first on this shell's PATH.
+make_venv() {
+    local want have python=/usr/bin/python3
+    [ -x "$python" ] || python=python3
+    want=$(sha256sum <"$root/scripts/lib/requirements.txt")
+    have=$(cat "$venv/installed" 2>/dev/null || true)
+    [ "$want" = "$have" ] && return
+    step "Making a Python venv in ${venv#"$root"/} (OpenBao server and client, hvac, Arvados SDK, pytest)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+    "$venv/bin/pip" install --disable-pip-version-check --progress-bar off -r "$root/scripts/lib/requirements.txt" |
+        grep -E '^(Collecting|Installing|Successfully|ERROR)' || die "pip could not install the Python tools"
+    printf '%s\n' "$want" >"$venv/installed"
+}
+
+# build_preset NAME [cmake options]: configures once, then builds what changed.
+build_preset() {
+    local preset=$1
+    shift
+    step "Building ($preset)"
+    (cd "$root" && cmake --preset "$preset" -B "$build/$preset" "$@" >"$build/cmake-$preset.log" 2>&1) ||
+        { tail -n 30 "$build/cmake-$preset.log" >&2; die "cmake failed; the whole log is $build/cmake-$preset.log"; }
+    cmake --build "$build/$preset"
+}
+
+prepare() {
+    mkdir -p "$build"
+    install_packages
+    make_venv
+    export PATH=$venv/bin:$PATH
+}

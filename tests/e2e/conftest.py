@@ -1,0 +1,144 @@
+"""One OpenBao server for the whole run, one fresh Arvados and one fresh mount for each test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from host import OpenBao, new_name  # noqa: E402
+from simulator import Simulator  # noqa: E402
+
+
+def plugin_path() -> Path:
+    return Path(os.environ["VPA_BUILD"]) / "bin" / "vault-plugin-auth-arvados"
+
+
+def sanitizer_env(directory: Path) -> dict[str, str]:
+    """Reports of a sanitized plugin go to files, where the end of the run looks for them."""
+    return {"ASAN_OPTIONS": f"log_path={directory}/sanitizer:detect_leaks=1:abort_on_error=0",
+            "UBSAN_OPTIONS": f"log_path={directory}/sanitizer:print_stacktrace=1"}
+
+
+def start_server(directory: Path, **options) -> OpenBao:
+    env = {**sanitizer_env(directory), **options.pop("env", {})}
+    return OpenBao(directory, plugin_path(), env=env, **options).start().initialise()
+
+
+def stop_server(server: OpenBao) -> None:
+    server.stop()
+    reports = [report.read_text() for report in server.dir.glob("sanitizer.*")]
+    assert not reports, "\n".join(reports)
+
+
+@pytest.fixture(scope="session")
+def bao(tmp_path_factory) -> OpenBao:
+    server = start_server(tmp_path_factory.mktemp("bao") / "server")
+    server.register()
+    # Keeps the plugin's process alive between the tests' mounts.
+    assert server.enable("keeper").status_code == 204
+    yield server
+    stop_server(server)
+
+
+@pytest.fixture
+def own_bao(tmp_path) -> OpenBao:
+    """A server of the test's own: it may be sealed, killed, or have its plugin killed."""
+    server = start_server(tmp_path / "server")
+    server.register()
+    yield server
+    stop_server(server)
+
+
+@pytest.fixture
+def sim() -> Simulator:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@dataclass
+class Mount:
+    """One mount of the plugin and the Arvados it asks."""
+
+    bao: OpenBao
+    sim: Simulator
+    path: str
+
+    def settings(self, **changes) -> dict:
+        """A complete, good config; a change to None leaves the field out."""
+        fields = {
+            "arvados_api_host": self.sim.host,
+            "arvados_ca_cert": Path(self.sim.ca_pem).read_text(),
+            "service_token": self.sim.admin_token,
+            "allowed_policy_prefixes": ["arvados-"],
+            "request_timeout": "5s",
+            **changes,
+        }
+        return {key: value for key, value in fields.items() if value is not None}
+
+    def write_config(self, **fields) -> requests.Response:
+        return self.bao.call("POST", f"auth/{self.path}/config", fields)
+
+    def configure(self, **changes) -> None:
+        answer = self.write_config(**self.settings(**changes))
+        assert answer.status_code in (200, 204), answer.text
+
+    def read_config(self) -> dict:
+        answer = self.bao.call("GET", f"auth/{self.path}/config")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def login(self, token: str | None, **fields) -> requests.Response:
+        body = {**fields, **({} if token is None else {"token": token})}
+        return self.bao.call("POST", f"auth/{self.path}/login", body, token="")
+
+    def logged_in(self, token: str) -> dict:
+        answer = self.login(token)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def renew(self, vault_token: str, **fields) -> requests.Response:
+        return self.bao.call("POST", "auth/token/renew-self", fields, token=vault_token)
+
+    def reason(self, answer: requests.Response) -> str:
+        """The reason that the server's log gives for a refused login."""
+        text = answer.json()["errors"][0]
+        request_id = text.rsplit("request id ", 1)[1].rstrip(")")
+        lines = [line for line in self.bao.log().splitlines() if request_id in line and "reason=" in line]
+        assert len(lines) == 1, (text, lines)
+        return lines[0].split("reason=")[1].split()[0]
+
+
+def make_mount(server: OpenBao, sim: Simulator) -> Mount:
+    path = new_name("arvados")
+    answer = server.enable(path)
+    assert answer.status_code == 204, answer.text
+    return Mount(server, sim, path)
+
+
+@pytest.fixture
+def bare_mount(bao, sim) -> Mount:
+    """Enabled, not configured."""
+    mount = make_mount(bao, sim)
+    yield mount
+    bao.disable(mount.path)
+
+
+@pytest.fixture
+def mount(bare_mount) -> Mount:
+    """Enabled and configured."""
+    bare_mount.configure()
+    return bare_mount
+
+
+@pytest.fixture
+def granted(mount):
+    """A mount whose user `active` was granted arvados-read, and his running container."""
+    mount.sim.grant("arvados-read", mount.sim.user("active"))
+    return mount, mount.sim.run_container("active")

@@ -1,0 +1,80 @@
+"""Every command in the documents is run, as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import plugin_path
+from host import bao_path
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# Run by others: the demo by tests/fresh, this very command by whoever reads the result.
+RUN_ELSEWHERE = {"scripts/demo\n", "scripts/test\n"}
+
+
+def blocks() -> list[tuple[str, str]]:
+    found = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        found += [(page.name, text) for text in BLOCK.findall(page.read_text())]
+    return found
+
+
+@pytest.fixture
+def shell(own_bao, sim, tmp_path):
+    """Runs a block as an admin's shell would, from a tree laid out as the README's reader has it."""
+    (tmp_path / "build/release/bin").mkdir(parents=True)
+    (tmp_path / "build/release/bin/vault-plugin-auth-arvados").symlink_to(plugin_path())
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    container = sim.run_container("active")
+    env = {
+        "PATH": f"{Path(bao_path()).parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
+        "BAO_ADDR": own_bao.address, "BAO_CACERT": own_bao.ca, "BAO_TOKEN": own_bao.root_token,
+        "PLUGIN_DIRECTORY": str(own_bao.dir / "plugins"), "SSL_CERT_FILE": sim.ca_pem,
+        "ARVADOS_API_HOST": sim.host, "ARVADOS_API_TOKEN": sim.admin_token, "USER_UUID": container.user_uuid,
+    }
+
+    def run(script: str, **changes: str) -> str:
+        answer = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env={**env, **changes},
+                                capture_output=True, text=True, timeout=120, check=False)
+        assert answer.returncode == 0, f"{script}\n{answer.stdout}\n{answer.stderr}"
+        return answer.stdout
+
+    run.bao, run.container = own_bao, container
+    return run
+
+
+def test_the_commands_of_the_documents_work_in_their_order(shell):
+    # Registered by the fixture for the other tests; here the README does it.
+    shell.bao.call("DELETE", "sys/plugins/catalog/auth/arvados")
+    shell.bao.plugin.unlink()
+    shell.bao.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+    shell.bao.call("POST", "sys/policies/acl/arvados-genomics-ro",
+                   {"policy": 'path "secret/data/genomics/*" { capabilities = ["read"] }'})
+    shell.bao.call("POST", "secret/data/genomics/db", {"data": {"password": "geheim"}})
+    changes: dict[str, str] = {}
+    seen = ""
+    for page, text in blocks():
+        if text in RUN_ELSEWHERE:
+            continue
+        if "auth/arvados/login" in text:
+            changes = {"ARVADOS_API_TOKEN": shell.container.token}
+        if "$ENTITY_ID" in text:
+            login = shell.bao.call("POST", "auth/arvados/login", {"token": shell.container.token}, token="").json()
+            changes = {"ENTITY_ID": login["auth"]["entity_id"], "ACCESSOR": login["auth"]["accessor"]}
+        seen += shell(text, **changes)
+
+    assert "geheim" in seen
+
+
+def test_every_document_link_leads_somewhere():
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"

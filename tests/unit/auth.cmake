@@ -1,0 +1,1 @@
+vpa_unit(auth issue)

@@ -1,0 +1,130 @@
+#include "check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "lane.h"
+
+/* A job that waits until it may go on. */
+struct work {
+    struct plugin_lane_job job;
+    atomic_bool *go;
+    atomic_int *n_done;
+};
+
+static void run(struct plugin_lane_job *job)
+{
+    struct work *work = (struct work *)(void *)job; /* its first member */
+
+    while (!atomic_load(work->go))
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000L }, NULL);
+    atomic_fetch_add(work->n_done, 1);
+}
+
+static void wait_for_load(struct plugin_lane *lane, size_t load)
+{
+    while (plugin_lane_load(lane) != load)
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000L }, NULL);
+}
+
+/* Lets the threads take what is queued; only then the queue's bound is what a test expects. */
+static void settle(void)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = 50 * 1000000L }, NULL);
+}
+
+enum { N = 8 };
+
+struct fixture {
+    atomic_bool go;
+    atomic_int n_done;
+    struct work works[N];
+};
+
+static void prepare(struct fixture *fixture)
+{
+    *fixture = (struct fixture){ 0 };
+    for (size_t i = 0; i < N; i++)
+        fixture->works[i] = (struct work){ { .run = run }, &fixture->go, &fixture->n_done };
+}
+
+TEST(all_jobs_are_run)
+{
+    struct fixture fixture;
+    prepare(&fixture);
+    struct plugin_lane *lane = plugin_lane_new(3, N);
+    atomic_store(&fixture.go, true);
+
+    for (size_t i = 0; i < N; i++)
+        EXPECT(plugin_lane_add(lane, &fixture.works[i].job));
+    wait_for_load(lane, 0);
+
+    EXPECT_INT(N, atomic_load(&fixture.n_done));
+    plugin_lane_free(lane);
+}
+
+TEST(a_full_queue_takes_no_more)
+{
+    struct fixture fixture;
+    prepare(&fixture);
+    struct plugin_lane *lane = plugin_lane_new(1, 2);
+
+    EXPECT(plugin_lane_add(lane, &fixture.works[0].job));
+    settle(); /* it runs */
+    EXPECT(plugin_lane_add(lane, &fixture.works[1].job));
+    EXPECT(plugin_lane_add(lane, &fixture.works[2].job));
+    EXPECT(!plugin_lane_add(lane, &fixture.works[3].job));
+    EXPECT_INT(3, plugin_lane_load(lane));
+
+    atomic_store(&fixture.go, true);
+    plugin_lane_free(lane);
+    EXPECT_INT(3, atomic_load(&fixture.n_done)); /* what was taken was run */
+}
+
+TEST(a_waiting_job_can_be_taken_back_and_makes_room)
+{
+    struct fixture fixture;
+    prepare(&fixture);
+    struct plugin_lane *lane = plugin_lane_new(1, 3);
+    EXPECT(plugin_lane_add(lane, &fixture.works[0].job));
+    settle();
+    for (size_t i = 1; i <= 3; i++)
+        EXPECT(plugin_lane_add(lane, &fixture.works[i].job));
+
+    EXPECT(!plugin_lane_remove(lane, &fixture.works[0].job)); /* it runs */
+    EXPECT(plugin_lane_remove(lane, &fixture.works[2].job));  /* the middle, */
+    EXPECT(plugin_lane_remove(lane, &fixture.works[3].job));  /* the last */
+    EXPECT(!plugin_lane_remove(lane, &fixture.works[3].job));
+    EXPECT(plugin_lane_remove(lane, &fixture.works[1].job)); /* and the only one */
+    EXPECT(plugin_lane_add(lane, &fixture.works[3].job));
+
+    atomic_store(&fixture.go, true);
+    plugin_lane_free(lane);
+    EXPECT_INT(2, atomic_load(&fixture.n_done));
+}
+
+TEST(a_closed_lane_takes_no_more)
+{
+    struct fixture fixture;
+    prepare(&fixture);
+    struct plugin_lane *lane = plugin_lane_new(2, 2);
+
+    plugin_lane_close(lane);
+
+    EXPECT(!plugin_lane_add(lane, &fixture.works[0].job));
+    plugin_lane_free(lane);
+    plugin_lane_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(all_jobs_are_run),
+        CASE(a_full_queue_takes_no_more),
+        CASE(a_waiting_job_can_be_taken_back_and_makes_room),
+        CASE(a_closed_lane_takes_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
