@@ -12,7 +12,7 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from host import OpenBao, new_name  # noqa: E402
+from host import OpenBao, new_name, wait_until  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 
@@ -28,7 +28,12 @@ def sanitizer_env(directory: Path) -> dict[str, str]:
 
 def start_server(directory: Path, **options) -> OpenBao:
     env = {**sanitizer_env(directory), **options.pop("env", {})}
-    return OpenBao(directory, plugin_path(), env=env, **options).start().initialise()
+    server = OpenBao(directory, plugin_path(), env=env, **options)
+    try:
+        return server.start().initialise()
+    except BaseException:
+        server.stop()
+        raise
 
 
 def stop_server(server: OpenBao) -> None:
@@ -110,9 +115,14 @@ class Mount:
         """The reason that the server's log gives for a refused login."""
         text = answer.json()["errors"][0]
         request_id = text.rsplit("request id ", 1)[1].rstrip(")")
-        lines = [line for line in self.bao.log().splitlines() if request_id in line and "reason=" in line]
-        assert len(lines) == 1, (text, lines)
-        return lines[0].split("reason=")[1].split()[0]
+
+        def lines() -> list[str]:
+            return [line for line in self.bao.log().splitlines() if request_id in line and "reason=" in line]
+
+        # The host reads the plugin's log beside its answers.
+        wait_until(lines, f"a log line about {text}")
+        (line,) = lines()
+        return line.split("reason=")[1].split()[0]
 
 
 def make_mount(server: OpenBao, sim: Simulator) -> Mount:

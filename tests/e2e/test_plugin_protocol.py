@@ -251,15 +251,21 @@ def test_a_client_that_goes_away_while_its_login_waits_costs_nothing(bao):
     assert bao.read("auth/toy/process").data["logins"] == before + 32
 
 
-def test_a_failure_is_logged_once_with_its_reason(bao):
-    ours = bao.read("auth/toy/fail/internal").body and bao.log().splitlines()
-    theirs = bao.login("toy", user="alice", fail="bad_request") and bao.log().splitlines()
+def test_a_failure_is_logged_once_with_its_reason_and_route(bao):
+    def failed(path, operation):
+        return [line for line in bao.log().splitlines()
+                if "request failed" in line and f"path={path} " in line.replace('"', "") and f"operation={operation} " in line]
 
-    failed = [line for line in ours if "request failed" in line and "path=fail/internal" in line and "read" in line]
-    assert "[ERROR]" in failed[-1] and "reason=internal" in failed[-1] and "request_id=" in failed[-1]
-    failed = [line for line in theirs if "request failed" in line and "path=login" in line]
-    assert "[DEBUG]" in failed[-1] and "reason=bad_request" in failed[-1]
-    assert not [line for line in theirs if "request failed" in line and "resolve-path" in line]
+    before = len(failed("fail/+", "read"))
+    answer = bao.read("auth/toy/fail/internal")
+    bao.login("toy", user="alice", fail="bad_request")
+
+    wait_for(lambda: failed("login", "update"))  # the log takes its time
+    ours, theirs = failed("fail/+", "read"), failed("login", "update")
+    assert len(ours) == before + 1
+    assert "[ERROR]" in ours[-1] and "reason=internal" in ours[-1] and answer.status == 500
+    assert "[DEBUG]" in theirs[-1] and "reason=" in theirs[-1] and "took_ms=" in theirs[-1]
+    assert not failed("login", "unknown")  # resolve-path before each request
 
 
 # ---- life of mounts and processes ----
