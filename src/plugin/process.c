@@ -46,7 +46,7 @@ static void set_signals(void)
     pthread_sigmask(SIG_SETMASK, &stop, NULL);
 }
 
-/* gRPC's threads take the default stack size; a locked process is charged for all of it (protocol notes, 9.6). */
+/* gRPC's threads take the default stack size; a locked process is charged for all of it. */
 static void set_thread_stacks(void)
 {
     pthread_attr_t attributes;

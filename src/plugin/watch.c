@@ -26,7 +26,7 @@ struct watch {
     unsigned ticks;
 };
 
-/* gRPC 1.51 never accepts again after it once ran out of descriptors (protocol notes of security.md, 0.6). A connection
+/* gRPC 1.51 never accepts again after it once ran out of descriptors. A connection
  * that only says goodbye is answered by closing it, so a reader that lives shows in the probe becoming readable. */
 static int open_probe(const char *socket_path)
 {

@@ -93,7 +93,10 @@ class Plugin:
         raw = socket.socket(socket.AF_UNIX)
         raw.settimeout(5)
         raw.connect(self.socket_path)
-        return Http2(context.wrap_socket(raw, server_hostname="localhost"))
+        try:
+            return Http2(context.wrap_socket(raw, server_hostname="localhost"))
+        except (ssl.SSLError, ConnectionError) as error:
+            raise Refused(str(error)) from error
 
     def end(self):
         """Exit status and stderr after a SIGTERM, or after it ended by itself."""
@@ -132,7 +135,13 @@ class Http2:
         self.connection = connection
         self.stream = -1
         self.inbox = b""
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.frame(self.SETTINGS, 0, 0, b""))
+        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.frame(self.SETTINGS, 0, 0, b""))
+
+    def send(self, data):
+        try:
+            self.connection.sendall(data)
+        except (ssl.SSLError, ConnectionError) as error:
+            raise Refused(str(error)) from error
 
     @staticmethod
     def frame(kind, flags, stream, payload):
@@ -148,7 +157,7 @@ class Http2:
     def start(self, path, message=b"", metadata=None):
         self.stream += 2
         body = b"\x00" + struct.pack(">I", len(message)) + message
-        self.connection.sendall(self.frame(self.HEADERS, 4, self.stream, self.headers(path, metadata or {})) +
+        self.send(self.frame(self.HEADERS, 4, self.stream, self.headers(path, metadata or {})) +
                                 self.frame(self.DATA, 1, self.stream, body))
         return self.stream
 
@@ -161,9 +170,9 @@ class Http2:
             if (kind == self.GOAWAY and not graceful) or (kind == self.RST_STREAM and number == stream):
                 raise Refused(payload)
             if kind == self.SETTINGS and not flags & 1:
-                self.connection.sendall(self.frame(self.SETTINGS, 1, 0, b""))
+                self.send(self.frame(self.SETTINGS, 1, 0, b""))
             if kind == self.PING and not flags & 1:
-                self.connection.sendall(self.frame(self.PING, 1, 0, payload))
+                self.send(self.frame(self.PING, 1, 0, payload))
             if number != stream:
                 continue
             if kind == self.DATA:
@@ -174,7 +183,7 @@ class Http2:
                 return Reply(data[5:] if len(data) >= 5 else None, headers)
 
     def cancel(self, stream):
-        self.connection.sendall(self.frame(self.RST_STREAM, 0, stream, struct.pack(">I", 8)))
+        self.send(self.frame(self.RST_STREAM, 0, stream, struct.pack(">I", 8)))
 
     def read(self, n):
         while len(self.inbox) < n:
