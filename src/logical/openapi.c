@@ -77,14 +77,14 @@ static void add_body(const struct logical_field *fields, struct vp_json_writer *
         vp_json_close_object(writer);
 }
 
-static void add_list_parameter(struct vp_json_writer *writer)
+/* The one parameter of a path or of a list. */
+static void add_parameter(const char *name, const char *place, struct vp_json_writer *writer)
 {
     vp_json_put_key(writer, "parameters");
     vp_json_open_array(writer);
     vp_json_open_object(writer);
-    vp_json_add_text(writer, "name", "list");
-    vp_json_add_text(writer, "in", "query");
-    vp_json_add_text(writer, "description", "Must be true.");
+    vp_json_add_text(writer, "name", name);
+    vp_json_add_text(writer, "in", place);
     vp_json_add_bool(writer, "required", true);
     vp_json_put_key(writer, "schema");
     vp_json_open_object(writer);
@@ -105,7 +105,7 @@ static void add_method(const struct logical_route *route, const char *method, co
     vp_json_put_text(writer, "auth");
     vp_json_close_array(writer);
     if (list)
-        add_list_parameter(writer);
+        add_parameter("list", "query", writer); /* "true" */
     if (body && route->fields != NULL)
         add_body(route->fields, writer);
     vp_json_put_key(writer, "responses");
@@ -116,22 +116,6 @@ static void add_method(const struct logical_route *route, const char *method, co
     vp_json_close_object(writer);
     vp_json_close_object(writer);
     vp_json_close_object(writer);
-}
-
-static void add_path_parameter(const struct logical_route *route, struct vp_json_writer *writer)
-{
-    vp_json_put_key(writer, "parameters");
-    vp_json_open_array(writer);
-    vp_json_open_object(writer);
-    vp_json_add_text(writer, "name", route->parameter);
-    vp_json_add_text(writer, "in", "path");
-    vp_json_add_bool(writer, "required", true);
-    vp_json_put_key(writer, "schema");
-    vp_json_open_object(writer);
-    vp_json_add_text(writer, "type", "string");
-    vp_json_close_object(writer);
-    vp_json_close_object(writer);
-    vp_json_close_array(writer);
 }
 
 /* "role/+" -> "/role/{name}"; a list path ends in '/'. */
@@ -157,7 +141,7 @@ static void add_path(const struct logical_route *route, struct vp_json_writer *w
     vp_json_open_object(writer);
     vp_json_add_text(writer, "description", route->help);
     if (route->parameter != NULL)
-        add_path_parameter(route, writer);
+        add_parameter(route->parameter, "path", writer);
     if (route->unauthenticated)
         vp_json_add_bool(writer, "x-vault-unauthenticated", true);
     if (route->exists != NULL)

@@ -1,5 +1,6 @@
 #include "outbound.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <grpc/grpc_security.h>
@@ -20,11 +21,10 @@ grpc_channel *plugin_outbound_channel(const char *address, grpc_channel_credenti
         plugin_bytes_number_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
         plugin_bytes_number_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000),
     };
-    char target[256] = "unix:";
+    char target[256];
 
-    if (strlen(address) >= sizeof target - strlen(target))
+    if (snprintf(target, sizeof target, "unix:%s", address) >= (int)sizeof target)
         return NULL;
-    strcat(target, address);
     return grpc_channel_create(target, credentials, &(grpc_channel_args){ sizeof args / sizeof args[0], args });
 }
 

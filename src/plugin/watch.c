@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -35,7 +36,7 @@ static int open_probe(const char *socket_path)
 
     if (fd < 0)
         return -1;
-    strncpy(address.sun_path, socket_path, sizeof address.sun_path - 1);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
         close(fd);
         return -1;

@@ -1,0 +1,57 @@
+#!/bin/sh
+# What our C does not call, or calls in one place only.
+#   banned.sh [TREE]
+set -eu
+cd "${1:-$(dirname "$0")/../..}"
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+
+# Files without comments and texts, as file:line:code, so that a word in a sentence is no call.
+code() {
+    for file in "$@"; do
+        awk -v file="$file" '
+            { line = $0
+              gsub(/\\./, "", line); gsub(/"[^"]*"/, "\"\"", line); gsub(/\/\*[^*]*\*\//, "", line)
+              if (inside) { if (!match(line, /\*\//)) next; line = substr(line, RSTART + 2); inside = 0 }
+              if (match(line, /\/\*/)) { line = substr(line, 1, RSTART - 1); inside = 1 }
+              if (line ~ /[^ \t]/) printf "%s:%d:%s\n", file, FNR, line }' "$file"
+    done
+}
+
+forbid() { # why pattern [files that may]
+    allowed=$(printf '%s' "${3:-}" | tr '\n' ' ')
+    code src/*.c src/*/*.[ch] include/vp/*.h | { grep -E "$2" || true; } | while IFS= read -r hit; do
+        case " $allowed " in
+        *" ${hit%%:*} "*) ;;
+        *) printf '%s   <- %s\n' "$hit" "$1" ;;
+        esac
+    done >>"$found"
+}
+
+forbid "no bound" '\b(sprintf|vsprintf|strcpy|strcat|strncpy|strncat|gets|alloca)\('
+forbid "errors unseen" '\b(atoi|atol|atoll|strtok)\('
+forbid "the process starts nothing" '\b(system|popen|fork|vfork|execl|execlp|execle|execv|execvp|execve|posix_spawn)\('
+forbid "locale decides" '\b(isalnum|isalpha|islower|isupper|tolower|toupper)\('
+forbid "not random enough" '\b(rand|random|srand)\('
+forbid "compares secrets in time that tells" 'memcmp\(.*reveal'
+forbid "cleanup is by attribute" '\bgoto\b'
+forbid "output belongs to the host; text for people is in these files" '\b(printf|fprintf|puts|fputs|perror)\(' \
+    "src/plugin/serve.c src/plugin/selfcheck.c src/plugin/handshake.c src/plugin/process.c"
+forbid "the environment is changed in these files" '\b(setenv|putenv|unsetenv|clearenv)\(' \
+    "src/plugin/process.c src/http/client.c"
+# Every place that sees the bytes of a secret, and why it must.
+forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\(' "
+    src/base/secret.c include/vp/secret.h
+    src/http/easy.c
+    src/arvados/form.c
+    src/logical/field.c
+    src/auth/issue.c"
+# (its own file; the Authorization header; the form check; the stored record; the lease of a mount without service token)
+
+{ grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' -r src include || true; } | sed 's/$/   <- left open/' >>"$found"
+
+if [ -s "$found" ]; then
+    cat "$found"
+    exit 1
+fi
+echo "banned: nothing of it is called"
