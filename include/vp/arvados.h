@@ -74,8 +74,8 @@ struct arv_asker {
 /* The API's discovery document: needs no token. */
 struct arv_discovery {
     char cluster_id[ARV_CLUSTER_LEN + 1];
-    char version[64];  /* packageVersion; "" when missing */
-    char revision[64]; /* "20250402"; "" when missing */
+    char version[64];      /* packageVersion; "" when missing */
+    char revision[64];     /* "20250402"; "" when missing */
     int64_t server_time_s; /* reserved: VP_TIME_NONE */
 };
 VP_MUST_USE enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *asker,

@@ -19,7 +19,10 @@ struct vp_buf {
     bool failed;
 };
 
-#define VP_BUF_INIT(max_bytes) { .max = (max_bytes) }
+#define VP_BUF_INIT(max_bytes) \
+    {                          \
+        .max = (max_bytes)     \
+    }
 
 void vp_buf_add(struct vp_buf *buf, const void *bytes, size_t len);
 void vp_buf_add_text(struct vp_buf *buf, const char *text);

@@ -15,7 +15,10 @@ struct vp_cancel {
     void *context;
 };
 
-#define VP_CANCEL_INIT { .lock = PTHREAD_MUTEX_INITIALIZER }
+#define VP_CANCEL_INIT                    \
+    {                                     \
+        .lock = PTHREAD_MUTEX_INITIALIZER \
+    }
 
 void vp_cancel_set(struct vp_cancel *cancel);
 bool vp_cancel_is_set(struct vp_cancel *cancel); /* false for NULL */

@@ -18,12 +18,12 @@
 
 /* Where a text comes from decides how much of it is taken and what a fault in it is called. */
 struct vp_json_source {
-    const char *what;         /* for messages: "the request", "the answer of users/current" */
-    enum vp_reason reason;    /* what a fault in this text means */
+    const char *what;      /* for messages: "the request", "the answer of users/current" */
+    enum vp_reason reason; /* what a fault in this text means */
     size_t max_bytes;
-    unsigned max_depth;       /* levels of arrays and objects */
-    unsigned max_tokens;      /* values and keys in all */
-    unsigned unique_depth;    /* keys are checked for duplicates down to this level of nesting; 0 = everywhere */
+    unsigned max_depth;    /* levels of arrays and objects */
+    unsigned max_tokens;   /* values and keys in all */
+    unsigned unique_depth; /* keys are checked for duplicates down to this level of nesting; 0 = everywhere */
 };
 
 struct vp_json; /* a value; values inside a document are borrowed from it */
@@ -56,7 +56,7 @@ const char *vp_json_text(const struct vp_json *text);
 int64_t vp_json_int(const struct vp_json *number);
 bool vp_json_bool(const struct vp_json *boolean);
 
-size_t vp_json_len(const struct vp_json *array_or_object);              /* 0 for other types */
+size_t vp_json_len(const struct vp_json *array_or_object);               /* 0 for other types */
 const struct vp_json *vp_json_at(const struct vp_json *array, size_t i); /* NULL past the end */
 
 /* Calls `visit` for each member in the order of the text, until it fails. */

@@ -72,7 +72,7 @@ void logical_auth_clear(struct logical_auth *auth);
 
 /* What a handler answers with. Exactly one of: nothing (read: 404, delete: 204), data, auth, renewal. */
 struct logical_reply {
-    struct vp_buf data; /* a JSON object; empty: none */
+    struct vp_buf data;        /* a JSON object; empty: none */
     struct logical_auth *auth; /* login */
     bool renewed;              /* renewal: ttl_s and max_ttl_s below replace those of the token */
     int64_t ttl_s;
@@ -104,13 +104,13 @@ enum { LOGICAL_ENTRY_MAX = 1024 * 1024 }; /* bytes of a stored value */
 
 struct logical_call {
     enum logical_operation operation;
-    const char *path;        /* relative to the mount, no leading slash */
-    const char *route;       /* the route's path once it is found, NULL before: this is what a log may show, since a caller
+    const char *path;  /* relative to the mount, no leading slash */
+    const char *route; /* the route's path once it is found, NULL before: this is what a log may show, since a caller
                               * can put anything, a token too, into a path that does not exist */
-    const char *name;        /* what stood in place of the route's last "+"; NULL without one */
-    const char *request_id;  /* the host's, "" if none */
-    const char *mount_point; /* "auth/arvados/"; "" when the host gives none */
-    const char *remote_addr; /* client's address without port; NULL if the host gave none */
+    const char *name;  /* what stood in place of the route's last "+"; NULL without one */
+    const char *request_id;          /* the host's, "" if none */
+    const char *mount_point;         /* "auth/arvados/"; "" when the host gives none */
+    const char *remote_addr;         /* client's address without port; NULL if the host gave none */
     const struct vp_json *data;      /* the body; NULL: none. Holds credentials: never logged */
     const struct logical_auth *auth; /* renewal: the token's; else NULL */
     bool standby;                    /* this node can't write; the host forwards when told so */
@@ -135,10 +135,10 @@ enum logical_field_type {
 };
 
 enum {
-    LOGICAL_REQUIRED = 1,   /* must be given or stored; for documents, and logical_fields_check() */
-    LOGICAL_TRANSIENT = 2,  /* acts on this request only: never stored, never shown */
-    LOGICAL_DERIVED = 4,    /* shown by the handler in its own way, not by logical_fields_show() */
-    LOGICAL_NOT_YET = 8,    /* known to the contract, not enforced by this version: refused with these words */
+    LOGICAL_REQUIRED = 1,  /* must be given or stored; for documents, and logical_fields_check() */
+    LOGICAL_TRANSIENT = 2, /* acts on this request only: never stored, never shown */
+    LOGICAL_DERIVED = 4,   /* shown by the handler in its own way, not by logical_fields_show() */
+    LOGICAL_NOT_YET = 8,   /* known to the contract, not enforced by this version: refused with these words */
 };
 
 struct logical_field {
@@ -178,12 +178,12 @@ void logical_fields_clear(const struct logical_field *fields, void *target);
 /* ---- routes ---- */
 
 struct logical_route {
-    const char *path; /* NULL ends a table. Segments; "+" stands for any one segment, given as call->name */
+    const char *path;      /* NULL ends a table. Segments; "+" stands for any one segment, given as call->name */
     const char *parameter; /* what "+" stands for, in documents; NULL without one */
-    const char *summary; /* one line */
-    const char *help;    /* some sentences */
+    const char *summary;   /* one line */
+    const char *help;      /* some sentences */
     const struct logical_field *fields;
-    bool unauthenticated; /* the host calls it without a token */
+    bool unauthenticated;                     /* the host calls it without a token */
     logical_handler on[LOGICAL_N_OPERATIONS]; /* NULL: the operation is refused */
     /* Tells create from update; NULL: every write is an update. */
     enum vp_code (*exists)(const struct logical_call *call, bool *ret_exists, struct vp_error *err);

@@ -26,19 +26,19 @@ bool policy_name_has_prefix(const char *name, const struct vp_texts *prefixes);
 
 /* ---- links ---- */
 
-#define POLICY_DROP_REASONS(X)                        \
-    X(KEPT, "")                                       \
-    X(WRONG_CLASS, "wrong_class")                     \
-    X(UNTRUSTED_OWNER, "untrusted_owner")             \
-    X(UNTRUSTED_MODIFIER, "untrusted_modifier")       \
-    X(WRONG_TAIL, "wrong_tail")                       \
-    X(BAD_NAME, "bad_name")                           \
-    X(RESERVED_NAME, "reserved_name")                 \
-    X(OUTSIDE_PREFIX, "outside_prefix")               \
+#define POLICY_DROP_REASONS(X)                            \
+    X(KEPT, "")                                           \
+    X(WRONG_CLASS, "wrong_class")                         \
+    X(UNTRUSTED_OWNER, "untrusted_owner")                 \
+    X(UNTRUSTED_MODIFIER, "untrusted_modifier")           \
+    X(WRONG_TAIL, "wrong_tail")                           \
+    X(BAD_NAME, "bad_name")                               \
+    X(RESERVED_NAME, "reserved_name")                     \
+    X(OUTSIDE_PREFIX, "outside_prefix")                   \
     X(NOT_IN_ALLOWED_POLICIES, "not_in_allowed_policies") \
-    X(BAD_PROPERTIES, "bad_properties")               \
-    X(EXPIRED, "expired")                             \
-    X(NOT_YET, "not_yet")                             \
+    X(BAD_PROPERTIES, "bad_properties")                   \
+    X(EXPIRED, "expired")                                 \
+    X(NOT_YET, "not_yet")                                 \
     X(WRONG_IMAGE, "wrong_image")
 
 enum policy_drop {
@@ -80,8 +80,8 @@ struct policy_rules {
 enum policy_drop policy_judge(const struct policy_link *link, const struct policy_rules *rules);
 
 struct policy_result {
-    struct vp_texts policies;    /* distinct, sorted */
-    enum policy_drop *verdicts;  /* one per link, in order */
+    struct vp_texts policies;   /* distinct, sorted */
+    enum policy_drop *verdicts; /* one per link, in order */
     size_t n_verdicts;
     int64_t expires_at_s; /* the earliest among the links kept; VP_TIME_NONE */
 };

@@ -90,9 +90,10 @@ static enum vp_code judge_refusal(const struct arv_asker *asker, const struct ar
 {
     if (asker->service)
         return told(err, VP_REASON_SERVICE_TOKEN,
-                    status == 401 ? "Arvados refuses the mount's service token"
-                                  : "the mount's service token may not ask what is needed: its scopes or its user's rights "
-                                    "are too narrow",
+                    status == 401
+                        ? "Arvados refuses the mount's service token"
+                        : "the mount's service token may not ask what is needed: its scopes or its user's rights "
+                          "are too narrow",
                     question->name, status);
     if (status == 401)
         return told(err, VP_REASON_TOKEN_REJECTED, "Arvados refuses the token", question->name, status);
@@ -114,7 +115,8 @@ static enum vp_code judge_status(const struct arv_asker *asker, const struct arv
         return told(err, VP_REASON_UPSTREAM_BUSY, "Arvados is overloaded; try again", question->name, status);
     if (status >= 500)
         return told(err, VP_REASON_UPSTREAM_ERROR, "Arvados answers with an error of its own", question->name, status);
-    return told(err, VP_REASON_UPSTREAM_BAD_ANSWER, "Arvados gave an answer that can't be right", question->name, status);
+    return told(err, VP_REASON_UPSTREAM_BAD_ANSWER, "Arvados gave an answer that can't be right", question->name,
+                status);
 }
 
 /* Higher wins when several calls of a round fail. */
@@ -215,7 +217,8 @@ struct discovery {
 
 static const struct vp_json_field DISCOVERY_FIELDS[] = {
     { "uuidPrefix", VP_JSON_TO_TEXT, offsetof(struct discovery, cluster_id), 0, ARV_CLUSTER_LEN },
-    { "packageVersion", VP_JSON_TO_TEXT, offsetof(struct discovery, version), VP_JSON_OR_NULL | VP_JSON_OR_MISSING, 63 },
+    { "packageVersion", VP_JSON_TO_TEXT, offsetof(struct discovery, version), VP_JSON_OR_NULL | VP_JSON_OR_MISSING,
+      63 },
     { "revision", VP_JSON_TO_TEXT, offsetof(struct discovery, revision), VP_JSON_OR_NULL | VP_JSON_OR_MISSING, 63 },
     { 0 },
 };
@@ -236,8 +239,8 @@ static enum vp_code read_discovery(const struct vp_json *document, struct arv_di
     return VP_OK;
 }
 
-enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *asker,
-                          struct arv_discovery *ret_discovery, struct vp_error *err)
+enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *asker, struct arv_discovery *ret_discovery,
+                          struct vp_error *err)
 {
     struct arv_question question = { .name = "discovery", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &DISCOVERY };
     struct arv_asker nobody = *asker;

@@ -14,11 +14,11 @@ enum {
 
 /* One question of a round. */
 struct arv_question {
-    const char *name;                   /* for messages: "users/current" */
-    struct vp_buf target;               /* path and query */
-    enum vp_reason not_found;           /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
+    const char *name;         /* for messages: "users/current" */
+    struct vp_buf target;     /* path and query */
+    enum vp_reason not_found; /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
     const struct vp_json_source *source;
-    struct vp_json *document;           /* out: the decoded answer of a 200 */
+    struct vp_json *document; /* out: the decoded answer of a 200 */
 };
 
 /* Path of the API with an optional select list and further parameters, as name and value in turn, NULL-terminated. */

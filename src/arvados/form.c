@@ -23,8 +23,7 @@ static size_t alnum_len(const char *text, size_t max)
 static bool starts_with_uuid(const char *text, const char *infix)
 {
     return alnum_len(text, ARV_CLUSTER_LEN) == ARV_CLUSTER_LEN && text[ARV_CLUSTER_LEN] == '-' &&
-           strncmp(text + ARV_CLUSTER_LEN + 1, infix, INFIX_LEN) == 0 &&
-           text[ARV_CLUSTER_LEN + 1 + INFIX_LEN] == '-' &&
+           strncmp(text + ARV_CLUSTER_LEN + 1, infix, INFIX_LEN) == 0 && text[ARV_CLUSTER_LEN + 1 + INFIX_LEN] == '-' &&
            alnum_len(text + ARV_UUID_LEN - TAIL_LEN, TAIL_LEN) == TAIL_LEN;
 }
 
@@ -114,7 +113,8 @@ enum vp_code arv_token_parse(const struct vp_secret *given, struct vp_secret **r
     trim(&text, &len);
     if (!parse(text, len, &parts))
         return vp_fail(err, VP_REASON_TOKEN_MALFORMED,
-                       "the token is not an Arvados v2 token (v2/<token uuid>/<secret>, or with /<container uuid> behind)");
+                       "the token is not an Arvados v2 token (v2/<token uuid>/<secret>, or with /<container uuid> "
+                       "behind)");
     struct vp_secret *token = vp_secret_new(text, len);
     if (token == NULL)
         return vp_fail_no_memory(err);

@@ -3,8 +3,8 @@
 
 #include "client.h"
 
-#define CONTAINER_SELECT                                                                                             \
-    "[\"uuid\",\"state\",\"auth_uuid\",\"runtime_user_uuid\",\"container_image\",\"started_at\","                    \
+#define CONTAINER_SELECT                                                                          \
+    "[\"uuid\",\"state\",\"auth_uuid\",\"runtime_user_uuid\",\"container_image\",\"started_at\"," \
     "\"interactive_session_started\"]"
 #define USER_SELECT "[\"uuid\",\"is_active\",\"is_admin\",\"username\"]"
 #define TOKEN_SELECT "[\"uuid\",\"owner_uuid\",\"scopes\",\"expires_at\"]"
@@ -21,7 +21,8 @@ static const struct vp_json_field CONTAINER_FIELDS[] = {
       ARV_UUID_LEN },
     { "container_image", VP_JSON_TO_TEXT, offsetof(struct arv_container, container_image), VP_JSON_OR_NULL, 0 },
     { "started_at", VP_JSON_TO_TIME, offsetof(struct arv_container, started_at_s), VP_JSON_OR_NULL, 0 },
-    { "interactive_session_started", VP_JSON_TO_BOOL, offsetof(struct arv_container, interactive_session_started), 0, 0 },
+    { "interactive_session_started", VP_JSON_TO_BOOL, offsetof(struct arv_container, interactive_session_started), 0,
+      0 },
     { 0 },
 };
 
@@ -187,8 +188,8 @@ static struct arv_question by_uuid(const char *name, const char *path, const cha
     vp_buf_add_format(&filters, "[[\"uuid\",\"=\",\"%s\"]]", uuid); /* its form was checked: nothing to escape */
     /* On a satellite a user list would go to the login cluster, which does not know our token. */
     arv_target_build(&question.target, path,
-                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", select, "count", "none", "limit",
-                                            "2", "bypass_federation", "true", NULL });
+                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", select, "count", "none",
+                                            "limit", "2", "bypass_federation", "true", NULL });
     vp_buf_clear(&filters);
     return question;
 }
@@ -240,8 +241,8 @@ enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *aske
         [CONTAINER] = by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, container_uuid),
         [USER] = by_uuid("users", "/arvados/v1/users", USER_SELECT, user_uuid),
     };
-    VP_TRY(ask_for_identity(client, asker, questions, sizeof questions / sizeof questions[0], decode_looked_up, &identity,
-                            err));
+    VP_TRY(ask_for_identity(client, asker, questions, sizeof questions / sizeof questions[0], decode_looked_up,
+                            &identity, err));
     enum vp_code code = check_asked_for(&identity, container_uuid, user_uuid, err);
     if (code != VP_OK) {
         arv_identity_clear(&identity);

@@ -6,8 +6,8 @@
 
 enum { PAGE_LIMIT = 1000, PAGES_MAX = 64, TEXT_MAX = 255 };
 
-#define LINK_SELECT                                                                                                  \
-    "[\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\","       \
+#define LINK_SELECT                                                                                           \
+    "[\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\"," \
     "\"properties\"]"
 
 #define AT(member) offsetof(struct arv_link, member)
@@ -42,7 +42,7 @@ struct query {
     const struct vp_texts *tail_uuids;
 };
 
-static void put_filter(struct vp_json_writer *writer, const char *attribute, const char *operator, const char *operand)
+static void put_filter(struct vp_json_writer *writer, const char *attribute, const char *operator, const char * operand)
 {
     vp_json_open_array(writer);
     vp_json_put_text(writer, attribute);

@@ -120,7 +120,8 @@ static enum vp_code check_stored(const struct auth_config *config, struct vp_err
     struct vp_error fault = { 0 };
     if (auth_config_check(config, &fault) == VP_OK && or_null(config->cluster_id) != NULL)
         return VP_OK;
-    (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE, "the stored config does not pass this version's checks; write it again");
+    (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
+                  "the stored config does not pass this version's checks; write it again");
     vp_error_add_detail(err, "%s", fault.message);
     return vp_reason_code(VP_REASON_CONFIG_UNREADABLE);
 }
@@ -135,7 +136,8 @@ static enum vp_code load_parts(const struct logical_call *call, struct auth_snap
     vp_buf_clear(&record);
     VP_TRY(code);
     if (!found)
-        return vp_fail(err, VP_REASON_NOT_CONFIGURED, "this mount is not configured yet; an admin writes its config first");
+        return vp_fail(err, VP_REASON_NOT_CONFIGURED,
+                       "this mount is not configured yet; an admin writes its config first");
     VP_TRY(check_stored(&snapshot->config, err));
     VP_TRY(auth_config_fill(&snapshot->config, err));
     VP_TRY(call->storage->list(call->storage->self, "role/", call->cancel, &roles, err));
@@ -206,8 +208,9 @@ const struct logical_backend *auth_backend(void)
     static const struct logical_backend BACKEND = {
         .name = "vault-plugin-auth-arvados",
         .version = VP_VERSION,
-        .help = "Arvados containers log in with their run token and get the policies that Arvados' admins granted to the "
-                "container's user, by links under a trusted owner, as far as this mount's prefixes allow them.",
+        .help =
+            "Arvados containers log in with their run token and get the policies that Arvados' admins granted to the "
+            "container's user, by links under a trusted owner, as far as this mount's prefixes allow them.",
         .routes = AUTH_ROUTES,
         .seal_wrapped = SEAL_WRAPPED,
         .renew = auth_renew,

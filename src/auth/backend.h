@@ -26,8 +26,8 @@ struct auth_shared {
 
 struct auth_mount {
     struct auth_shared *shared;
-    pthread_mutex_t write_lock; /* held over read-compare-write of the config record */
-    pthread_mutex_t lock;       /* guards the two below; never held while calling out */
+    pthread_mutex_t write_lock;     /* held over read-compare-write of the config record */
+    pthread_mutex_t lock;           /* guards the two below; never held while calling out */
     struct auth_snapshot *snapshot; /* NULL: to be loaded at the next request */
     unsigned generation;            /* counts changes, so that a slow load can't bring back what was dropped */
 };

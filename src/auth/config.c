@@ -93,7 +93,8 @@ static enum vp_code decode_record(const struct vp_buf *text, struct auth_config 
     VP_TRY(vp_json_decode(document, RECORD_FIELDS, &RECORD_SOURCE, &record, err));
     if (record.version != RECORD_VERSION)
         return vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
-                       "the stored config has record version %lld; this plugin reads version %d. Use the plugin version "
+                       "the stored config has record version %lld; this plugin reads version %d. Use the plugin "
+                       "version "
                        "that wrote it, or write the config again",
                        (long long)record.version, RECORD_VERSION);
     VP_TRY(logical_fields_init(AUTH_CONFIG_FIELDS, config, err));
@@ -150,8 +151,8 @@ enum vp_code auth_config_store(const struct logical_call *call, const struct aut
     vp_json_close_object(&writer);
     enum vp_code code = vp_buf_check(&text, "the config", err);
     if (code == VP_OK)
-        code = call->storage->put(call->storage->self, AUTH_CONFIG_KEY, vp_buf_text(&text), text.len, true, call->cancel,
-                                  err);
+        code = call->storage->put(call->storage->self, AUTH_CONFIG_KEY, vp_buf_text(&text), text.len, true,
+                                  call->cancel, err);
     vp_buf_clear(&text);
     return code;
 }
@@ -168,7 +169,8 @@ static enum vp_code check_each(const struct vp_texts *texts, bool (*good)(const 
 {
     for (size_t i = 0; i < texts->n; i++)
         if (!good(texts->items[i]))
-            return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\": \"%.64s\" is not %s", field, texts->items[i], wanted);
+            return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\": \"%.64s\" is not %s", field, texts->items[i],
+                           wanted);
     return VP_OK;
 }
 
@@ -202,7 +204,8 @@ static enum vp_code check_server(const struct auth_config *config, struct vp_err
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"cluster_id\" must be five lower-case letters or digits");
     if (!config->verify_connection && !is_set(config->cluster_id))
         return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "field \"cluster_id\" is required with verify_connection=false: it can't be learned without asking");
+                       "field \"cluster_id\" is required with verify_connection=false: it can't be learned without "
+                       "asking");
     return VP_OK;
 }
 
@@ -215,7 +218,8 @@ static enum vp_code check_service_token(const struct auth_config *config, struct
     if (arv_token_parse(config->service_token, &token, &parts, err) != VP_OK)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"service_token\" is not a v2 token (v2/<uuid>/<secret>)");
     if (parts.container_uuid[0] != '\0')
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"service_token\" is a container's token; it would end with the container");
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "field \"service_token\" is a container's token; it would end with the container");
     return VP_OK;
 }
 
@@ -239,11 +243,15 @@ static enum vp_code check_links(const struct auth_config *config, struct vp_erro
     for (size_t i = 0; i < sizeof RESERVED / sizeof RESERVED[0]; i++)
         if (strcmp(link_class, RESERVED[i]) == 0)
             return vp_fail(err, VP_REASON_BAD_REQUEST,
-                           "field \"link_class\": \"%s\" has a meaning of its own in Arvados and can't be a grant", link_class);
-    VP_TRY(check_each(&config->trusted_link_owners, is_trusted_owner, "trusted_link_owners",
-                      "the system user (<cluster>-tpzed-000000000000000) or a project (<cluster>-j7d0g-...); a link owned "
-                      "by any other user proves nothing", err));
-    return check_each(&config->trusted_link_modifiers, is_user_uuid, "trusted_link_modifiers", "the uuid of a user", err);
+                           "field \"link_class\": \"%s\" has a meaning of its own in Arvados and can't be a grant",
+                           link_class);
+    VP_TRY(
+        check_each(&config->trusted_link_owners, is_trusted_owner, "trusted_link_owners",
+                   "the system user (<cluster>-tpzed-000000000000000) or a project (<cluster>-j7d0g-...); a link owned "
+                   "by any other user proves nothing",
+                   err));
+    return check_each(&config->trusted_link_modifiers, is_user_uuid, "trusted_link_modifiers", "the uuid of a user",
+                      err);
 }
 
 static enum vp_code check_policies(const struct auth_config *config, struct vp_error *err)
@@ -255,9 +263,11 @@ static enum vp_code check_policies(const struct auth_config *config, struct vp_e
                       "a prefix: lower-case letters, digits, - and _, ending in - or _ (as in \"arvados-\")", err));
     for (size_t i = 0; i < config->allowed_policies.n; i++) {
         const char *name = config->allowed_policies.items[i];
-        if (policy_name_check(name) != POLICY_NAME_GOOD || !policy_name_has_prefix(name, &config->allowed_policy_prefixes))
+        if (policy_name_check(name) != POLICY_NAME_GOOD ||
+            !policy_name_has_prefix(name, &config->allowed_policy_prefixes))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
-                           "field \"allowed_policies\": \"%.64s\" is not a policy name under allowed_policy_prefixes", name);
+                           "field \"allowed_policies\": \"%.64s\" is not a policy name under allowed_policy_prefixes",
+                           name);
     }
     return VP_OK;
 }
@@ -265,10 +275,12 @@ static enum vp_code check_policies(const struct auth_config *config, struct vp_e
 enum vp_code auth_config_check(const struct auth_config *config, struct vp_error *err)
 {
     if (!is_set(config->login_kind) || strcmp(config->login_kind, "container") != 0)
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"login_kind\": this version of the plugin serves only \"container\"");
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "field \"login_kind\": this version of the plugin serves only \"container\"");
     VP_TRY(check_server(config, err));
     VP_TRY(check_service_token(config, err));
-    VP_TRY(check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id", err));
+    VP_TRY(
+        check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id", err));
     VP_TRY(check_each(&config->allowed_user_clusters, arv_is_cluster_id, "allowed_user_clusters", "a cluster id", err));
     VP_TRY(check_links(config, err));
     return check_policies(config, err);

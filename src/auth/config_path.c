@@ -26,7 +26,8 @@ static enum vp_code check_token_goes_along(const struct logical_call *call, cons
     if (before->service_token == NULL || same_place(before, after) || logical_field_given(call->data, "service_token"))
         return VP_OK;
     return vp_fail(err, VP_REASON_BAD_REQUEST,
-                   "changing arvados_api_host, arvados_ca_cert or tls_server_name needs service_token in the same write");
+                   "changing arvados_api_host, arvados_ca_cert or tls_server_name needs service_token in the same "
+                   "write");
 }
 
 /* Stores the token as it is sent: without the blanks that a paste brings. */
@@ -100,7 +101,8 @@ static enum vp_code prove(const struct logical_call *call, struct auth_config *c
 }
 
 /* What would surprise the admin at the first login. */
-static enum vp_code add_warnings(const struct logical_call *call, const struct auth_config *config, struct vp_error *err)
+static enum vp_code add_warnings(const struct logical_call *call, const struct auth_config *config,
+                                 struct vp_error *err)
 {
     if (config->service_token != NULL)
         return VP_OK;
@@ -109,8 +111,10 @@ static enum vp_code add_warnings(const struct logical_call *call, const struct a
             return VP_OK;
     return vp_texts_add(&call->reply->warnings,
                         "no service_token is set and only the system user's links are trusted: Arvados shows those to "
-                        "admins only, so every login will find no grant. Set service_token, or trust a project that the "
-                        "users can read.", err);
+                        "admins only, so every login will find no grant. Set service_token, or trust a project that "
+                        "the "
+                        "users can read.",
+                        err);
 }
 
 static enum vp_code apply(const struct logical_call *call, const struct auth_config *before, bool found,

@@ -101,9 +101,9 @@ static enum vp_code judge(const struct arv_links *links, const struct policy_rul
     return code;
 }
 
-enum vp_code auth_grants_of(const struct auth_question *question, const struct vp_secret *token,
-                            const char *user_uuid, const char *container_image, int64_t now_s,
-                            struct auth_grants *ret_grants, struct vp_error *err)
+enum vp_code auth_grants_of(const struct auth_question *question, const struct vp_secret *token, const char *user_uuid,
+                            const char *container_image, int64_t now_s, struct auth_grants *ret_grants,
+                            struct vp_error *err)
 {
     const struct auth_config *config = &question->snapshot->config;
     const struct policy_rules rules = {

@@ -94,7 +94,8 @@ static enum vp_code check_user(const struct arv_user *user, const struct auth_co
     if (arv_is_system_user(user->uuid) || arv_is_anonymous_user(user->uuid))
         return vp_fail(err, VP_REASON_USER_FORBIDDEN, "user %s is the system or anonymous user", user->uuid);
     if (!in_clusters(user->uuid, &config->allowed_user_clusters))
-        return vp_fail(err, VP_REASON_CLUSTER_NOT_ALLOWED, "users of cluster %.5s may not log in at this mount", user->uuid);
+        return vp_fail(err, VP_REASON_CLUSTER_NOT_ALLOWED, "users of cluster %.5s may not log in at this mount",
+                       user->uuid);
     if (!user->is_active)
         return vp_fail(err, VP_REASON_USER_INACTIVE, "user %s is not active", user->uuid);
     if (user->is_admin)
@@ -122,8 +123,9 @@ static enum vp_code explain_rejection(const struct auth_question *question, stru
         return code;
     }
     (void)vp_fail(rejection, VP_REASON_UPSTREAM_ERROR, "Arvados refuses all tokens at the moment");
-    vp_error_add_detail(rejection, "401 for the login's token and for the service token: its database may be down, or the "
-                                   "service token is no longer valid");
+    vp_error_add_detail(rejection,
+                        "401 for the login's token and for the service token: its database may be down, or the "
+                        "service token is no longer valid");
     return vp_reason_code(VP_REASON_UPSTREAM_ERROR);
 }
 

@@ -32,8 +32,8 @@ VP_MUST_USE enum vp_code auth_identify(const struct auth_question *question, con
 /* Looks the container and the user of an earlier login up with the service token, and lets through likewise; the container
  * must still have `token_uuid` as its own. */
 VP_MUST_USE enum vp_code auth_look_up(const struct auth_question *question, const char *container_uuid,
-                                      const char *user_uuid, const char *token_uuid,
-                                      struct arv_identity *ret_identity, struct vp_error *err);
+                                      const char *user_uuid, const char *token_uuid, struct arv_identity *ret_identity,
+                                      struct vp_error *err);
 
 /* The asker for the mount's own token, or for `token` where the mount has none. */
 struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token);

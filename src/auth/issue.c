@@ -30,7 +30,8 @@ enum vp_code auth_lifetime(const struct auth_terms *terms, int64_t token_expires
     return VP_OK;
 }
 
-enum vp_code auth_check_policies(const struct auth_config *config, const struct vp_texts *policies, struct vp_error *err)
+enum vp_code auth_check_policies(const struct auth_config *config, const struct vp_texts *policies,
+                                 struct vp_error *err)
 {
     if (policies->n == 0)
         return vp_fail(err, VP_REASON_NO_GRANT, "no grant of this user counts at this mount");
@@ -72,7 +73,8 @@ static enum vp_code check_lease(const struct auth_lease *lease, struct vp_error 
         !arv_is_uuid(lease->user_uuid, "tpzed") || lease->container_uuid == NULL ||
         !arv_is_uuid(lease->container_uuid, "dz642") || lease->token_uuid == NULL ||
         !arv_is_uuid(lease->token_uuid, "gj3su"))
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "this token was not issued for a container by this version; log in again");
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "this token was not issued for a container by this version; log in again");
     return VP_OK;
 }
 
@@ -134,12 +136,9 @@ static enum vp_code add_metadata(const struct auth_question *question, const str
         const char *key;
         const char *value;
     } VALUES[] = {
-        { "user_uuid", identity->user.uuid },
-        { "username", identity->user.username },
-        { "container_uuid", identity->container.uuid },
-        { "container_image", identity->container.container_image },
-        { "token_uuid", identity->token.uuid },
-        { "cluster_id", question->snapshot->config.cluster_id },
+        { "user_uuid", identity->user.uuid },           { "username", identity->user.username },
+        { "container_uuid", identity->container.uuid }, { "container_image", identity->container.container_image },
+        { "token_uuid", identity->token.uuid },         { "cluster_id", question->snapshot->config.cluster_id },
         { "request_id", question->request_id },
     };
     for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0]; i++)

@@ -21,7 +21,8 @@ struct auth_lease {
 void auth_lease_clear(struct auth_lease *lease);
 
 /* VP_REASON_BAD_REQUEST for internal data that is not ours. */
-VP_MUST_USE enum vp_code auth_lease_parse(const char *internal_data, struct auth_lease *ret_lease, struct vp_error *err);
+VP_MUST_USE enum vp_code auth_lease_parse(const char *internal_data, struct auth_lease *ret_lease,
+                                          struct vp_error *err);
 
 /* How long a token may live from now: never beyond the Arvados token and the earliest of the grants, and never 0 or less,
  * which the host takes for 32 days. VP_REASON_LIFETIME_TOO_SHORT under 30 s. */

@@ -18,7 +18,8 @@ const struct logical_field AUTH_LOGIN_FIELDS[] = {
       "The container's ARVADOS_API_TOKEN: v2/<uuid>/<secret>/<container uuid>." },
     { "jwt", LOGICAL_SECRET, AT(jwt), 0, NULL, 0, 0,
       "The same as token, for clients that only know the Kubernetes method." },
-    { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0, "Role to log in against. This version has no roles: leave it out." },
+    { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0,
+      "Role to log in against. This version has no roles: leave it out." },
     { 0 },
 };
 
@@ -53,7 +54,8 @@ static enum vp_code pick_token(const struct login_args *args, const struct vp_se
     *ret_token = args->token != NULL ? args->token : args->jwt;
     if (*ret_token == NULL)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "field \"token\" is missing: give the container's ARVADOS_API_TOKEN (token=- reads standard input)");
+                       "field \"token\" is missing: give the container's ARVADOS_API_TOKEN (token=- reads standard "
+                       "input)");
     return VP_OK;
 }
 

@@ -14,22 +14,27 @@ static enum vp_code identify_again(const struct auth_question *question, const s
         return auth_look_up(question, lease->container_uuid, lease->user_uuid, lease->token_uuid, ret_identity, err);
     if (lease->run_token == NULL)
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
-                       "the mount had a service token at login and has none now, so this token can't be renewed; log in again");
+                       "the mount had a service token at login and has none now, so this token can't be renewed; log "
+                       "in again");
     VP_TRY(auth_token_check(question->snapshot, lease->run_token, &token, err));
     enum vp_code code = auth_identify(question, &token, ret_identity, err);
     auth_token_clear(&token);
     return code;
 }
 
-static enum vp_code check_same(const struct auth_lease *lease, const struct arv_identity *identity, struct vp_error *err)
+static enum vp_code check_same(const struct auth_lease *lease, const struct arv_identity *identity,
+                               struct vp_error *err)
 {
-    if (strcmp(lease->container_uuid, identity->container.uuid) == 0 && strcmp(lease->user_uuid, identity->user.uuid) == 0)
+    if (strcmp(lease->container_uuid, identity->container.uuid) == 0 &&
+        strcmp(lease->user_uuid, identity->user.uuid) == 0)
         return VP_OK;
-    return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "the token belongs to another container or user than at login");
+    return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING,
+                   "the token belongs to another container or user than at login");
 }
 
 /* A token's policies can't be changed, so one withdrawn grant ends its renewal. "default" is the host's own addition. */
-static enum vp_code check_still_granted(const struct vp_texts *held, const struct vp_texts *granted, struct vp_error *err)
+static enum vp_code check_still_granted(const struct vp_texts *held, const struct vp_texts *granted,
+                                        struct vp_error *err)
 {
     for (size_t i = 0; i < held->n; i++) {
         const char *name = held->items[i];

@@ -1,27 +1,31 @@
 /* Every path of the mount, one row each. */
-#include "paths.h"
-
 #include "config.h"
+#include "paths.h"
 
 const struct logical_route AUTH_ROUTES[] = {
     {
         .path = "login",
         .summary = "Log in with the run token of an Arvados container.",
-        .help = "Asks Arvados whose token it is and whether that container is running, and answers with a token that has "
-                "the policies granted to the container's user. The token is the whole text of ARVADOS_API_TOKEN in the "
-                "container: v2/<uuid>/<secret>/<container uuid>. A refusal says no more than \"permission denied\" and the "
-                "request id; the reason stands under that id in the server's log.",
+        .help =
+            "Asks Arvados whose token it is and whether that container is running, and answers with a token that has "
+            "the policies granted to the container's user. The token is the whole text of ARVADOS_API_TOKEN in the "
+            "container: v2/<uuid>/<secret>/<container uuid>. A refusal says no more than \"permission denied\" and the "
+            "request id; the reason stands under that id in the server's log.",
         .fields = AUTH_LOGIN_FIELDS,
         .unauthenticated = true,
-        .on = { [LOGICAL_CREATE] = auth_login, [LOGICAL_UPDATE] = auth_login, [LOGICAL_RESOLVE_ROLE] = auth_login_role },
+        .on = { [LOGICAL_CREATE] = auth_login,
+                [LOGICAL_UPDATE] = auth_login,
+                [LOGICAL_RESOLVE_ROLE] = auth_login_role },
     },
     {
         .path = "config",
         .summary = "Where Arvados is, whom to trust, and what may be granted.",
-        .help = "A write proves first that Arvados answers, is the cluster it should be and takes the service token, unless "
-                "verify_connection is false. A field left out of an update keeps its value; an unknown field is refused. "
-                "Changing arvados_api_host, arvados_ca_cert or tls_server_name needs service_token in the same write when "
-                "one is set: a token is never sent to a new place on the strength of an old write.",
+        .help =
+            "A write proves first that Arvados answers, is the cluster it should be and takes the service token, "
+            "unless "
+            "verify_connection is false. A field left out of an update keeps its value; an unknown field is refused. "
+            "Changing arvados_api_host, arvados_ca_cert or tls_server_name needs service_token in the same write when "
+            "one is set: a token is never sent to a new place on the strength of an old write.",
         .fields = AUTH_CONFIG_FIELDS,
         .exists = auth_config_exists,
         .on = { [LOGICAL_CREATE] = auth_config_write,

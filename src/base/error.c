@@ -6,10 +6,9 @@
 static const struct {
     const char *word;
     enum vp_code code;
-} REASONS[VP_REASON_N] = {
-    [VP_REASON_NONE] = { "", VP_OK },
+} REASONS[VP_REASON_N] = { [VP_REASON_NONE] = { "", VP_OK },
 #define X(name, word, code) [VP_REASON_##name] = { word, code },
-    VP_REASONS(X)
+                           VP_REASONS(X)
 #undef X
 };
 

@@ -1,9 +1,8 @@
 #include "vp/json.h"
 
 #include <assert.h>
-#include <string.h>
-
 #include <json-c/json.h>
+#include <string.h>
 
 #include "vp/clock.h"
 #include "vp/secret.h"
@@ -101,8 +100,8 @@ void vp_json_freep(struct vp_json **document)
 enum vp_json_type vp_json_type(const struct vp_json *value)
 {
     static const enum vp_json_type TYPES[] = {
-        [json_type_null] = VP_JSON_NULL,     [json_type_boolean] = VP_JSON_BOOL, [json_type_double] = VP_JSON_NUMBER,
-        [json_type_int] = VP_JSON_INT,       [json_type_object] = VP_JSON_OBJECT, [json_type_array] = VP_JSON_ARRAY,
+        [json_type_null] = VP_JSON_NULL,   [json_type_boolean] = VP_JSON_BOOL,  [json_type_double] = VP_JSON_NUMBER,
+        [json_type_int] = VP_JSON_INT,     [json_type_object] = VP_JSON_OBJECT, [json_type_array] = VP_JSON_ARRAY,
         [json_type_string] = VP_JSON_TEXT,
     };
     return TYPES[json_object_get_type(unwrap(value))];
@@ -218,8 +217,8 @@ static void take_null(const struct vp_json_field *field, void *target)
 static bool take_value(const struct vp_json *value, const struct vp_json_field *field, void *target)
 {
     static const enum vp_json_type WANTED[] = {
-        [VP_JSON_TO_TEXT] = VP_JSON_TEXT,   [VP_JSON_TO_BOOL] = VP_JSON_BOOL,   [VP_JSON_TO_INT] = VP_JSON_INT,
-        [VP_JSON_TO_TIME] = VP_JSON_TEXT,   [VP_JSON_TO_TEXTS] = VP_JSON_ARRAY, [VP_JSON_TO_ARRAY] = VP_JSON_ARRAY,
+        [VP_JSON_TO_TEXT] = VP_JSON_TEXT,     [VP_JSON_TO_BOOL] = VP_JSON_BOOL,   [VP_JSON_TO_INT] = VP_JSON_INT,
+        [VP_JSON_TO_TIME] = VP_JSON_TEXT,     [VP_JSON_TO_TEXTS] = VP_JSON_ARRAY, [VP_JSON_TO_ARRAY] = VP_JSON_ARRAY,
         [VP_JSON_TO_OBJECT] = VP_JSON_OBJECT,
     };
     if (vp_json_type(value) == VP_JSON_NULL && (field->flags & VP_JSON_OR_NULL) != 0) {

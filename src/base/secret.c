@@ -1,9 +1,8 @@
 #include "vp/secret.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <openssl/crypto.h>
 
 struct vp_secret {
     size_t len;

@@ -1,12 +1,11 @@
 #include "ca.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "vp/buf.h"
 #include "vp/http.h"

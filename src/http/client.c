@@ -3,17 +3,16 @@
 #include "client.h"
 
 #include <assert.h>
+#include <curl/curl.h>
 #include <signal.h>
 #include <stdlib.h>
-
-#include <curl/curl.h>
 
 #include "vp/clock.h"
 
 #include "easy.h"
 
 enum {
-    POOL_MAX = 64,      /* idle connections of all sites together */
+    POOL_MAX = 64,        /* idle connections of all sites together */
     PAUSE_FIRST_MS = 100, /* before the second try, plus or minus half; doubles from try to try */
     PAUSE_DOUBLINGS_MAX = 4,
     IDLE_POLL_MS = 60 * 1000,

@@ -198,7 +198,7 @@ static const struct {
 } TEXTS[] = {
     { OPTION(PROTOCOLS_STR), "https" },
     { OPTION(REDIR_PROTOCOLS_STR), "https" },
-    { OPTION(PROXY), "" },   /* none, whatever the environment says */
+    { OPTION(PROXY), "" }, /* none, whatever the environment says */
     { OPTION(PRE_PROXY), "" },
     { OPTION(NOPROXY), "" },
     { OPTION(ACCEPT_ENCODING), NULL },
@@ -216,12 +216,12 @@ struct setter {
     const char *name;
 };
 
-#define SET(setter, option_name, value)                                                         \
-    do {                                                                                        \
-        if ((setter)->code == CURLE_OK) {                                                       \
-            (setter)->code = curl_easy_setopt((setter)->easy, CURLOPT_##option_name, value);    \
-            (setter)->name = #option_name;                                                      \
-        }                                                                                       \
+#define SET(setter, option_name, value)                                                      \
+    do {                                                                                     \
+        if ((setter)->code == CURLE_OK) {                                                    \
+            (setter)->code = curl_easy_setopt((setter)->easy, CURLOPT_##option_name, value); \
+            (setter)->name = #option_name;                                                   \
+        }                                                                                    \
     } while (0)
 
 static void set_fixed(struct setter *setter)
@@ -287,8 +287,7 @@ static void check_exchange(const struct http_exchange *exchange)
     assert(exchange->target[0] == '/' && is_visible(exchange->target, strlen(exchange->target)));
     assert(strchr(exchange->target, '#') == NULL);
     assert(exchange->request_id == NULL || is_request_id(exchange->request_id));
-    assert(exchange->bearer == NULL ||
-           is_visible(vp_secret_reveal(exchange->bearer), vp_secret_len(exchange->bearer)));
+    assert(exchange->bearer == NULL || is_visible(vp_secret_reveal(exchange->bearer), vp_secret_len(exchange->bearer)));
 }
 
 static bool add_header(struct http_try *attempt, const char *line)

@@ -2,10 +2,9 @@
  * transfer thread alone. */
 #pragma once
 
+#include <curl/curl.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <curl/curl.h>
 
 #include "vp/http.h"
 

@@ -1,9 +1,8 @@
 #include "origin.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
-
-#include <arpa/inet.h>
 
 #include "vp/http.h"
 

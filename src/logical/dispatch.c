@@ -8,15 +8,9 @@
 #include "help.h"
 
 static const char *const OPERATION_WORDS[LOGICAL_N_OPERATIONS] = {
-    [LOGICAL_UNKNOWN] = "unknown",
-    [LOGICAL_CREATE] = "create",
-    [LOGICAL_READ] = "read",
-    [LOGICAL_UPDATE] = "update",
-    [LOGICAL_DELETE] = "delete",
-    [LOGICAL_LIST] = "list",
-    [LOGICAL_HELP] = "help",
-    [LOGICAL_RENEW] = "renew",
-    [LOGICAL_RESOLVE_ROLE] = "resolve-role",
+    [LOGICAL_UNKNOWN] = "unknown", [LOGICAL_CREATE] = "create", [LOGICAL_READ] = "read",
+    [LOGICAL_UPDATE] = "update",   [LOGICAL_DELETE] = "delete", [LOGICAL_LIST] = "list",
+    [LOGICAL_HELP] = "help",       [LOGICAL_RENEW] = "renew",   [LOGICAL_RESOLVE_ROLE] = "resolve-role",
 };
 
 enum logical_operation logical_operation_of(const char *word)

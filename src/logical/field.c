@@ -39,13 +39,15 @@ static enum vp_code update_member(void *context, const char *key, const struct v
     const struct logical_field *field = find_field(update->fields, key);
     if (field == NULL && update->strict)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "unknown field \"%.64s\"; fields are listed by path-help, and a mistyped one would bind nothing", key);
+                       "unknown field \"%.64s\"; fields are listed by path-help, and a mistyped one would bind nothing",
+                       key);
     if (field == NULL)
         return VP_OK;
     if ((field->flags & LOGICAL_NOT_YET) != 0)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "field \"%s\" is not enforced by this version of the plugin, so it is refused rather than "
-                       "stored and ignored", field->name);
+                       "stored and ignored",
+                       field->name);
     return logical_field_read(field, value, place(field, update->target), err);
 }
 
@@ -99,7 +101,8 @@ static void write_value(const struct logical_field *field, const void *target, s
 void logical_fields_show(const struct logical_field *fields, const void *target, struct vp_json_writer *writer)
 {
     for (const struct logical_field *field = fields; field->name != NULL; field++) {
-        if (field->type == LOGICAL_SECRET || (field->flags & (LOGICAL_TRANSIENT | LOGICAL_DERIVED | LOGICAL_NOT_YET)) != 0)
+        if (field->type == LOGICAL_SECRET ||
+            (field->flags & (LOGICAL_TRANSIENT | LOGICAL_DERIVED | LOGICAL_NOT_YET)) != 0)
             continue;
         vp_json_put_key(writer, field->name);
         write_value(field, target, writer);

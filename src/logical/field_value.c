@@ -196,7 +196,9 @@ static enum vp_code read_number(const struct logical_field *field, const struct 
         good = duration ? parse_duration(text, &number) : parse_int(text, &number);
     }
     if (!good)
-        return wrong(field, duration ? "a duration: seconds, or a text such as \"90s\", \"10m\" or \"1h30m\"" : "a whole number",
+        return wrong(field,
+                     duration ? "a duration: seconds, or a text such as \"90s\", \"10m\" or \"1h30m\""
+                              : "a whole number",
                      err);
     return set_number(field, number, target, err);
 }

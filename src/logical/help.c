@@ -5,8 +5,8 @@
 const char *logical_field_type_word(enum logical_field_type type)
 {
     static const char *const WORDS[] = {
-        [LOGICAL_TEXT] = "string",  [LOGICAL_SECRET] = "string",    [LOGICAL_BOOL] = "boolean",
-        [LOGICAL_INT] = "integer",  [LOGICAL_DURATION] = "integer", [LOGICAL_TEXTS] = "array",
+        [LOGICAL_TEXT] = "string", [LOGICAL_SECRET] = "string",    [LOGICAL_BOOL] = "boolean",
+        [LOGICAL_INT] = "integer", [LOGICAL_DURATION] = "integer", [LOGICAL_TEXTS] = "array",
     };
     return WORDS[type];
 }

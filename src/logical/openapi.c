@@ -1,7 +1,7 @@
 /* The OpenAPI document that the host merges into its own (under /auth/<mount>). */
-#include "help.h"
-
 #include <string.h>
+
+#include "help.h"
 
 static void add_preset(const struct logical_field *field, struct vp_json_writer *writer)
 {

@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vp/clock.h"
+#include "vp/log.h"
+
 #include "outbound.h"
 #include "request_log.h"
 #include "translate.h"
-#include "vp/clock.h"
-#include "vp/log.h"
 
 enum {
     TYPE_CREDENTIAL = 2,
@@ -211,8 +212,8 @@ static enum vp_code run_request(struct plugin_exchange *exchange, struct plugin_
     VP_TRY(code);
     VP_TRY(join_mount(exchange, instance, &request->call, err));
     VP_TRY(logical_dispatch(backend, &request->call, err));
-    return plugin_translate_reply(wire, &request->reply, VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self),
-                                  &exchange->answer, err);
+    return plugin_translate_reply(wire, &request->reply, VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self), &exchange->answer,
+                                  err);
 }
 
 void plugin_backend_refuse_request(struct plugin_exchange *exchange, const struct vp_error *why)
@@ -257,7 +258,7 @@ enum plugin_lane_kind plugin_backend_exists_lane(const struct plugin_exchange *e
     const Wire__Request *wire = request_of(exchange);
 
     return wire == NULL || logical_exists_is_quick(exchange->service->backend, wire->path) ? PLUGIN_LANE_NONE
-                                                                                          : PLUGIN_LANE_ADMIN;
+                                                                                           : PLUGIN_LANE_ADMIN;
 }
 
 static enum vp_code run_exists(struct plugin_exchange *exchange, struct plugin_instance *instance,

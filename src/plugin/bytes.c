@@ -1,11 +1,10 @@
 #include "bytes.h"
 
+#include <grpc/byte_buffer_reader.h>
+#include <grpc/slice.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <grpc/byte_buffer_reader.h>
-#include <grpc/slice.h>
 
 bool plugin_bytes_from_grpc(grpc_byte_buffer *buffer, struct plugin_bytes *ret_bytes)
 {

@@ -1,10 +1,9 @@
 /* Our values and gRPC's. */
 #pragma once
 
-#include <stdbool.h>
-
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc.h>
+#include <stdbool.h>
 
 #include "wire.h"
 

@@ -6,9 +6,9 @@
 #include "vp/error.h"
 
 struct plugin_handshake {
-    char *host_cert_pem; /* the host's one-time certificate */
-    char *socket_dir;    /* NULL: $TMPDIR, else /tmp */
-    char *socket_group;  /* NULL: only our own user */
+    char *host_cert_pem;  /* the host's one-time certificate */
+    char *socket_dir;     /* NULL: $TMPDIR, else /tmp */
+    char *socket_group;   /* NULL: only our own user */
     bool multiplex_field; /* the host wants a seventh field in the line */
     bool metadata_mode;   /* only asked what we are: requests are refused */
     bool lock_memory;

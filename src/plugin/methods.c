@@ -131,8 +131,8 @@ void plugin_exchange_refuse(struct plugin_exchange *exchange, const struct vp_er
         exchange->method->refuse(exchange, why);
         return;
     }
-    exchange->status = vp_reason_code(why->reason) == VP_ERR_INPUT ? GRPC_STATUS_INVALID_ARGUMENT
-                                                                   : GRPC_STATUS_RESOURCE_EXHAUSTED;
+    exchange->status =
+        vp_reason_code(why->reason) == VP_ERR_INPUT ? GRPC_STATUS_INVALID_ARGUMENT : GRPC_STATUS_RESOURCE_EXHAUSTED;
     exchange->status_text = "refused";
 }
 

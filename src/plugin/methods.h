@@ -1,17 +1,17 @@
 /* The host's calls: one table row a method, and what each does. Knows messages, but nothing of how they travel. */
 #pragma once
 
+#include <grpc/grpc_security.h>
+#include <grpc/status.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <grpc/grpc_security.h>
-#include <grpc/status.h>
+#include "vp/cancel.h"
+#include "vp/logical.h"
 
 #include "broker.h"
 #include "instances.h"
 #include "system.h"
-#include "vp/cancel.h"
-#include "vp/logical.h"
 #include "wire.h"
 
 /* What all calls of the process share. Constant but for what guards itself. */

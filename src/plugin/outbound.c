@@ -1,12 +1,11 @@
 #include "outbound.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "bytes.h"
 
@@ -51,8 +50,8 @@ struct outbound {
 static void outbound_open(struct outbound *out, grpc_channel *channel, const char *method,
                           const struct plugin_bytes *request)
 {
-    gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                         gpr_time_from_millis(PLUGIN_OUTBOUND_TIMEOUT_MS, GPR_TIMESPAN));
+    gpr_timespec deadline =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(PLUGIN_OUTBOUND_TIMEOUT_MS, GPR_TIMESPAN));
 
     *out = (struct outbound){ .queue = grpc_completion_queue_create_for_pluck(NULL),
                               .request = plugin_bytes_to_grpc(request),

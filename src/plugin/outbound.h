@@ -5,6 +5,7 @@
 
 #include "vp/cancel.h"
 #include "vp/error.h"
+
 #include "wire.h"
 
 enum { PLUGIN_OUTBOUND_TIMEOUT_MS = 10000 };

@@ -1,8 +1,9 @@
 #include "request_log.h"
 
-#include "translate.h"
 #include "vp/clock.h"
 #include "vp/log.h"
+
+#include "translate.h"
 
 static const char *text_or_empty(const char *text)
 {

@@ -1,5 +1,5 @@
-#include "vp/plugin.h"
-
+#include <grpc/grpc.h>
+#include <grpc/support/log.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,16 +8,15 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <grpc/grpc.h>
-#include <grpc/support/log.h>
+#include "vp/log.h"
+#include "vp/plugin.h"
+#include "vp/version.h"
 
 #include "handshake.h"
 #include "process.h"
 #include "selfcheck.h"
 #include "server.h"
 #include "socket_dir.h"
-#include "vp/log.h"
-#include "vp/version.h"
 #include "watch.h"
 
 enum {
@@ -109,10 +108,8 @@ static void ask_to_stop(void *context)
 static void log_grpc(gpr_log_func_args *args)
 {
     vp_log(VP_LOG_DEBUG, "grpc",
-           (const struct vp_log_field[]){ { "text", args->message, 0 },
-                                          { "file", args->file, 0 },
-                                          { "line", NULL, args->line },
-                                          { 0 } });
+           (const struct vp_log_field[]){
+               { "text", args->message, 0 }, { "file", args->file, 0 }, { "line", NULL, args->line }, { 0 } });
 }
 
 static void lock_memory(void)
@@ -153,8 +150,8 @@ static enum vp_code start_serving(struct process *process, const struct logical_
     VP_TRY(plugin_server_new(&process->service, process->tls, process->dir.socket, &process->server, err));
     if (handshake->socket_group != NULL)
         VP_TRY(plugin_socket_dir_share(&process->dir, handshake->socket_group, err));
-    return plugin_handshake_answer(STDOUT_FILENO, handshake, process->dir.socket,
-                                   plugin_tls_certificate(process->tls), err);
+    return plugin_handshake_answer(STDOUT_FILENO, handshake, process->dir.socket, plugin_tls_certificate(process->tls),
+                                   err);
 }
 
 static void exit_now(int signal)
@@ -187,10 +184,9 @@ static void clear_process(struct process *process, const struct logical_backend 
 /* Waits for the end and takes everything down in order, if it ends in time. */
 static int serve_until_end(struct process *process, const struct logical_backend *backend)
 {
-    static const char *const ENDS[] = {
-        [PLUGIN_END_ASKED] = "stopping", [PLUGIN_END_ORPHANED] = "the host is gone, stopping",
-        [PLUGIN_END_DEAF] = "the socket takes no connections any more, exiting"
-    };
+    static const char *const ENDS[] = { [PLUGIN_END_ASKED] = "stopping",
+                                        [PLUGIN_END_ORPHANED] = "the host is gone, stopping",
+                                        [PLUGIN_END_DEAF] = "the socket takes no connections any more, exiting" };
     enum plugin_end end = plugin_watch(process->stop_fd, process->dir.socket);
 
     vp_log(end == PLUGIN_END_DEAF ? VP_LOG_ERROR : VP_LOG_DEBUG, ENDS[end], NULL);

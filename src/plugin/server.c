@@ -1,6 +1,9 @@
 #include "server.h"
 
 #include <assert.h>
+#include <grpc/grpc.h>
+#include <grpc/slice.h>
+#include <grpc/support/time.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,16 +11,13 @@
 #include <string.h>
 #include <time.h>
 
-#include <grpc/grpc.h>
-#include <grpc/slice.h>
-#include <grpc/support/time.h>
+#include "vp/clock.h"
 
 #include "bytes.h"
 #include "lane.h"
-#include "vp/clock.h"
 
 enum {
-    ARMED_CALLS = 16,         /* calls that can arrive at one time before the reader comes round */
+    ARMED_CALLS = 16,          /* calls that can arrive at one time before the reader comes round */
     MESSAGE_MAX = 1024 * 2048, /* of a request that is looked at: a body of PLUGIN_BODY_MAX with room for escapes */
     /* What gRPC takes at all. Hosts let bodies of 32 MiB through, and Go writes '<' as \u003c: six times that. Such a
      * request is to get its 400 in words rather than a broken call; only the pinned host can send it. */
@@ -232,8 +232,7 @@ static char *mount_id_of(const grpc_metadata_array *metadata)
 
 static void receive(struct call *call)
 {
-    grpc_op op = { .op = GRPC_OP_RECV_MESSAGE,
-                   .data.recv_message.recv_message = &call->received_message };
+    grpc_op op = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &call->received_message };
 
     start(call, &op, 1, &call->receipt);
 }
@@ -247,8 +246,7 @@ static void open_stream(struct call *call)
 
 static void watch_closing(struct call *call)
 {
-    grpc_op op = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER,
-                   .data.recv_close_on_server.cancelled = &call->cancelled };
+    grpc_op op = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER, .data.recv_close_on_server.cancelled = &call->cancelled };
 
     start(call, &op, 1, &call->closing);
 }

@@ -43,8 +43,8 @@ static enum vp_code storage_get(void *self, const char *key, struct vp_cancel *c
 
     wire__storage_get_args__init(&args);
     args.key = borrowed(key);
-    VP_TRY(plugin_outbound_call(self, METHOD_GET, &args.base, &wire__storage_get_reply__descriptor, cancel, &reply,
-                                err));
+    VP_TRY(
+        plugin_outbound_call(self, METHOD_GET, &args.base, &wire__storage_get_reply__descriptor, cancel, &reply, err));
     return take_entry((const Wire__StorageGetReply *)(const void *)reply, value, ret_found, err);
 }
 
@@ -63,8 +63,8 @@ static enum vp_code storage_put(void *self, const char *key, const char *value, 
     entry.value = (ProtobufCBinaryData){ len, (uint8_t *)(uintptr_t)value };
     entry.seal_wrap = seal_wrap;
     args.entry = &entry;
-    VP_TRY(plugin_outbound_call(self, METHOD_PUT, &args.base, &wire__storage_put_reply__descriptor, cancel, &reply,
-                                err));
+    VP_TRY(
+        plugin_outbound_call(self, METHOD_PUT, &args.base, &wire__storage_put_reply__descriptor, cancel, &reply, err));
     return reply_error(((const Wire__StoragePutReply *)(const void *)reply)->err, err);
 }
 
@@ -105,9 +105,7 @@ static enum vp_code storage_list(void *self, const char *prefix, struct vp_cance
 
 struct logical_storage plugin_storage_on(grpc_channel *channel)
 {
-    return (struct logical_storage){ .get = storage_get,
-                                     .put = storage_put,
-                                     .remove = storage_remove,
-                                     .list = storage_list,
-                                     .self = channel };
+    return (struct logical_storage){
+        .get = storage_get, .put = storage_put, .remove = storage_remove, .list = storage_list, .self = channel
+    };
 }

@@ -5,9 +5,8 @@
  * by it would pass too, so the leaf itself is compared besides. */
 #pragma once
 
-#include <stdbool.h>
-
 #include <grpc/grpc_security.h>
+#include <stdbool.h>
 
 #include "vp/error.h"
 

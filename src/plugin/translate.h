@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "vp/logical.h"
+
 #include "wire.h"
 #include "wire.pb-c.h"
 

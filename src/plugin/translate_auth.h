@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "vp/logical.h"
+
 #include "wire.pb-c.h"
 
 /* An Auth message being built; texts are borrowed from the logical_auth. */
@@ -12,7 +13,7 @@ struct plugin_auth_parts {
     Wire__LeaseOptions lease;
     Wire__Timestamp issued;
     Wire__Alias alias;
-    Wire__Pair *pairs;      /* of metadata, then of the alias */
+    Wire__Pair *pairs; /* of metadata, then of the alias */
     Wire__Pair **pointers;
 };
 

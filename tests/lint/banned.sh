@@ -10,10 +10,19 @@ trap 'rm -f "$found"' EXIT
 code() {
     for file in "$@"; do
         awk -v file="$file" '
-            { line = $0
-              gsub(/\\./, "", line); gsub(/"[^"]*"/, "\"\"", line); gsub(/\/\*[^*]*\*\//, "", line)
-              if (inside) { if (!match(line, /\*\//)) next; line = substr(line, RSTART + 2); inside = 0 }
-              if (match(line, /\/\*/)) { line = substr(line, 1, RSTART - 1); inside = 1 }
+            { rest = $0; line = ""
+              if (!inside) { gsub(/\\./, "", rest); gsub(/"[^"]*"/, "\"\"", rest) }
+              while (rest != "") {
+                  if (inside) {
+                      end = index(rest, "*/")
+                      if (!end) break
+                      rest = substr(rest, end + 2); inside = 0
+                  } else {
+                      begin = index(rest, "/*")
+                      if (!begin) { line = line rest; break }
+                      line = line substr(rest, 1, begin - 1); rest = substr(rest, begin + 2); inside = 1
+                  }
+              }
               if (line ~ /[^ \t]/) printf "%s:%d:%s\n", file, FNR, line }' "$file"
     done
 }
