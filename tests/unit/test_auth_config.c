@@ -1,0 +1,254 @@
+/* The rules of a configuration and its record, without a host and without Arvados. */
+#include "check.h"
+
+#include <stdlib.h>
+
+#include "fake_call.h"
+#include "vp/auth.h"
+
+#include "config.h"
+
+#define GOOD                                                                                                          \
+    "\"arvados_api_host\":\"arvados.example.org\",\"allowed_policy_prefixes\":[\"arvados-\"],\"cluster_id\":\"zzzzz\"," \
+    "\"verify_connection\":false"
+#define TOKEN "v2/zzzzz-gj3su-077z32aux8dg2s1/3kg6k6lzmp9kj5cpkcoxie963cmvjahbt2fod9zru30k1jqdmi"
+
+static struct fake_mount mount;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_mount_init(&mount, auth_backend());
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fake_mount_clear(&mount);
+    return 0;
+}
+
+static enum vp_code write_config(const char *body)
+{
+    return fake_mount_call(&mount, LOGICAL_UPDATE, "config", body);
+}
+
+TEST(the_presets_of_the_table_are_all_readable)
+{
+    struct vp_error err = { 0 };
+    struct auth_config config = { 0 };
+
+    EXPECT_OK(logical_fields_init(AUTH_CONFIG_FIELDS, &config, &err), &err);
+
+    EXPECT_TEXT("vault_policy", config.link_class);
+    EXPECT_TEXT("container", config.login_kind);
+    EXPECT_INT(64, config.max_policies);
+    EXPECT_INT(10, config.request_timeout_s);
+    EXPECT_INT(2, config.max_retries);
+    EXPECT_INT(8, config.max_concurrent_requests);
+    EXPECT(config.verify_connection);
+    auth_config_clear(&config);
+}
+
+TEST(a_record_is_seal_wrapped_and_read_back_by_a_new_mount)
+{
+    EXPECT_OK(write_config("{" GOOD ",\"service_token\":\" " TOKEN "\\n\",\"max_policies\":7}"), &mount.err);
+
+    EXPECT(fake_storage_is_wrapped(mount.storage, "config"));
+    EXPECT_CONTAINS("\"record_version\":1", fake_storage_peek(mount.storage, "config"));
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
+    const char *shown = vp_buf_text(&mount.reply.data);
+    EXPECT_CONTAINS("\"max_policies\":7", shown);
+    EXPECT_CONTAINS("\"service_token_set\":true", shown);
+    EXPECT_CONTAINS("zzzzz-gj3su-077z32aux8dg2s1", shown);
+    EXPECT_LACKS("3kg6k6lzmp9kj5cpkcoxie963cmvjahbt2fod9zru30k1jqdmi", shown);
+}
+
+TEST(a_service_token_is_stored_without_the_blanks_of_a_paste)
+{
+    EXPECT_OK(write_config("{" GOOD ",\"service_token\":\"\\t " TOKEN " \\r\\n\"}"), &mount.err);
+    EXPECT_CONTAINS("\"service_token\":\"" TOKEN "\"", fake_storage_peek(mount.storage, "config"));
+}
+
+TEST(a_refused_write_stores_nothing_and_changes_nothing)
+{
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    char *before = strdup(fake_storage_peek(mount.storage, "config"));
+
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config("{\"max_policies\":0}"), &mount.err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config("{\"max_polices\":5}"), &mount.err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config("{\"cache_ttl\":5}"), &mount.err);
+
+    EXPECT_TEXT(before, fake_storage_peek(mount.storage, "config"));
+    EXPECT_INT(1, fake_storage_count(mount.storage, FAKE_PUT));
+    free(before);
+}
+
+TEST(records_that_can_not_be_read_as_they_were_meant_refuse)
+{
+    static const char *const RECORDS[] = {
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        "{\"record_version\":1}",
+        "{\"record_version\":2,\"config\":{}}",
+        "{\"record_version\":\"1\",\"config\":{}}",
+        "{\"record_version\":1,\"config\":[]}",
+        "{\"record_version\":1,\"config\":{" GOOD ",\"from_a_newer_version\":true}}",
+        "{\"record_version\":1,\"config\":{" GOOD ",\"max_policies\":\"many\"}}",
+        "{\"record_version\":1,\"config\":{" GOOD ",\"max_policies\":64,\"max_policies\":64}}",
+        "{\"record_version\":1,\"config\":{" GOOD "}}x",
+    };
+    for (size_t i = 0; i < sizeof RECORDS / sizeof RECORDS[0]; i++) {
+        fake_storage_plant(mount.storage, "config", RECORDS[i]);
+        mount.backend->invalidate(mount.mount, "config");
+        EXPECT_FAIL(VP_REASON_CONFIG_UNREADABLE, fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
+        EXPECT_FAIL(VP_REASON_CONFIG_UNREADABLE,
+                    fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"), &mount.err);
+        EXPECT_LACKS("record", mount.err.message);
+        EXPECT_FAIL(VP_REASON_CONFIG_UNREADABLE, write_config("{\"max_policies\":5}"), &mount.err);
+    }
+}
+
+TEST(a_record_that_breaks_the_rules_of_this_version_serves_no_login)
+{
+    static const char *const CHANGES[] = {
+        "\"trusted_link_owners\":[\"zzzzz-tpzed-xurymjxw79nv3jz\"]",
+        "\"allowed_policies\":[\"root\"]",
+        "\"link_class\":\"permission\"",
+        "\"login_kind\":\"user\"",
+    };
+    for (size_t i = 0; i < sizeof CHANGES / sizeof CHANGES[0]; i++) {
+        struct vp_buf record = VP_BUF_INIT(4096);
+        vp_buf_add_format(&record, "{\"record_version\":1,\"config\":{%s,%s}}", GOOD, CHANGES[i]);
+        fake_storage_plant(mount.storage, "config", vp_buf_text(&record));
+        vp_buf_clear(&record);
+        mount.backend->invalidate(mount.mount, "config");
+        EXPECT_FAIL(VP_REASON_CONFIG_UNREADABLE,
+                    fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"), &mount.err);
+    }
+}
+
+TEST(the_words_of_the_hosts_storage_pass_unchanged)
+{
+    static const char READONLY[] = "cannot write to readonly storage";
+    fake_storage_fail(mount.storage, FAKE_PUT, READONLY);
+    EXPECT_FAIL(VP_REASON_HOST, write_config("{" GOOD "}"), &mount.err);
+    EXPECT_TEXT(READONLY, mount.err.message);
+
+    fake_storage_fail(mount.storage, FAKE_REMOVE, READONLY);
+    EXPECT_FAIL(VP_REASON_HOST, fake_mount_call(&mount, LOGICAL_DELETE, "config", NULL), &mount.err);
+    EXPECT_TEXT(READONLY, mount.err.message);
+
+    fake_storage_fail(mount.storage, FAKE_GET, "the disk burns");
+    EXPECT_FAIL(VP_REASON_HOST, fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
+    EXPECT_TEXT("the disk burns", mount.err.message);
+    EXPECT_FAIL(VP_REASON_HOST, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"),
+                &mount.err);
+}
+
+TEST(a_put_that_failed_leaves_no_picture_of_the_new_config)
+{
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    fake_storage_fail(mount.storage, FAKE_PUT, "no");
+    EXPECT_FAIL(VP_REASON_HOST, write_config("{\"max_policies\":5}"), &mount.err);
+    fake_storage_fail(mount.storage, FAKE_PUT, NULL);
+
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
+
+    EXPECT_CONTAINS("\"max_policies\":64", vp_buf_text(&mount.reply.data));
+}
+
+TEST(a_standby_sends_logins_and_renewals_on_before_it_does_anything)
+{
+    mount.standby = true;
+
+    EXPECT_FAIL(VP_REASON_HOST, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"),
+                &mount.err);
+    EXPECT_TEXT("please forward to the active node", mount.err.message);
+    EXPECT_FAIL(VP_REASON_HOST, fake_mount_renew(&mount, "{}", "arvados-read", 10), &mount.err);
+    EXPECT_TEXT("please forward to the active node", mount.err.message);
+
+    EXPECT_INT(0, fake_storage_count(mount.storage, FAKE_GET));
+}
+
+TEST(a_mount_that_has_roles_refuses_logins_without_one)
+{
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    fake_storage_plant(mount.storage, "role/ci", "{}");
+    mount.backend->invalidate(mount.mount, "role/ci");
+
+    EXPECT_FAIL(VP_REASON_ROLE_REQUIRED,
+                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"), &mount.err);
+}
+
+TEST(the_config_is_read_from_storage_once_until_it_changes)
+{
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    unsigned before = fake_storage_count(mount.storage, FAKE_GET);
+    for (int i = 0; i < 3; i++)
+        EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\"}"),
+                    &mount.err);
+    EXPECT_INT(before + 1, fake_storage_count(mount.storage, FAKE_GET));
+
+    mount.backend->invalidate(mount.mount, "config");
+    EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\"}"),
+                &mount.err);
+    EXPECT_INT(before + 2, fake_storage_count(mount.storage, FAKE_GET));
+}
+
+TEST(an_unconfigured_mount_reads_as_nothing_and_refuses_logins)
+{
+    EXPECT_FAIL(VP_REASON_NOT_FOUND, fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
+    EXPECT_FAIL(VP_REASON_NOT_CONFIGURED,
+                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"), &mount.err);
+}
+
+TEST(the_role_a_login_names_is_told_without_asking_anybody)
+{
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", "{\"role\":\"ci\",\"token\":\"x\"}"), &mount.err);
+    EXPECT_TEXT("{\"role\":\"ci\"}", vp_buf_text(&mount.reply.data));
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", NULL), &mount.err);
+    EXPECT_TEXT("{\"role\":\"\"}", vp_buf_text(&mount.reply.data));
+    EXPECT_INT(0, fake_storage_count(mount.storage, FAKE_GET));
+}
+
+TEST(a_renewal_of_what_is_not_ours_is_refused)
+{
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, fake_mount_renew(&mount, NULL, "arvados-read", 10), &mount.err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, fake_mount_renew(&mount, "{}", "arvados-read", 10), &mount.err);
+    EXPECT_FAIL(VP_REASON_SERVICE_TOKEN_MISSING,
+                fake_mount_renew(&mount,
+                                 "{\"login_kind\":\"container\",\"user_uuid\":\"zzzzz-tpzed-xurymjxw79nv3jz\","
+                                 "\"container_uuid\":\"zzzzz-dz642-runningcontainr\","
+                                 "\"token_uuid\":\"zzzzz-gj3su-077z32aux8dg2s2\"}",
+                                 "arvados-read", 10),
+                &mount.err);
+}
+
+#define FRESH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(the_presets_of_the_table_are_all_readable),
+        FRESH(a_record_is_seal_wrapped_and_read_back_by_a_new_mount),
+        FRESH(a_service_token_is_stored_without_the_blanks_of_a_paste),
+        FRESH(a_refused_write_stores_nothing_and_changes_nothing),
+        FRESH(records_that_can_not_be_read_as_they_were_meant_refuse),
+        FRESH(a_record_that_breaks_the_rules_of_this_version_serves_no_login),
+        FRESH(the_words_of_the_hosts_storage_pass_unchanged),
+        FRESH(a_put_that_failed_leaves_no_picture_of_the_new_config),
+        FRESH(a_standby_sends_logins_and_renewals_on_before_it_does_anything),
+        FRESH(a_mount_that_has_roles_refuses_logins_without_one),
+        FRESH(the_config_is_read_from_storage_once_until_it_changes),
+        FRESH(an_unconfigured_mount_reads_as_nothing_and_refuses_logins),
+        FRESH(the_role_a_login_names_is_told_without_asking_anybody),
+        FRESH(a_renewal_of_what_is_not_ours_is_refused),
+    };
+    return cmocka_run_group_tests_name("auth_config", cases, NULL, NULL);
+}
