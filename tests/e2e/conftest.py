@@ -12,7 +12,8 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from host import OpenBao, new_name, wait_until  # noqa: E402
+from host import OpenBao, new_name  # noqa: E402
+from processes import wait_until  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 

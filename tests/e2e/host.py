@@ -8,14 +8,14 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import hvac
 import requests
 import trustme
+
+from processes import free_port, plugin_pids, process_exists, wait_until
 
 PLUGIN = "vault-plugin-auth-arvados"
 
@@ -35,36 +35,11 @@ disable_mlock = true
 """
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 def bao_path() -> str:
     found = os.environ.get("VPA_BAO") or shutil.which("bao")
     if not found:
         raise RuntimeError("no bao on PATH; scripts/test puts it there")
     return found
-
-
-def process_exists(pid: int) -> bool:
-    """A zombie counts as gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition, what: str, seconds: float = 20.0):
-    """Polls until it is truthy and gives its value. The bound only ends a test that would hang."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"waited in vain for: {what}")
 
 
 class OpenBao:
@@ -194,17 +169,7 @@ class OpenBao:
         return (self.dir / "audit.log").read_text(errors="replace")
 
     def plugin_pids(self) -> list[int]:
-        """Processes that run our plugin file as children of this server, or orphaned by it."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                if os.readlink(entry / "exe") == str(self.plugin) and process_exists(int(entry.name)):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-        return found
+        return plugin_pids(self.plugin)
 
     def kill_plugin(self) -> None:
         def kill_the_one() -> int:

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from conftest import make_mount, plugin_path, start_server, stop_server
-from host import process_exists, wait_until
+from processes import process_exists, wait_until
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from host import wait_until
+from processes import wait_until
 from simulator import Simulator, faults
 
 IMAGE = "fa3c1a9cb6783f85f2ecda037e07b8c3+167"

@@ -1,0 +1,1 @@
+vpa_unit(arvados form vp_base)

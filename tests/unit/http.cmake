@@ -1,0 +1,1 @@
+vpa_unit(http origin vp_base)

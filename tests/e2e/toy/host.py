@@ -17,11 +17,11 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
+
+from processes import free_port, plugin_pids, wait_until
 
 
 class Answer:
@@ -43,34 +43,8 @@ class Answer:
         return f"<{self.status} {self.body}>"
 
 
-def free_port():
-    with contextlib.closing(socket.socket()) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def wait_for(what, seconds=10, step=0.02):
-    """Polls until `what()` is true; its last value, or AssertionError."""
-    end = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value:
-            return value
-        assert time.monotonic() < end, f"did not come about within {seconds} s: {what}"
-        time.sleep(step)
-
-
-def plugin_pids(plugin):
-    """Processes that run the plugin file."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                # /proc/<pid>/exe can't be read of a process that is not dumpable, unless by root
-                if (entry / "cmdline").read_bytes().split(b"\0")[0] == str(plugin).encode():
-                    if (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                        found.append(int(entry.name))
-    return found
+    return wait_until(what, seconds=seconds, step=step)
 
 
 class Bao:
@@ -93,6 +67,7 @@ class Bao:
         self.keys = []
         self.token = None
         self.process = None
+        self.follows = False
         self._write_config(storage, audit)
 
     def _write_config(self, storage, audit):
@@ -126,6 +101,7 @@ class Bao:
                 [self.binary, "server", f"-config={self.config}", "-log-level=trace"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env, start_new_session=True)
         wait_for(self._answers, 30)
+        self.follows = leader is not None
         if leader:
             assert self.request("POST", "sys/storage/raft/join", {"leader_api_addr": leader.address}).status == 200
             self.keys, self.token = leader.keys, leader.token
@@ -145,7 +121,8 @@ class Bao:
         def unsealed():  # a joining node takes its key only once it has heard of the others
             for key in self.keys:
                 self.request("POST", "sys/unseal", {"key": key})
-            return self.request("GET", "sys/health?standbyok=true").status == 200
+            # alone it is to be active, not only on its way there: a node without a leader redirects to nobody
+            return self.request("GET", "sys/health" + ("?standbyok=true" if self.follows else "")).status == 200
 
         wait_for(unsealed, 30, step=0.2)
         wait_for(lambda: self.request("GET", "sys/auth").status == 200, 30)

@@ -1,0 +1,45 @@
+"""Ports, processes and patience: what every test with a real server needs."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from pathlib import Path
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def wait_until(condition, what: str = "", seconds: float = 20.0, step: float = 0.02):
+    """Polls until it is truthy and gives its value. The bound only ends a test that would hang."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"waited in vain for: {what or condition}"
+        time.sleep(step)
+
+
+def process_exists(pid: int) -> bool:
+    """A zombie counts as gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def plugin_pids(plugin: Path) -> list[int]:
+    """Processes that run this plugin file, orphans too. By command line: the link to the file of a process that is not
+    dumpable can be read by root only."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (entry / "cmdline").read_bytes().split(b"\0")[0] == str(plugin).encode():
+                    found.append(int(entry.name))
+    return [pid for pid in found if process_exists(pid)]
