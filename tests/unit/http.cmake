@@ -1,1 +1,9 @@
+pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl)
+
+# vpa_with_fake_server(TARGET): the HTTPS server of tests/support in this test program.
+function(vpa_with_fake_server target)
+  target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/fake_server.c)
+  target_link_libraries(${target} PRIVATE PkgConfig::SSL PkgConfig::CRYPTO Threads::Threads)
+endfunction()
+
 vpa_unit(http origin vp_base)
