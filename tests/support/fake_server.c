@@ -314,7 +314,7 @@ static bool write_slowly(struct fake_server *server, struct line *line, const ch
 /* What becomes of the connection. */
 static enum fake_end give_answer(struct fake_server *server, struct line *line, const struct rule *rule)
 {
-    static const char NOTHING[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 28\r\n\r\n{\"errors\":[\"not scripted\"]}\r\n";
+    static const char NOTHING[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 27\r\n\r\n{\"errors\":[\"not scripted\"]}";
     if (rule == NULL)
         return line_write(line, NOTHING, strlen(NOTHING)) ? FAKE_KEEP : FAKE_ABORT;
     if (rule->held && !wait_release(server))

@@ -7,3 +7,6 @@ function(vpa_with_fake_server target)
 endfunction()
 
 vpa_unit(http origin vp_base)
+
+vpa_unit(http client vp_base)
+vpa_with_fake_server(test_http_client)

@@ -1,0 +1,2 @@
+vpa_unit(policy name)
+vpa_unit(policy resolve)
