@@ -1,0 +1,1 @@
+vpa_unit(base json)
