@@ -1,1 +1,8 @@
+vpa_unit(base buf)
+vpa_unit(base cancel)
+vpa_unit(base clock)
+vpa_unit(base error)
 vpa_unit(base json)
+vpa_unit(base log)
+vpa_unit(base secret)
+vpa_unit(base texts)
