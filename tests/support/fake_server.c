@@ -130,19 +130,21 @@ static char *to_pem(X509 *certificate)
 
 static void set_up_tls(struct fake_server *server)
 {
-    static const char CA[] = "fake CA";
+    static unsigned n_servers;
+    char ca_name[32];
     enum fake_profile profile = server->profile;
     EVP_PKEY *ca_key = EVP_EC_gen("P-256");
     EVP_PKEY *key = EVP_EC_gen("P-256");
     MUST(ca_key != NULL && key != NULL);
-    X509 *ca = make_certificate(ca_key, CA, CA, ca_key, -DAY_S, SERVER_YEARS_S);
+    (void)snprintf(ca_name, sizeof ca_name, "fake CA %u", __atomic_fetch_add(&n_servers, 1, __ATOMIC_RELAXED));
+    X509 *ca = make_certificate(ca_key, ca_name, ca_name, ca_key, -DAY_S, SERVER_YEARS_S);
     sign(ca, ca_key);
     server->ca_pem = to_pem(ca);
 
     bool self_signed = profile == FAKE_SELF_SIGNED;
     long from_s = profile == FAKE_EXPIRED ? -2 * DAY_S : profile == FAKE_NOT_YET ? DAY_S : -DAY_S;
     long until_s = profile == FAKE_EXPIRED ? -DAY_S : SERVER_YEARS_S;
-    X509 *certificate = make_certificate(key, "fake server", self_signed ? "fake server" : CA,
+    X509 *certificate = make_certificate(key, "fake server", self_signed ? "fake server" : ca_name,
                                          self_signed ? key : ca_key, from_s, until_s);
     add_extension(certificate, NID_subject_alt_name,
                   profile == FAKE_WRONG_NAME ? "DNS:other.fake.example"
@@ -354,6 +356,16 @@ static void say_nothing(int fd)
     }
 }
 
+/* What web servers say to a TLS client on the port for HTTP. */
+static enum fake_end refuse_plain(struct line *line)
+{
+    static const char ANSWER[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    char bytes[4096];
+    if (read(line->fd, bytes, sizeof bytes) > 0)
+        (void)line_write(line, ANSWER, strlen(ANSWER));
+    return FAKE_CLOSE;
+}
+
 static enum fake_end serve(struct fake_server *server, struct line *line)
 {
     if (server->profile == FAKE_HANGS_UP)
@@ -363,7 +375,7 @@ static enum fake_end serve(struct fake_server *server, struct line *line)
         return FAKE_ABORT;
     }
     if (server->profile == FAKE_PLAIN)
-        return talk(server, line);
+        return refuse_plain(line);
     line->ssl = SSL_new(server->context);
     MUST(line->ssl != NULL && SSL_set_fd(line->ssl, line->fd) == 1);
     return SSL_accept(line->ssl) == 1 ? talk(server, line) : FAKE_ABORT;

@@ -1,0 +1,3 @@
+vpa_unit(logical dispatch)
+vpa_unit(logical field)
+vpa_unit(logical reply)

@@ -213,20 +213,39 @@ TEST(an_answer_that_is_not_plain_http_1_1_or_does_not_tell_its_end_is_refused)
         { OK_HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", FAKE_CLOSE },
         { OK_HEAD "Transfer-Encoding: identity\r\n\r\n{}", FAKE_CLOSE },
         { OK_HEAD "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", FAKE_CLOSE },
-        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", FAKE_CLOSE },
-        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n", FAKE_CLOSE },
-        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}", FAKE_CLOSE },
         /* compressed bodies */
         { OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", FAKE_KEEP },
         { OK_HEAD "content-encoding:br\r\nContent-Length: 2\r\n\r\n{}", FAKE_KEEP },
         { OK_HEAD "Content-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}", FAKE_KEEP },
         { "HTTP/1.1 404 No\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", FAKE_KEEP },
         { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Encoding: gzip\r\n\r\n", FAKE_KEEP },
-        /* no final status */
-        { "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", FAKE_CLOSE },
     };
     for (size_t i = 0; i < LEN(ROWS); i++)
         expect_raw(ROWS[i].answer, strlen(ROWS[i].answer), ROWS[i].end, VP_REASON_UPSTREAM_BAD_ANSWER, 1);
+}
+
+/* libcurl calls them a broken connection, as which they are tried again. */
+TEST(an_answer_of_broken_chunks_is_never_taken)
+{
+    static const char *const ROWS[] = { "zz\r\n{}\r\n0\r\n\r\n", "-2\r\n{}\r\n0\r\n\r\n", "2\r\n{}x\r\n0\r\n\r\n",
+                                        "\r\n{}\r\n0\r\n\r\n", "ffffffffffffffffff\r\n{}" };
+    for (size_t i = 0; i < LEN(ROWS); i++) {
+        struct vp_error err = { 0 };
+        struct http_exchange exchange;
+        char answer[200];
+        struct fake_server *server = fake_server_new(FAKE_GOOD);
+        struct http_site *site = site_for(server);
+        int len = snprintf(answer, sizeof answer, OK_HEAD "Transfer-Encoding: chunked\r\n\r\n%s", ROWS[i]);
+        fake_server_raw(server, "/x", answer, (size_t)len, FAKE_CLOSE);
+
+        if (get(site, "/x", LONG_MS, &exchange, &err) == VP_OK)
+            fail_msg("\"%s\" was taken", ROWS[i]);
+
+        EXPECT(err.reason == VP_REASON_UPSTREAM_BAD_ANSWER || err.reason == VP_REASON_UPSTREAM_UNREACHABLE);
+        http_exchange_clear(&exchange);
+        http_site_free(site);
+        fake_server_free(server);
+    }
 }
 
 TEST(an_answer_that_is_cut_short_is_tried_again_and_never_taken)
@@ -243,6 +262,9 @@ TEST(an_answer_that_is_cut_short_is_tried_again_and_never_taken)
         { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", FAKE_CLOSE, VP_REASON_UPSTREAM_BAD_ANSWER },
         { OK_HEAD "Content-Length: 3\r\n\r\n{}", FAKE_ABORT, VP_REASON_UPSTREAM_BAD_ANSWER },
         { "", FAKE_CLOSE, VP_REASON_UPSTREAM_UNREACHABLE },
+        { "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", FAKE_CLOSE,
+          VP_REASON_UPSTREAM_UNREACHABLE },
+        { "HTTP/1.1 103 Early Hints\r\n\r\n", FAKE_CLOSE, VP_REASON_UPSTREAM_UNREACHABLE },
         { "", FAKE_ABORT, VP_REASON_UPSTREAM_UNREACHABLE },
         { "", FAKE_RESET, VP_REASON_UPSTREAM_UNREACHABLE },
     };
@@ -1216,6 +1238,7 @@ int main(void)
         WITH_CLIENT(every_whole_answer_is_handed_over_with_its_status_and_body),
         WITH_CLIENT(the_usual_shapes_of_http_are_understood),
         WITH_CLIENT(an_answer_that_is_not_plain_http_1_1_or_does_not_tell_its_end_is_refused),
+        WITH_CLIENT(an_answer_of_broken_chunks_is_never_taken),
         WITH_CLIENT(an_answer_that_is_cut_short_is_tried_again_and_never_taken),
         WITH_CLIENT(an_answer_is_never_taken_wherever_it_is_cut),
         WITH_CLIENT(a_body_may_be_as_long_as_allowed_and_no_byte_longer),

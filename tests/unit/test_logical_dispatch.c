@@ -1,0 +1,234 @@
+/* Path and operation to handler; help and the API document out of the same tables. */
+#include "check.h"
+
+#include "vp/logical.h"
+
+static const char *handled_by;
+
+static enum vp_code plain(const struct logical_call *call, struct vp_error *err)
+{
+    (void)err;
+    handled_by = call->name == NULL ? "plain" : call->name;
+    return VP_OK;
+}
+
+static enum vp_code renew(const struct logical_call *call, struct vp_error *err)
+{
+    (void)call;
+    (void)err;
+    handled_by = "renew";
+    return VP_OK;
+}
+
+static enum vp_code exists(const struct logical_call *call, bool *ret_exists, struct vp_error *err)
+{
+    (void)err;
+    *ret_exists = call->name == NULL || strcmp(call->name, "there") == 0;
+    return VP_OK;
+}
+
+static const struct logical_field FIELDS[] = {
+    { "host", LOGICAL_TEXT, 0, LOGICAL_REQUIRED, NULL, 0, 0, "Where." },
+    { "token", LOGICAL_SECRET, 0, LOGICAL_REQUIRED, NULL, 0, 0, "Which." },
+    { "on", LOGICAL_BOOL, 0, 0, "true", 0, 0, "Whether." },
+    { "many", LOGICAL_INT, 0, 0, "64", 0, 0, "How many." },
+    { "long", LOGICAL_DURATION, 0, 0, "10s", 0, 0, "How long." },
+    { "names", LOGICAL_TEXTS, 0, 0, NULL, 0, 0, "Which ones." },
+    { "later", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Not yet." },
+    { 0 },
+};
+
+static const struct logical_route ROUTES[] = {
+    { .path = "login", .summary = "Log in.", .help = "Logs in.", .fields = FIELDS, .unauthenticated = true,
+      .on = { [LOGICAL_UPDATE] = plain, [LOGICAL_RESOLVE_ROLE] = plain } },
+    { .path = "config", .summary = "Config.", .help = "Configures.", .exists = exists,
+      .on = { [LOGICAL_CREATE] = plain, [LOGICAL_UPDATE] = plain, [LOGICAL_READ] = plain, [LOGICAL_DELETE] = plain } },
+    { .path = "role", .summary = "Roles.", .help = "Lists roles.", .on = { [LOGICAL_LIST] = plain } },
+    { .path = "role/+", .parameter = "name", .summary = "A role.", .help = "One role.", .exists = exists,
+      .on = { [LOGICAL_UPDATE] = plain, [LOGICAL_READ] = plain } },
+    { 0 },
+};
+
+static const struct logical_backend BACKEND = {
+    .name = "toy", .version = "v1.2.3", .help = "A toy.", .routes = ROUTES, .renew = renew
+};
+
+static struct logical_reply reply;
+static struct vp_error err;
+
+static enum vp_code dispatch(enum logical_operation operation, const char *path)
+{
+    struct logical_call call = { .operation = operation, .path = path, .reply = &reply };
+    logical_reply_clear(&reply);
+    err = (struct vp_error){ 0 };
+    handled_by = "nobody";
+    return logical_dispatch(&BACKEND, &call, &err);
+}
+
+TEST(paths_find_their_handler_by_segments)
+{
+    EXPECT_OK(dispatch(LOGICAL_UPDATE, "login"), &err);
+    EXPECT_TEXT("plain", handled_by);
+    EXPECT_OK(dispatch(LOGICAL_READ, "role/ci"), &err);
+    EXPECT_TEXT("ci", handled_by);
+    EXPECT_OK(dispatch(LOGICAL_LIST, "role/"), &err);
+    EXPECT_OK(dispatch(LOGICAL_LIST, "role"), &err);
+    EXPECT_OK(dispatch(LOGICAL_RENEW, ""), &err);
+    EXPECT_TEXT("renew", handled_by);
+}
+
+TEST(paths_that_are_not_in_the_table_are_not_found)
+{
+    static const char *const PATHS[] = { "", "/", "logi", "login/", "login/x", "logins", "LOGIN", " login", "role/",
+                                         "role//", "role/a/b", "role/ci/", "/role/ci", "config/../login", "+" };
+    for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++) {
+        EXPECT_FAIL(VP_REASON_NOT_FOUND, dispatch(LOGICAL_UPDATE, PATHS[i]), &err);
+        EXPECT_TEXT("nobody", handled_by);
+    }
+}
+
+TEST(what_a_path_says_is_not_repeated_in_the_error)
+{
+    EXPECT_FAIL(VP_REASON_NOT_FOUND, dispatch(LOGICAL_UPDATE, "v2/secret-token"), &err);
+    EXPECT_LACKS("secret-token", err.message);
+}
+
+TEST(operations_are_refused_by_type_also_where_the_path_has_others)
+{
+    static const char *const WORDS[] = { "resolve-path", "patch", "scan", "revoke", "rollback", "header", "alias-lookahead", "" };
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        EXPECT_INT(LOGICAL_UNKNOWN, logical_operation_of(WORDS[i]));
+        EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(logical_operation_of(WORDS[i]), "config"), &err);
+        EXPECT_TEXT("nobody", handled_by);
+    }
+    EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(LOGICAL_READ, "login"), &err);
+    EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(LOGICAL_LIST, "config"), &err);
+    EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(LOGICAL_RESOLVE_ROLE, "config"), &err);
+    EXPECT_INT(LOGICAL_RESOLVE_ROLE, logical_operation_of("resolve-role"));
+    for (int i = LOGICAL_UNKNOWN + 1; i < LOGICAL_N_OPERATIONS; i++)
+        EXPECT_INT(i, logical_operation_of(logical_operation_word((enum logical_operation)i)));
+}
+
+TEST(creates_are_told_from_updates_where_a_route_can_tell)
+{
+    static const struct {
+        const char *path;
+        bool known, exists;
+    } ROWS[] = { { "config", true, true }, { "role/there", true, true }, { "role/new", true, false },
+                 { "login", false, false }, { "nothing", false, false } };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        struct logical_call call = { .operation = LOGICAL_UPDATE, .path = ROWS[i].path };
+        bool known = true;
+        bool there = true;
+        EXPECT_OK(logical_exists(&BACKEND, &call, &known, &there, &err), &err);
+        EXPECT_INT(ROWS[i].known, known);
+        EXPECT_INT(ROWS[i].exists, there);
+    }
+}
+
+TEST(what_can_not_block_is_quick_and_logins_are_told_apart)
+{
+    EXPECT(logical_is_quick(&BACKEND, LOGICAL_UNKNOWN, "config"));
+    EXPECT(logical_is_quick(&BACKEND, LOGICAL_HELP, "config"));
+    EXPECT(logical_is_quick(&BACKEND, LOGICAL_RESOLVE_ROLE, "login"));
+    EXPECT(logical_is_quick(&BACKEND, LOGICAL_READ, "login"));
+    EXPECT(logical_is_quick(&BACKEND, LOGICAL_READ, "nothing"));
+    EXPECT(!logical_is_quick(&BACKEND, LOGICAL_UPDATE, "login"));
+    EXPECT(!logical_is_quick(&BACKEND, LOGICAL_READ, "config"));
+    EXPECT(!logical_is_quick(&BACKEND, LOGICAL_RENEW, ""));
+    EXPECT(logical_exists_is_quick(&BACKEND, "login"));
+    EXPECT(!logical_exists_is_quick(&BACKEND, "config"));
+    EXPECT(logical_is_login(&BACKEND, LOGICAL_UPDATE, "login"));
+    EXPECT(logical_is_login(&BACKEND, LOGICAL_RENEW, ""));
+    EXPECT(!logical_is_login(&BACKEND, LOGICAL_UPDATE, "config"));
+}
+
+/* ---- help ---- */
+
+static const struct vp_json_source ANSWER = { "the answer", VP_REASON_INTERNAL, 1 << 20, 32, 10000, 0 };
+
+static struct vp_json *help(const char *path)
+{
+    struct vp_json *document = NULL;
+    EXPECT_OK(dispatch(LOGICAL_HELP, path), &err);
+    EXPECT_OK(vp_json_parse(vp_buf_text(&reply.data), reply.data.len, &ANSWER, &document, &err), &err);
+    return document;
+}
+
+TEST(the_help_of_a_path_names_its_fields_and_what_they_are)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = help("login");
+    const char *text = vp_json_text(vp_json_get(document, "help"));
+    EXPECT_CONTAINS("Log in.", text);
+    EXPECT_CONTAINS("token (string, required, sensitive)", text);
+    EXPECT_CONTAINS("long (duration, default 10s)", text);
+    EXPECT_CONTAINS("names (list)", text);
+    EXPECT_LACKS("later", text);
+}
+
+TEST(the_help_of_the_mount_names_every_path)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = help("");
+    const char *text = vp_json_text(vp_json_get(document, "help"));
+    for (const struct logical_route *route = ROUTES; route->path != NULL; route++)
+        EXPECT_CONTAINS(route->path, text);
+    EXPECT_CONTAINS("A toy.", text);
+    EXPECT_FAIL(VP_REASON_NOT_FOUND, dispatch(LOGICAL_HELP, "nothing"), &err);
+}
+
+static const struct vp_json *walk(const struct vp_json *value, const char *const *keys)
+{
+    for (; *keys != NULL; keys++)
+        value = vp_json_get(value, *keys);
+    return value;
+}
+
+#define WALK(value, ...) walk(value, (const char *const[]){ __VA_ARGS__, NULL })
+
+TEST(the_api_document_has_every_path_with_types_defaults_and_marks)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = help("");
+    const struct vp_json *paths = WALK(document, "openapi", "paths");
+    EXPECT_INT(4, vp_json_len(paths));
+    EXPECT(vp_json_bool(WALK(paths, "/login", "x-vault-unauthenticated")));
+    EXPECT_NULL(WALK(paths, "/config", "x-vault-unauthenticated"));
+    EXPECT(vp_json_bool(WALK(paths, "/config", "x-vault-createSupported")));
+    EXPECT_TEXT("name", vp_json_text(vp_json_get(vp_json_at(WALK(paths, "/role/{name}", "parameters"), 0), "name")));
+    EXPECT_TEXT("list", vp_json_text(vp_json_get(vp_json_at(WALK(paths, "/role/", "get", "parameters"), 0), "name")));
+    EXPECT(WALK(paths, "/config", "delete", "responses", "204") != NULL);
+
+    const struct vp_json *schema =
+        WALK(paths, "/login", "post", "requestBody", "content", "application/json", "schema");
+    EXPECT_INT(2, vp_json_len(vp_json_get(schema, "required")));
+    const struct vp_json *properties = vp_json_get(schema, "properties");
+    EXPECT_INT(6, vp_json_len(properties));
+    EXPECT(vp_json_bool(WALK(properties, "token", "x-vault-displayAttrs", "sensitive")));
+    EXPECT_TEXT("integer", vp_json_text(WALK(properties, "many", "type")));
+    EXPECT_TEXT("64", vp_json_text(WALK(properties, "many", "default")));
+    EXPECT_TEXT("seconds", vp_json_text(WALK(properties, "long", "format")));
+    EXPECT_TEXT("string", vp_json_text(WALK(properties, "names", "items", "type")));
+    EXPECT(vp_json_bool(WALK(properties, "on", "default")));
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    logical_reply_clear(&reply);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(paths_find_their_handler_by_segments),
+        CASE(paths_that_are_not_in_the_table_are_not_found),
+        CASE(what_a_path_says_is_not_repeated_in_the_error),
+        CASE(operations_are_refused_by_type_also_where_the_path_has_others),
+        CASE(creates_are_told_from_updates_where_a_route_can_tell),
+        CASE(what_can_not_block_is_quick_and_logins_are_told_apart),
+        CASE(the_help_of_a_path_names_its_fields_and_what_they_are),
+        CASE(the_help_of_the_mount_names_every_path),
+        CASE(the_api_document_has_every_path_with_types_defaults_and_marks),
+    };
+    return cmocka_run_group_tests_name("logical_dispatch", cases, NULL, tear_down);
+}
