@@ -63,41 +63,6 @@ bool logical_field_given(const struct vp_json *data, const char *name)
     return vp_json_get(data, name) != NULL;
 }
 
-static void write_texts(const struct vp_texts *texts, struct vp_json_writer *writer)
-{
-    vp_json_open_array(writer);
-    for (size_t i = 0; i < texts->n; i++)
-        vp_json_put_text(writer, texts->items[i]);
-    vp_json_close_array(writer);
-}
-
-static void write_value(const struct logical_field *field, const void *target, struct vp_json_writer *writer)
-{
-    const char *at = (const char *)target + field->offset;
-    switch (field->type) {
-    case LOGICAL_TEXT: {
-        const char *text = *(char *const *)at;
-        vp_json_put_text(writer, text == NULL ? "" : text);
-        break;
-    }
-    case LOGICAL_SECRET: {
-        const struct vp_secret *secret = *(struct vp_secret *const *)at;
-        vp_json_put_text(writer, secret == NULL ? "" : vp_secret_reveal(secret));
-        break;
-    }
-    case LOGICAL_BOOL:
-        vp_json_put_bool(writer, *(const bool *)at);
-        break;
-    case LOGICAL_INT:
-    case LOGICAL_DURATION:
-        vp_json_put_int(writer, *(const int64_t *)at);
-        break;
-    case LOGICAL_TEXTS:
-        write_texts((const struct vp_texts *)at, writer);
-        break;
-    }
-}
-
 void logical_fields_show(const struct logical_field *fields, const void *target, struct vp_json_writer *writer)
 {
     for (const struct logical_field *field = fields; field->name != NULL; field++) {
@@ -105,7 +70,7 @@ void logical_fields_show(const struct logical_field *fields, const void *target,
             (field->flags & (LOGICAL_TRANSIENT | LOGICAL_DERIVED | LOGICAL_NOT_YET)) != 0)
             continue;
         vp_json_put_key(writer, field->name);
-        write_value(field, target, writer);
+        logical_field_write(field, target, writer);
     }
 }
 
@@ -115,7 +80,7 @@ void logical_fields_save(const struct logical_field *fields, const void *target,
         if ((field->flags & (LOGICAL_TRANSIENT | LOGICAL_NOT_YET)) != 0)
             continue;
         vp_json_put_key(writer, field->name);
-        write_value(field, target, writer);
+        logical_field_write(field, target, writer);
     }
 }
 

@@ -241,3 +241,38 @@ enum vp_code logical_field_read_text(const struct logical_field *field, const ch
     VP_TRY(code);
     return logical_field_read(field, value, target, err);
 }
+
+static void write_texts(const struct vp_texts *texts, struct vp_json_writer *writer)
+{
+    vp_json_open_array(writer);
+    for (size_t i = 0; i < texts->n; i++)
+        vp_json_put_text(writer, texts->items[i]);
+    vp_json_close_array(writer);
+}
+
+void logical_field_write(const struct logical_field *field, const void *target, struct vp_json_writer *writer)
+{
+    const char *at = (const char *)target + field->offset;
+    switch (field->type) {
+    case LOGICAL_TEXT: {
+        const char *text = *(char *const *)at;
+        vp_json_put_text(writer, text == NULL ? "" : text);
+        break;
+    }
+    case LOGICAL_SECRET: {
+        const struct vp_secret *secret = *(struct vp_secret *const *)at;
+        vp_json_put_text(writer, secret == NULL ? "" : vp_secret_reveal(secret));
+        break;
+    }
+    case LOGICAL_BOOL:
+        vp_json_put_bool(writer, *(const bool *)at);
+        break;
+    case LOGICAL_INT:
+    case LOGICAL_DURATION:
+        vp_json_put_int(writer, *(const int64_t *)at);
+        break;
+    case LOGICAL_TEXTS:
+        write_texts((const struct vp_texts *)at, writer);
+        break;
+    }
+}

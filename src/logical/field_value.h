@@ -10,3 +10,6 @@ VP_MUST_USE enum vp_code logical_field_read(const struct logical_field *field, c
 /* The same from the text that one would type; for presets. */
 VP_MUST_USE enum vp_code logical_field_read_text(const struct logical_field *field, const char *text, void *target,
                                                  struct vp_error *err);
+
+/* The field's value in `target`, secrets included, as one JSON value. */
+void logical_field_write(const struct logical_field *field, const void *target, struct vp_json_writer *writer);

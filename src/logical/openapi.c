@@ -1,17 +1,29 @@
 /* The OpenAPI document that the host merges into its own (under /auth/<mount>). */
+
 #include <string.h>
 
+#include "field_value.h"
 #include "help.h"
 
+/* A default has its field's type, as a read would show it. */
 static void add_preset(const struct logical_field *field, struct vp_json_writer *writer)
 {
-    if (field->preset == NULL)
+    struct vp_error fault = { 0 };
+    union {
+        char *text;
+        bool boolean;
+        int64_t number;
+        struct vp_texts list;
+    } value = { 0 };
+    struct logical_field alone[] = { *field, { 0 } };
+    alone[0].offset = 0;
+    if (field->preset == NULL || field->type == LOGICAL_SECRET)
         return;
-    vp_json_put_key(writer, "default");
-    if (field->type == LOGICAL_BOOL)
-        vp_json_put_bool(writer, strcmp(field->preset, "true") == 0);
-    else
-        vp_json_put_text(writer, field->preset);
+    if (logical_fields_init(alone, &value, &fault) == VP_OK) {
+        vp_json_put_key(writer, "default");
+        logical_field_write(alone, &value, writer);
+    }
+    logical_fields_clear(alone, &value);
 }
 
 static void add_schema(const struct logical_field *field, struct vp_json_writer *writer)

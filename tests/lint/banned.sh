@@ -53,7 +53,7 @@ forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\
     src/base/secret.c include/vp/secret.h
     src/http/easy.c
     src/arvados/form.c
-    src/logical/field.c
+    src/logical/field_value.c
     src/auth/issue.c"
 # (its own file; the Authorization header; the form check; the stored record; the lease of a mount without service token)
 

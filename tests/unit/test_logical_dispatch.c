@@ -204,7 +204,8 @@ TEST(the_api_document_has_every_path_with_types_defaults_and_marks)
     EXPECT_INT(6, vp_json_len(properties));
     EXPECT(vp_json_bool(WALK(properties, "token", "x-vault-displayAttrs", "sensitive")));
     EXPECT_TEXT("integer", vp_json_text(WALK(properties, "many", "type")));
-    EXPECT_TEXT("64", vp_json_text(WALK(properties, "many", "default")));
+    EXPECT_INT(64, vp_json_int(WALK(properties, "many", "default")));
+    EXPECT_INT(10, vp_json_int(WALK(properties, "long", "default")));
     EXPECT_TEXT("seconds", vp_json_text(WALK(properties, "long", "format")));
     EXPECT_TEXT("string", vp_json_text(WALK(properties, "names", "items", "type")));
     EXPECT(vp_json_bool(WALK(properties, "on", "default")));
