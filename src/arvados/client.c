@@ -127,7 +127,7 @@ static int weight(enum vp_reason reason)
     };
     if (reason == VP_REASON_CANCELLED)
         return 7;
-    if (reason == VP_REASON_TOKEN_REJECTED)
+    if (reason == VP_REASON_TOKEN_REJECTED || reason == VP_REASON_SERVICE_TOKEN)
         return 3;
     if (reason == VP_REASON_TOKEN_SCOPE)
         return 2;

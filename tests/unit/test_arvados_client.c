@@ -204,28 +204,29 @@ TEST(the_failure_that_says_least_about_the_token_is_told)
         [GARBAGE] = VP_REASON_UPSTREAM_BAD_ANSWER,    [REJECTED] = VP_REASON_TOKEN_REJECTED,
         [SCOPE] = VP_REASON_TOKEN_SCOPE,
     };
-    for (int a = 0; a < N_FAULTS; a++)
-        for (int b = 0; b < N_FAULTS; b++)
-            for (int c = 0; c < N_FAULTS; c++) {
-                struct vp_error err = { 0 };
-                struct arv_identity identity = { 0 };
-                struct arv_asker who = asker(false);
-                int told = told_of(told_of(a, b), c);
-                /* a pooled connection that breaks would be tried again by libcurl */
-                struct arv_client *fresh = client_with(0);
-                fake_server_forget(server);
-                script(CONTAINERS, a, CONTAINER);
-                script(USERS, b, USER);
-                script(TOKENS, c, TOKEN);
-                enum vp_code code = arv_identify(fresh, &who, &identity, &err);
-                if (told == FINE) {
-                    EXPECT_INT(VP_OK, code);
-                } else if (err.reason != REASONS[told])
-                    fail_msg("%d, %d, %d: expected %s, got %s", a, b, c, vp_reason_word(REASONS[told]),
-                             vp_reason_word(err.reason));
-                arv_identity_clear(&identity);
-                arv_client_free(fresh);
-            }
+    for (int n = 0; n < N_FAULTS * N_FAULTS * 3; n++) {
+        int a = n % N_FAULTS;
+        int b = n / N_FAULTS % N_FAULTS;
+        int fine_at = n / N_FAULTS / N_FAULTS; /* the third call goes well */
+        struct vp_error err = { 0 };
+        struct arv_identity identity = { 0 };
+        struct arv_asker who = asker(false);
+        int told = told_of(a, b);
+        /* a pooled connection that breaks would be tried again by libcurl */
+        struct arv_client *fresh = client_with(0);
+        fake_server_forget(server);
+        script(CONTAINERS, fine_at == 0 ? FINE : a, CONTAINER);
+        script(USERS, fine_at == 0 ? a : fine_at == 1 ? FINE : b, USER);
+        script(TOKENS, fine_at == 2 ? FINE : b, TOKEN);
+        enum vp_code code = arv_identify(fresh, &who, &identity, &err);
+        if (told == FINE) {
+            EXPECT_INT(VP_OK, code);
+        } else if (err.reason != REASONS[told])
+            fail_msg("%d, %d without %d: expected %s, got %s", a, b, fine_at, vp_reason_word(REASONS[told]),
+                     vp_reason_word(err.reason));
+        arv_identity_clear(&identity);
+        arv_client_free(fresh);
+    }
 }
 
 TEST(a_token_that_is_no_containers_is_the_last_thing_to_be_told)

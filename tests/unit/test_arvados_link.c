@@ -1,0 +1,432 @@
+/* Lists of links, page by page, from a server that may lie about each of them. */
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "vp/arvados.h"
+#include "vp/clock.h"
+
+#include "fake_server.h"
+
+#define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
+#define LINKS "/arvados/v1/links?"
+#define OWNER "zzzzz-tpzed-000000000000000"
+#define TAIL "zzzzz-tpzed-xurymjxw79nv3jz"
+
+static struct http_client *http;
+static struct fake_server *server;
+static struct arv_client *client;
+static struct vp_secret *token;
+static struct vp_texts owners, tails;
+
+static int set_up(void **state)
+{
+    struct vp_error err = { 0 };
+    (void)state;
+    if (http_client_new(&http, &err) != VP_OK)
+        return -1;
+    server = fake_server_new(FAKE_GOOD);
+    struct arv_client_options options = { .site = { .origin = { .host = "localhost", .port = fake_server_port(server) },
+                                                    .ca_pem = fake_server_ca_pem(server),
+                                                    .max_concurrent = 4,
+                                                    .max_queued = 4 } };
+    token = vp_secret_new("v2/t", 4);
+    if (vp_texts_add(&owners, OWNER, &err) != VP_OK || vp_texts_add(&tails, TAIL, &err) != VP_OK)
+        return -1;
+    return arv_client_new(http, &options, &client, &err) == VP_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    vp_texts_clear(&owners);
+    vp_texts_clear(&tails);
+    vp_secret_freep(&token);
+    arv_client_free(client);
+    http_client_free(http);
+    fake_server_free(server);
+    return 0;
+}
+
+static enum vp_code list(struct arv_links *links, struct vp_error *err)
+{
+    struct arv_asker who = { .token = token,
+                             .service = true,
+                             .request_id = "req-1",
+                             .deadline_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + 120000 };
+    return arv_links_list(client, &who, "vault_policy", &owners, &tails, links, err);
+}
+
+static void add_link(struct vp_buf *page, unsigned number)
+{
+    vp_buf_add_format(page,
+                      "{\"uuid\":\"zzzzz-o0j2j-%015u\",\"owner_uuid\":\"" OWNER "\",\"link_class\":\"vault_policy\","
+                      "\"name\":\"p%u\",\"tail_uuid\":\"" TAIL "\",\"head_uuid\":\"\",\"modified_by_user_uuid\":\"" OWNER
+                      "\",\"properties\":{}}",
+                      number, number);
+}
+
+/* The next answer: links first, first+1, ... (`n` of them), and what is said to be there. */
+static void script_page(unsigned first, unsigned n, long long available)
+{
+    struct vp_buf page = VP_BUF_INIT(4 * 1024 * 1024);
+    vp_buf_add_text(&page, "{\"items\":[");
+    for (unsigned i = 0; i < n; i++) {
+        if (i > 0)
+            vp_buf_add_text(&page, ",");
+        add_link(&page, first + i);
+    }
+    vp_buf_add_format(&page, "],\"items_available\":%lld,\"limit\":1000,\"offset\":0,\"kind\":\"arvados#linkList\"}", available);
+    fake_server_answer(server, LINKS, 200, vp_buf_text(&page));
+    vp_buf_clear(&page);
+}
+
+static void expect_list(size_t n, size_t n_pages)
+{
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    EXPECT_OK(list(&links, &err), &err);
+    EXPECT_INT(n, links.n);
+    EXPECT_INT(n_pages, fake_server_count(server, LINKS));
+    for (size_t i = 1; i < links.n; i++)
+        EXPECT(strcmp(links.items[i - 1].uuid, links.items[i].uuid) < 0);
+    arv_links_clear(&links);
+    EXPECT_NULL(links.items);
+    EXPECT_INT(0, links.n);
+    arv_links_clear(&links);
+}
+
+static void expect_refused(const char *what, enum vp_reason reason)
+{
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    if (list(&links, &err) == VP_OK)
+        fail_msg("%s: taken", what);
+    if (err.reason != reason)
+        fail_msg("%s: expected %s, got %s: %s (%s)", what, vp_reason_word(reason), vp_reason_word(err.reason),
+                 err.message, err.detail);
+    EXPECT_INT(vp_reason_code(reason), VP_ERR_UPSTREAM);
+    EXPECT_NULL(links.items);
+    EXPECT_NULL(links.pages);
+    fake_server_forget(server);
+}
+
+TEST(lists_are_read_until_a_page_says_that_it_is_the_rest)
+{
+    script_page(1, 0, 0);
+    expect_list(0, 1);
+    fake_server_forget(server);
+    script_page(1, 3, 3);
+    expect_list(3, 1);
+    fake_server_forget(server);
+    script_page(1, 1000, 1000);
+    expect_list(1000, 1);
+    fake_server_forget(server);
+    script_page(1, 1000, 1001);
+    script_page(1001, 1, 1);
+    expect_list(1001, 2);
+    fake_server_forget(server);
+    /* short pages are allowed, gaps in the numbers too */
+    script_page(1, 2, 7);
+    script_page(10, 4, 5);
+    script_page(100, 1, 1);
+    expect_list(7, 3);
+    fake_server_forget(server);
+    /* some went away, or came, between two pages */
+    script_page(1, 2, 9);
+    script_page(10, 0, 0);
+    expect_list(2, 2);
+    fake_server_forget(server);
+    script_page(1, 2, 3);
+    script_page(10, 5, 5);
+    expect_list(7, 2);
+}
+
+TEST(ten_thousand_links_are_the_most)
+{
+    for (unsigned i = 0; i < 10; i++)
+        script_page(1 + i * 1000, 1000, 10000 - i * 1000);
+    expect_list(ARV_LINKS_MAX, 10);
+    fake_server_forget(server);
+    script_page(1, 1000, ARV_LINKS_MAX + 1);
+    expect_refused("too many announced", VP_REASON_LINKS_INCOMPLETE);
+    for (unsigned i = 0; i < 11; i++)
+        script_page(1 + i * 1000, 1000, 9000);
+    expect_refused("always more", VP_REASON_LINKS_INCOMPLETE);
+}
+
+TEST(the_query_names_class_owners_and_tails_and_goes_on_behind_the_last_uuid)
+{
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    script_page(1, 2, 3);
+    script_page(7, 1, 1);
+    EXPECT_OK(vp_texts_add(&tails, "a\"&b", &err), &err);
+    EXPECT_OK(list(&links, &err), &err);
+    EXPECT_TEXT("zzzzz-o0j2j-000000000000007", links.items[2].uuid);
+    EXPECT_TEXT(OWNER, links.items[2].owner_uuid);
+    EXPECT_TEXT(TAIL, links.items[2].tail_uuid);
+    EXPECT_TEXT("vault_policy", links.items[2].link_class);
+    EXPECT_TEXT("p7", links.items[2].name);
+    EXPECT_NULL(links.items[2].head_uuid);
+    EXPECT_INT(VP_JSON_OBJECT, vp_json_type(links.items[2].properties));
+    arv_links_clear(&links);
+    const char *head = fake_server_last(server, LINKS);
+    /* [["link_class","=","vault_policy"],["owner_uuid","in",["..."]],["tail_uuid","in",["...","a\"&b"]],["uuid",">","..."]] */
+    EXPECT_CONTAINS("GET /arvados/v1/links?filters=%5B%5B%22link_class%22%2C%22%3D%22%2C%22vault_policy%22%5D%2C"
+                    "%5B%22owner_uuid%22%2C%22in%22%2C%5B%22" OWNER "%22%5D%5D%2C"
+                    "%5B%22tail_uuid%22%2C%22in%22%2C%5B%22" TAIL "%22%2C%22a%5C%22%26b%22%5D%5D%2C"
+                    "%5B%22uuid%22%2C%22%3E%22%2C%22zzzzz-o0j2j-000000000000002%22%5D%5D&select=", head);
+    EXPECT_CONTAINS("&order=%5B%22uuid%20asc%22%5D&limit=1000&count=exact HTTP/1.1\r\n", head);
+    EXPECT_CONTAINS("\r\nAuthorization: Bearer v2/t\r\n", head);
+}
+
+TEST(pages_that_repeat_go_back_or_contradict_themselves_are_no_list)
+{
+    script_page(1, 2, 4);
+    script_page(1, 2, 4);
+    expect_refused("the same page again", VP_REASON_LINKS_INCOMPLETE);
+    script_page(5, 2, 4);
+    script_page(1, 2, 2);
+    expect_refused("a page that goes back", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 2, 4);
+    script_page(2, 2, 2);
+    expect_refused("a page that begins with the last one", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 3, 2);
+    expect_refused("more items than available", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 3, 0);
+    expect_refused("items where none are", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 3, -1);
+    expect_refused("a negative number", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 0, -1);
+    expect_refused("a negative number and no items", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 0, 1);
+    expect_refused("no items where one is", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 2, 3);
+    script_page(3, 0, 1);
+    expect_refused("an empty page before the end", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 2, INT64_MAX);
+    expect_refused("a huge number", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 1001, 1001);
+    expect_refused("more than asked for", VP_REASON_LINKS_INCOMPLETE);
+    script_page(1, 1001, 1000);
+    expect_refused("more than asked for and than available", VP_REASON_LINKS_INCOMPLETE);
+}
+
+TEST(pages_that_never_end_are_left)
+{
+    for (unsigned i = 0; i < 100; i++)
+        script_page(1 + i, 1, 9000);
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    EXPECT_FAIL(VP_REASON_LINKS_INCOMPLETE, list(&links, &err), &err);
+    EXPECT(fake_server_count(server, LINKS) < 100);
+    EXPECT_CONTAINS("don't end", err.detail);
+}
+
+TEST(uuids_within_a_page_must_rise)
+{
+    static const unsigned NUMBERS[][3] = { { 1, 1, 2 }, { 2, 1, 3 }, { 1, 3, 2 }, { 3, 2, 1 }, { 1, 2, 2 } };
+    for (size_t i = 0; i < LEN(NUMBERS); i++) {
+        struct vp_buf page = VP_BUF_INIT(65536);
+        vp_buf_add_text(&page, "{\"items\":[");
+        for (size_t n = 0; n < 3; n++) {
+            vp_buf_add_text(&page, n == 0 ? "" : ",");
+            add_link(&page, NUMBERS[i][n]);
+        }
+        vp_buf_add_text(&page, "],\"items_available\":3}");
+        fake_server_answer(server, LINKS, 200, vp_buf_text(&page));
+        vp_buf_clear(&page);
+        expect_refused("out of order", VP_REASON_LINKS_INCOMPLETE);
+    }
+}
+
+TEST(a_page_of_another_shape_is_an_answer_that_can_not_be_right)
+{
+    static const char *const BODIES[] = {
+        "{}",
+        "[]",
+        "null",
+        "{\"items\":[]}",
+        "{\"items_available\":0}",
+        "{\"items\":[],\"items_available\":null}",
+        "{\"items\":[],\"items_available\":\"0\"}",
+        "{\"items\":[],\"items_available\":0.0}",
+        "{\"items\":[],\"items_available\":0e0}",
+        "{\"items\":[],\"items_available\":false}",
+        "{\"items\":[],\"items_available\":9223372036854775808}",
+        "{\"items\":null,\"items_available\":0}",
+        "{\"items\":{},\"items_available\":0}",
+        "{\"items\":\"\",\"items_available\":0}",
+        "{\"items\":0,\"items_available\":0}",
+        "{\"items\":[null],\"items_available\":1}",
+        "{\"items\":[1],\"items_available\":1}",
+        "{\"items\":[[]],\"items_available\":1}",
+        "{\"items\":[{}],\"items_available\":1}",
+        "{\"items\":[],\"items\":[],\"items_available\":0}",
+        "{\"items\":[],\"items_available\":0,\"items_available\":0}",
+    };
+    for (size_t i = 0; i < LEN(BODIES); i++) {
+        fake_server_answer(server, LINKS, 200, BODIES[i]);
+        expect_refused(BODIES[i], VP_REASON_UPSTREAM_BAD_ANSWER);
+    }
+}
+
+/* ---- one link ---- */
+
+#define GOOD_UUID "zzzzz-o0j2j-000000000000001"
+
+static const struct field {
+    const char *name, *good;
+    bool nullable;
+} FIELDS[] = {
+    { "uuid", "\"" GOOD_UUID "\"", false },
+    { "owner_uuid", "\"" OWNER "\"", true },
+    { "link_class", "\"vault_policy\"", true },
+    { "name", "\"p\"", true },
+    { "tail_uuid", "\"" TAIL "\"", true },
+    { "head_uuid", "\"zzzzz-j7d0g-000000000000001\"", true },
+    { "modified_by_user_uuid", "\"" OWNER "\"", true },
+    { "properties", "{\"a\":{\"b\":[1]}}", false },
+};
+
+/* One link with this value in this field; NULL: without the field. */
+static void script_link(const char *field, const char *value)
+{
+    struct vp_buf page = VP_BUF_INIT(65536);
+    const char *separator = "";
+    vp_buf_add_text(&page, "{\"items_available\":1,\"items\":[{");
+    for (size_t i = 0; i < LEN(FIELDS); i++) {
+        const char *text = strcmp(FIELDS[i].name, field) == 0 ? value : FIELDS[i].good;
+        if (text == NULL)
+            continue;
+        vp_buf_add_format(&page, "%s\"%s\":%s", separator, FIELDS[i].name, text);
+        separator = ",";
+    }
+    vp_buf_add_text(&page, "}]}");
+    fake_server_answer(server, LINKS, 200, vp_buf_text(&page));
+    vp_buf_clear(&page);
+}
+
+static const char *const *text_at(const struct arv_link *link, size_t field)
+{
+    const char *const *const TEXTS[] = { &link->uuid,      &link->owner_uuid, &link->link_class, &link->name,
+                                         &link->tail_uuid, &link->head_uuid,  &link->modified_by_user_uuid };
+    return TEXTS[field];
+}
+
+TEST(each_field_of_a_link_has_its_type_and_texts_may_be_null_or_empty_alike)
+{
+    static const char *const WRONG[] = { NULL, "1", "1.5", "true", "false", "[]", "[\"x\"]" };
+    static const char *const NULLS[] = { "null", "\"\"" };
+    for (size_t i = 0; i < LEN(FIELDS); i++) {
+        bool is_object = FIELDS[i].good[0] == '{';
+        for (size_t n = 0; n < LEN(WRONG); n++) {
+            script_link(FIELDS[i].name, WRONG[n]);
+            expect_refused(FIELDS[i].name, VP_REASON_UPSTREAM_BAD_ANSWER);
+        }
+        script_link(FIELDS[i].name, is_object ? "\"x\"" : "{}");
+        expect_refused(FIELDS[i].name, VP_REASON_UPSTREAM_BAD_ANSWER);
+        for (size_t n = 0; n < LEN(NULLS); n++) {
+            script_link(FIELDS[i].name, NULLS[n]);
+            if (!FIELDS[i].nullable) {
+                expect_refused(FIELDS[i].name, VP_REASON_UPSTREAM_BAD_ANSWER);
+                continue;
+            }
+            struct vp_error err = { 0 };
+            struct arv_links links = { 0 };
+            EXPECT_OK(list(&links, &err), &err);
+            EXPECT_NULL(*text_at(&links.items[0], i));
+            arv_links_clear(&links);
+            fake_server_forget(server);
+        }
+    }
+}
+
+TEST(a_uuid_of_another_form_is_no_links)
+{
+    static const char *const UUIDS[] = {
+        "\"zzzzz-tpzed-000000000000001\"",  "\"zzzzz-o0j2j-00000000000000\"", "\"zzzzz-o0j2j-0000000000000001\"",
+        "\"ZZZZZ-o0j2j-000000000000001\"",  "\"zzzzz-o0j2j-00000000000000%\"", "\"zzzzz-o0j2j-00000000000000\\n\"",
+        "\"zzzzz-o0j2j-00000000000\\u0000001\"", "\"../../../../../../../..\"", "\"x\"",
+    };
+    for (size_t i = 0; i < LEN(UUIDS); i++) {
+        script_link("uuid", UUIDS[i]);
+        expect_refused(UUIDS[i], VP_REASON_UPSTREAM_BAD_ANSWER);
+    }
+}
+
+TEST(a_text_of_a_link_has_a_longest_length)
+{
+    char text[1100];
+    for (size_t len = 255; len < 257; len++) {
+        (void)snprintf(text, sizeof text, "\"%0*d\"", (int)len, 0);
+        script_link("tail_uuid", text);
+        if (len == 255)
+            expect_list(1, 1);
+        else
+            expect_refused("255 bytes", VP_REASON_UPSTREAM_BAD_ANSWER);
+        fake_server_forget(server);
+    }
+    for (size_t len = 1020; len < 1022; len++) {
+        (void)snprintf(text, sizeof text, "\"%0*d\"", (int)len, 0);
+        script_link("name", text);
+        if (len == 1020)
+            expect_list(1, 1);
+        else
+            expect_refused("1020 bytes", VP_REASON_UPSTREAM_BAD_ANSWER);
+        fake_server_forget(server);
+    }
+}
+
+TEST(a_failure_on_a_later_page_leaves_nothing_of_the_earlier_ones)
+{
+    static const struct {
+        int status;
+        enum vp_reason reason;
+    } ROWS[] = { { 401, VP_REASON_SERVICE_TOKEN }, { 403, VP_REASON_SERVICE_TOKEN }, { 500, VP_REASON_UPSTREAM_ERROR },
+                 { 503, VP_REASON_UPSTREAM_BUSY }, { 404, VP_REASON_UPSTREAM_BAD_ANSWER }, { 422, VP_REASON_UPSTREAM_BAD_ANSWER } };
+    for (size_t i = 0; i < LEN(ROWS); i++) {
+        struct vp_error err = { 0 };
+        struct arv_links links = { 0 };
+        script_page(1, 2, 4);
+        fake_server_answer(server, LINKS, ROWS[i].status, "");
+        EXPECT_FAIL(ROWS[i].reason, list(&links, &err), &err);
+        EXPECT_NULL(links.items);
+        EXPECT_INT(2, fake_server_count(server, LINKS));
+        fake_server_forget(server);
+    }
+}
+
+TEST(a_query_that_is_too_long_is_never_sent_cut)
+{
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    script_page(1, 0, 0);
+    for (int i = 0; i < 700; i++)
+        EXPECT_OK(vp_texts_add(&tails, TAIL, &err), &err);
+    EXPECT_FAIL(VP_REASON_INTERNAL, list(&links, &err), &err);
+    EXPECT_INT(0, fake_server_count(server, "/"));
+}
+
+#define WITH_SERVER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        WITH_SERVER(lists_are_read_until_a_page_says_that_it_is_the_rest),
+        WITH_SERVER(ten_thousand_links_are_the_most),
+        WITH_SERVER(the_query_names_class_owners_and_tails_and_goes_on_behind_the_last_uuid),
+        WITH_SERVER(pages_that_repeat_go_back_or_contradict_themselves_are_no_list),
+        WITH_SERVER(pages_that_never_end_are_left),
+        WITH_SERVER(uuids_within_a_page_must_rise),
+        WITH_SERVER(a_page_of_another_shape_is_an_answer_that_can_not_be_right),
+        WITH_SERVER(each_field_of_a_link_has_its_type_and_texts_may_be_null_or_empty_alike),
+        WITH_SERVER(a_uuid_of_another_form_is_no_links),
+        WITH_SERVER(a_text_of_a_link_has_a_longest_length),
+        WITH_SERVER(a_failure_on_a_later_page_leaves_nothing_of_the_earlier_ones),
+        WITH_SERVER(a_query_that_is_too_long_is_never_sent_cut),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
