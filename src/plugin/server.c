@@ -14,6 +14,7 @@
 #include "vp/clock.h"
 
 #include "bytes.h"
+#include "handover.h"
 #include "lane.h"
 
 enum {
@@ -136,6 +137,7 @@ static void call_release(struct call *call)
 static void start(struct call *call, const grpc_op *ops, size_t n, struct event *event)
 {
     atomic_fetch_add(&call->n_users, 1);
+    PLUGIN_TAG_GOES_IN(event);
     grpc_call_error error = grpc_call_start_batch(call->call, ops, n, event, NULL);
     assert(error == GRPC_CALL_OK); /* anything else is a misuse of ours */
     (void)error;
@@ -146,6 +148,7 @@ static void arm(struct plugin_server *server)
     struct call *call = call_new(server);
 
     assert(call != NULL); /* gRPC itself ends the process without memory */
+    PLUGIN_TAG_GOES_IN(&call->arrival);
     if (grpc_server_request_call(server->server, &call->call, &call->details, &call->metadata, server->queue,
                                  server->queue, &call->arrival) != GRPC_CALL_OK)
         call_release(call);
@@ -356,6 +359,7 @@ static void *read_events(void *context)
 
     while (event = grpc_completion_queue_next(server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL),
            event.type != GRPC_QUEUE_SHUTDOWN) {
+        PLUGIN_TAG_CAME_OUT(event.tag);
         if (event.tag == server) {
             atomic_store(&server->stopped, true);
             continue;
@@ -468,6 +472,7 @@ static bool calls_are_over(struct plugin_server *server)
 bool plugin_server_stop(struct plugin_server *server, bool finish)
 {
     plugin_broker_close(server->service->broker);
+    PLUGIN_TAG_GOES_IN(server);
     grpc_server_shutdown_and_notify(server->server, server->queue, server);
     if (finish && wait_until(lanes_are_empty, server, FINISH_MS) && wait_until(calls_are_over, server, STREAMS_MS))
         return true;

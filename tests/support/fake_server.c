@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -19,12 +20,12 @@
 enum { HEAD_MAX = 128 * 1024, DAY_S = 24 * 3600, SERVER_YEARS_S = 365 * DAY_S };
 
 /* Set-up that fails leaves nothing to test. */
-#define MUST(condition)                                                                      \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
+#define MUST(condition)                                                                        \
+    do {                                                                                       \
+        if (!(condition)) {                                                                    \
             (void)fprintf(stderr, "%s:%d: fake server: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                         \
-        }                                                                                    \
+            abort();                                                                           \
+        }                                                                                      \
     } while (0)
 
 struct rule {
@@ -313,16 +314,20 @@ static bool write_slowly(struct fake_server *server, struct line *line, const ch
     return true;
 }
 
+/* False when there will be none. */
+static bool wait_for_turn(struct fake_server *server, const struct rule *rule)
+{
+    if (rule != NULL && rule->held && !wait_release(server))
+        return false;
+    return rule == NULL || rule->delay_ms == 0 || sleep_ms(server, rule->delay_ms);
+}
+
 /* What becomes of the connection. */
 static enum fake_end give_answer(struct fake_server *server, struct line *line, const struct rule *rule)
 {
     static const char NOTHING[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 27\r\n\r\n{\"errors\":[\"not scripted\"]}";
     if (rule == NULL)
         return line_write(line, NOTHING, strlen(NOTHING)) ? FAKE_KEEP : FAKE_ABORT;
-    if (rule->held && !wait_release(server))
-        return FAKE_ABORT;
-    if (rule->delay_ms > 0 && !sleep_ms(server, rule->delay_ms))
-        return FAKE_ABORT;
     size_t len = rule->cut_at < rule->len ? rule->cut_at : rule->len;
     if (!write_slowly(server, line, rule->bytes, len, rule->drip_ms))
         return FAKE_ABORT;
@@ -342,8 +347,10 @@ static enum fake_end talk(struct fake_server *server, struct line *line)
             return FAKE_CLOSE;
         struct request *request = make_request(head, sni == NULL ? "" : sni);
         free(head);
-        end = give_answer(server, line, take_request(server, request));
-        end_request(server);
+        const struct rule *rule = take_request(server, request);
+        bool answered = wait_for_turn(server, rule);
+        end_request(server); /* before the client can know, and ask again */
+        end = answered ? give_answer(server, line, rule) : FAKE_ABORT;
     }
     return end;
 }
@@ -406,7 +413,9 @@ static void *run_connection(void *context)
 static void start_connection(struct fake_server *server, int fd)
 {
     struct connection *connection = calloc(1, sizeof *connection);
+    int at_once = 1;
     MUST(connection != NULL);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     connection->server = server;
     connection->fd = fd;
     pthread_mutex_lock(&server->lock);
@@ -567,8 +576,9 @@ void fake_server_answer_with(struct fake_server *server, const char *prefix, int
     size_t size = strlen(lines) + strlen(body) + 128;
     char *bytes = malloc(size);
     MUST(bytes != NULL);
-    int len = snprintf(bytes, size, "HTTP/1.1 %d Fake\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n%s",
-                       status, strlen(body), lines, body);
+    int len =
+        snprintf(bytes, size, "HTTP/1.1 %d Fake\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n%s",
+                 status, strlen(body), lines, body);
     fake_server_raw(server, prefix, bytes, (size_t)len, FAKE_KEEP);
     free(bytes);
 }

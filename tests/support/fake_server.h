@@ -51,20 +51,20 @@ void fake_server_raw(struct fake_server *server, const char *prefix, const char 
 void fake_server_endless(struct fake_server *server, const char *prefix, const char *start, const char *piece);
 
 /* They change the answer that was scripted last. */
-void fake_server_delay(struct fake_server *server, int ms);                     /* before its first byte */
-void fake_server_drip(struct fake_server *server, int ms);                      /* between any two bytes */
-void fake_server_cut(struct fake_server *server, size_t n, enum fake_end end);  /* after so many bytes */
-void fake_server_hold(struct fake_server *server);                              /* until fake_server_release() */
+void fake_server_delay(struct fake_server *server, int ms);                    /* before its first byte */
+void fake_server_drip(struct fake_server *server, int ms);                     /* between any two bytes */
+void fake_server_cut(struct fake_server *server, size_t n, enum fake_end end); /* after so many bytes */
+void fake_server_hold(struct fake_server *server);                             /* until fake_server_release() */
 
 void fake_server_release(struct fake_server *server); /* all that is and will be held */
 void fake_server_forget(struct fake_server *server);  /* the script and the record, not the connections */
 
 /* ---- record ---- */
 
-size_t fake_server_count(struct fake_server *server, const char *prefix); /* requests so far */
+size_t fake_server_count(struct fake_server *server, const char *prefix);        /* requests so far */
 void fake_server_wait(struct fake_server *server, const char *prefix, size_t n); /* for at least n requests */
 size_t fake_server_connections(struct fake_server *server);
-size_t fake_server_most_at_once(struct fake_server *server); /* requests being answered at one time */
+size_t fake_server_most_at_once(struct fake_server *server); /* requests without an answer yet */
 
 /* The head of the last request, CR LF and all, with a line "X-Seen-Sni: name" at its end; "" when there is none. Valid
  * until the server is freed. */

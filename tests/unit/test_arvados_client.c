@@ -1,12 +1,11 @@
 /* What a status means, which of several failures is told, and the discovery document. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "vp/arvados.h"
 #include "vp/clock.h"
 
+#include "check.h"
 #include "fake_server.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
@@ -17,11 +16,11 @@
 #define TOKENS "/arvados/v1/api_client_authorizations/current"
 #define DISCOVERY "/discovery/v1/apis/arvados/v1/rest"
 
-#define CONTAINER                                                                                        \
-    "{\"uuid\":\"zzzzz-dz642-runningcontainr\",\"state\":\"Running\",\"auth_uuid\":null,"                \
+#define CONTAINER                                                                         \
+    "{\"uuid\":\"zzzzz-dz642-runningcontainr\",\"state\":\"Running\",\"auth_uuid\":null," \
     "\"runtime_user_uuid\":null,\"container_image\":null,\"started_at\":null,\"interactive_session_started\":false}"
 #define USER "{\"uuid\":\"zzzzz-tpzed-xurymjxw79nv3jz\",\"username\":\"active\",\"is_active\":true,\"is_admin\":false}"
-#define TOKEN                                                                                            \
+#define TOKEN                                                                                                        \
     "{\"uuid\":\"zzzzz-gj3su-077z32aux8dg2s2\",\"owner_uuid\":\"zzzzz-tpzed-xurymjxw79nv3jz\",\"scopes\":[\"all\"]," \
     "\"expires_at\":null}"
 #define ERRORS "{\"errors\":[\"geheim\"]}"
@@ -177,7 +176,9 @@ enum { NO_ANSWER, BUSY, SERVER_ERROR, WRONG, GARBAGE, REJECTED, SCOPE, FINE, N_F
 
 static void script(const char *prefix, int fault, const char *good)
 {
-    static const int BY_FAULT[] = { [BUSY] = 503, [SERVER_ERROR] = 500, [WRONG] = 418, [REJECTED] = 401, [SCOPE] = 403 };
+    static const int BY_FAULT[] = {
+        [BUSY] = 503, [SERVER_ERROR] = 500, [WRONG] = 418, [REJECTED] = 401, [SCOPE] = 403
+    };
     if (fault == NO_ANSWER)
         fake_server_raw(server, prefix, "", 0, FAKE_CLOSE);
     else if (fault == GARBAGE)
@@ -199,9 +200,12 @@ static int told_of(int first, int second)
 TEST(the_failure_that_says_least_about_the_token_is_told)
 {
     static const enum vp_reason REASONS[] = {
-        [NO_ANSWER] = VP_REASON_UPSTREAM_UNREACHABLE, [BUSY] = VP_REASON_UPSTREAM_BUSY,
-        [SERVER_ERROR] = VP_REASON_UPSTREAM_ERROR,    [WRONG] = VP_REASON_UPSTREAM_BAD_ANSWER,
-        [GARBAGE] = VP_REASON_UPSTREAM_BAD_ANSWER,    [REJECTED] = VP_REASON_TOKEN_REJECTED,
+        [NO_ANSWER] = VP_REASON_UPSTREAM_UNREACHABLE,
+        [BUSY] = VP_REASON_UPSTREAM_BUSY,
+        [SERVER_ERROR] = VP_REASON_UPSTREAM_ERROR,
+        [WRONG] = VP_REASON_UPSTREAM_BAD_ANSWER,
+        [GARBAGE] = VP_REASON_UPSTREAM_BAD_ANSWER,
+        [REJECTED] = VP_REASON_TOKEN_REJECTED,
         [SCOPE] = VP_REASON_TOKEN_SCOPE,
     };
     for (int n = 0; n < N_FAULTS * N_FAULTS * 3; n++) {
@@ -235,8 +239,9 @@ TEST(a_token_that_is_no_containers_is_the_last_thing_to_be_told)
         int status;
         enum vp_reason reason;
     } ROWS[] = {
-        { 200, VP_REASON_NOT_CONTAINER_TOKEN }, { 401, VP_REASON_TOKEN_REJECTED },      { 403, VP_REASON_TOKEN_SCOPE },
-        { 500, VP_REASON_UPSTREAM_ERROR },      { 418, VP_REASON_UPSTREAM_BAD_ANSWER }, { 503, VP_REASON_UPSTREAM_BUSY },
+        { 200, VP_REASON_NOT_CONTAINER_TOKEN }, { 401, VP_REASON_TOKEN_REJECTED },
+        { 403, VP_REASON_TOKEN_SCOPE },         { 500, VP_REASON_UPSTREAM_ERROR },
+        { 418, VP_REASON_UPSTREAM_BAD_ANSWER }, { 503, VP_REASON_UPSTREAM_BUSY },
     };
     for (size_t i = 0; i < LEN(ROWS); i++)
         for (int at = 0; at < 2; at++) {
@@ -259,10 +264,10 @@ TEST(an_outage_is_not_told_as_a_bad_service_token)
         int first, second;
         enum vp_reason reason;
     } ROWS[] = {
-        { 401, 500, VP_REASON_UPSTREAM_ERROR }, { 500, 401, VP_REASON_UPSTREAM_ERROR },
-        { 401, 503, VP_REASON_UPSTREAM_BUSY },  { 403, 502, VP_REASON_UPSTREAM_ERROR },
-        { 401, 401, VP_REASON_SERVICE_TOKEN },  { 403, 401, VP_REASON_SERVICE_TOKEN },
-        { 401, 200, VP_REASON_SERVICE_TOKEN },  { 200, 403, VP_REASON_SERVICE_TOKEN },
+        { 401, 500, VP_REASON_UPSTREAM_ERROR },      { 500, 401, VP_REASON_UPSTREAM_ERROR },
+        { 401, 503, VP_REASON_UPSTREAM_BUSY },       { 403, 502, VP_REASON_UPSTREAM_ERROR },
+        { 401, 401, VP_REASON_SERVICE_TOKEN },       { 403, 401, VP_REASON_SERVICE_TOKEN },
+        { 401, 200, VP_REASON_SERVICE_TOKEN },       { 200, 403, VP_REASON_SERVICE_TOKEN },
         { 401, 418, VP_REASON_UPSTREAM_BAD_ANSWER },
     };
     for (size_t i = 0; i < LEN(ROWS); i++) {
@@ -270,10 +275,13 @@ TEST(an_outage_is_not_told_as_a_bad_service_token)
         struct arv_identity identity = { 0 };
         struct arv_asker who = asker(true);
         fake_server_forget(server);
-        fake_server_answer(server, "/arvados/v1/containers?", ROWS[i].first, ROWS[i].first == 200 ? "{\"items\":[]}" : "");
+        fake_server_answer(server, "/arvados/v1/containers?", ROWS[i].first,
+                           ROWS[i].first == 200 ? "{\"items\":[]}" : "");
         fake_server_answer(server, "/arvados/v1/users?", ROWS[i].second, ROWS[i].second == 200 ? "{\"items\":[]}" : "");
-        EXPECT_FAIL(ROWS[i].reason, arv_look_up(client, &who, "zzzzz-dz642-runningcontainr",
-                                                "zzzzz-tpzed-xurymjxw79nv3jz", &identity, &err), &err);
+        EXPECT_FAIL(ROWS[i].reason,
+                    arv_look_up(client, &who, "zzzzz-dz642-runningcontainr", "zzzzz-tpzed-xurymjxw79nv3jz", &identity,
+                                &err),
+                    &err);
     }
 }
 
@@ -282,8 +290,23 @@ TEST(an_outage_is_not_told_as_a_bad_service_token)
 TEST(a_body_that_is_no_json_object_is_an_answer_that_can_not_be_right)
 {
     static const char *const BODIES[] = {
-        "", " ", "null", "true", "[]", "{}", "\"x\"", "1", "<html></html>", "{", "{\"uuid\":", TOKEN "x", TOKEN TOKEN,
-        "\xEF\xBB\xBF" TOKEN, "{'uuid':1}", "[" TOKEN "]", "{\"items\":[" TOKEN "]}",
+        "",
+        " ",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "\"x\"",
+        "1",
+        "<html></html>",
+        "{",
+        "{\"uuid\":",
+        TOKEN "x",
+        TOKEN TOKEN,
+        "\xEF\xBB\xBF" TOKEN,
+        "{'uuid':1}",
+        "[" TOKEN "]",
+        "{\"items\":[" TOKEN "]}",
         "{\"uuid\":\"zzzzz-gj3su-077z32aux8dg2s2\",\"uuid\":\"zzzzz-gj3su-077z32aux8dg2s2\"}",
         "{\"errors\":[\"geheim\"]}",
         "{\"a\":[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]}",
@@ -349,15 +372,18 @@ TEST(discovery_tells_the_cluster_and_its_version_and_is_asked_without_a_token)
     static const struct {
         const char *body, *version, *revision;
     } ROWS[] = {
-        { "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":\"3.2.1-1\",\"revision\":\"20250402\"}", "3.2.1-1", "20250402" },
+        { "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":\"3.2.1-1\",\"revision\":\"20250402\"}", "3.2.1-1",
+          "20250402" },
         { "{\"uuidPrefix\":\"zzzzz\"}", "", "" },
         { "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":null,\"revision\":null}", "", "" },
         { "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":\"\",\"revision\":\"\"}", "", "" },
         { "{\"revision\":\"1\",\"x\":[1,2.5,{\"y\":null}],\"uuidPrefix\":\"zzzzz\"}", "", "1" },
         /* real documents name uuid twice in many schemas */
-        { "{\"schemas\":{\"User\":{\"properties\":{\"uuid\":{\"a\":1},\"uuid\":{\"a\":2}}}},\"uuidPrefix\":\"zzzzz\"}", "", "" },
+        { "{\"schemas\":{\"User\":{\"properties\":{\"uuid\":{\"a\":1},\"uuid\":{\"a\":2}}}},\"uuidPrefix\":\"zzzzz\"}",
+          "", "" },
         { "{\"uuidPrefix\":\"zzzzz\",\"a\":{\"b\":{\"uuidPrefix\":\"aaaaa\",\"uuidPrefix\":\"bbbbb\"}}}", "", "" },
-        { "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":\"0123456789012345678901234567890123456789012345678901234567890ab\"}",
+        { "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":"
+          "\"0123456789012345678901234567890123456789012345678901234567890ab\"}",
           "0123456789012345678901234567890123456789012345678901234567890ab", "" },
     };
     for (size_t i = 0; i < LEN(ROWS); i++) {
@@ -398,7 +424,8 @@ TEST(a_discovery_document_without_a_clear_cluster_id_is_refused)
         "{\"uuidPrefix\":\"zzzzz\",\"x\":1,\"x\":2}",
         "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":3}",
         "{\"uuidPrefix\":\"zzzzz\",\"revision\":20250402}",
-        "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":\"0123456789012345678901234567890123456789012345678901234567890abc\"}",
+        "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":"
+        "\"0123456789012345678901234567890123456789012345678901234567890abc\"}",
     };
     for (size_t i = 0; i < LEN(BODIES); i++) {
         struct vp_error err = { 0 };
@@ -414,8 +441,9 @@ TEST(a_client_with_unusable_options_is_not_made)
 {
     struct vp_error err = { 0 };
     struct arv_client *made = NULL;
-    struct arv_client_options options = { .site = { .origin = { .host = "localhost", .port = 443 },
-                                                    .ca_pem = "garbage", .max_concurrent = 1 } };
+    struct arv_client_options options = {
+        .site = { .origin = { .host = "localhost", .port = 443 }, .ca_pem = "garbage", .max_concurrent = 1 }
+    };
     EXPECT_FAIL(VP_REASON_BAD_REQUEST, arv_client_new(http, &options, &made, &err), &err);
     EXPECT_NULL(made);
     arv_client_free(NULL);

@@ -1,10 +1,10 @@
 /* Uuids, cluster ids, hashes and tokens: what has the form and what only looks like it. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "vp/arvados.h"
+
+#include "check.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
 #define TAIL "abcdefghijklmno"
@@ -98,8 +98,9 @@ TEST(no_byte_of_a_uuid_may_be_anything_but_a_lower_case_letter_or_a_digit)
 TEST(a_cluster_id_is_five_lower_case_letters_and_digits)
 {
     static const char *const GOOD[] = { "zzzzz", "00000", "a1b2c", "9abcd" };
-    static const char *const BAD[] = { "",      "z",     "zzzz",  "zzzzzz", "ZZZZZ", "zzzzZ",  "zz-zz",       "zz zz", " zzzz",
-                                       "zzzz ", "zzzz\n", "zz/zz", "zz.zz",  "zzz\xC3\xA9", "*****", USER,    "zzzzz-", "zz{zz" };
+    static const char *const BAD[] = { "",      "z",           "zzzz",  "zzzzzz", "ZZZZZ",  "zzzzZ",
+                                       "zz-zz", "zz zz",       " zzzz", "zzzz ",  "zzzz\n", "zz/zz",
+                                       "zz.zz", "zzz\xC3\xA9", "*****", USER,     "zzzzz-", "zz{zz" };
     for (size_t i = 0; i < LEN(GOOD); i++)
         if (!arv_is_cluster_id(GOOD[i]))
             fail_msg("\"%s\" is a cluster id", GOOD[i]);
@@ -128,15 +129,24 @@ TEST(the_system_user_and_the_anonymous_user_are_known_in_each_cluster)
         const char *uuid;
         bool is_system, is_anonymous;
     } ROWS[] = {
-        { "zzzzz-tpzed-000000000000000", true, false },   { "aaaaa-tpzed-000000000000000", true, false },
-        { "zzzzz-tpzed-anonymouspublic", false, true },   { "aaaaa-tpzed-anonymouspublic", false, true },
-        { "zzzzz-tpzed-000000000000001", false, false },  { "zzzzz-tpzed-00000000000000", false, false },
-        { "zzzzz-tpzed-0000000000000000", false, false }, { "zzzzz-tpzed-100000000000000", false, false },
-        { "zzzzz-gj3su-000000000000000", false, false },  { "zzzzz-gj3su-anonymouspublic", false, false },
-        { "zzzzz-j7d0g-000000000000000", false, false },  { "zzzzz-j7d0g-anonymouspublic", false, false },
-        { "zzzzz-tpzed-anonymouspublid", false, false },  { "zzzzz-tpzed-Anonymouspublic", false, false },
-        { "ZZZZZ-tpzed-000000000000000", false, false },  { "000000000000000", false, false },
-        { "anonymouspublic", false, false },              { "", false, false },
+        { "zzzzz-tpzed-000000000000000", true, false },
+        { "aaaaa-tpzed-000000000000000", true, false },
+        { "zzzzz-tpzed-anonymouspublic", false, true },
+        { "aaaaa-tpzed-anonymouspublic", false, true },
+        { "zzzzz-tpzed-000000000000001", false, false },
+        { "zzzzz-tpzed-00000000000000", false, false },
+        { "zzzzz-tpzed-0000000000000000", false, false },
+        { "zzzzz-tpzed-100000000000000", false, false },
+        { "zzzzz-gj3su-000000000000000", false, false },
+        { "zzzzz-gj3su-anonymouspublic", false, false },
+        { "zzzzz-j7d0g-000000000000000", false, false },
+        { "zzzzz-j7d0g-anonymouspublic", false, false },
+        { "zzzzz-tpzed-anonymouspublid", false, false },
+        { "zzzzz-tpzed-Anonymouspublic", false, false },
+        { "ZZZZZ-tpzed-000000000000000", false, false },
+        { "000000000000000", false, false },
+        { "anonymouspublic", false, false },
+        { "", false, false },
         { USER, false, false },
     };
     for (size_t i = 0; i < LEN(ROWS); i++) {
@@ -194,7 +204,10 @@ TEST(a_portable_data_hash_is_a_hash_and_a_size_without_hints)
 #define S128 S20 S20 S20 S20 S20 S20 "01234567"
 #define PLAIN "v2/" TOKEN "/" S50
 #define RUN PLAIN "/" CONTAINER
-#define ROW(text) { text, sizeof text - 1 }
+#define ROW(text)             \
+    {                         \
+        text, sizeof text - 1 \
+    }
 
 struct row {
     const char *text;
@@ -213,8 +226,8 @@ TEST(a_token_of_three_or_four_parts_is_taken_and_blanks_around_it_are_not_part_o
         { "v2/" TOKEN "/" S128, "v2/" TOKEN "/" S128, false },
         { "v2/" TOKEN "/" S20 "/" CONTAINER, "v2/" TOKEN "/" S20 "/" CONTAINER, true },
         { "v2/" TOKEN "/" S128 "/" CONTAINER, "v2/" TOKEN "/" S128 "/" CONTAINER, true },
-        { "v2/" TOKEN "/abcdefabcdefabcdefabcdefabcdefabcdefabcd", "v2/" TOKEN
-          "/abcdefabcdefabcdefabcdefabcdefabcdefabcd", false },
+        { "v2/" TOKEN "/abcdefabcdefabcdefabcdefabcdefabcdefabcd",
+          "v2/" TOKEN "/abcdefabcdefabcdefabcdefabcdefabcdefabcd", false },
         { " " PLAIN, PLAIN, false },
         { PLAIN " ", PLAIN, false },
         { PLAIN "\n", PLAIN, false },

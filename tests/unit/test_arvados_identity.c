@@ -1,12 +1,11 @@
 /* Container, user and token: each field of each record missing, null and of every wrong type; looking up by uuid. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "vp/arvados.h"
 #include "vp/clock.h"
 
+#include "check.h"
 #include "fake_server.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
@@ -188,10 +187,17 @@ TEST(each_question_is_asked_once_with_the_token_and_selects_no_secret)
 
 TEST(each_field_that_is_missing_or_of_another_type_is_refused_and_named)
 {
-    static const char *const NEVER[] = { NULL, "0", "1", "-1.5", "1e3", "{}", "{\"a\":1}", "[1]", "[[\"x\"]]", "[null]" };
+    static const char *const NEVER[] = {
+        NULL, "0", "1", "-1.5", "1e3", "{}", "{\"a\":1}", "[1]", "[[\"x\"]]", "[null]"
+    };
     static const char *const NO_TEXT[] = { "true", "false", "[]", "[\"x\"]" };
-    static const char *const NO_TIME[] = { "\"x\"", "\"2026-11-22\"", "\"2026-13-22T03:59:11Z\"", "\"2026-11-22T03:59:11\"",
-                                           "\"now\"", "\" 2026-11-22T03:59:11Z\"", "\"9999999999\"" };
+    static const char *const NO_TIME[] = { "\"x\"",
+                                           "\"2026-11-22\"",
+                                           "\"2026-13-22T03:59:11Z\"",
+                                           "\"2026-11-22T03:59:11\"",
+                                           "\"now\"",
+                                           "\" 2026-11-22T03:59:11Z\"",
+                                           "\"9999999999\"" };
     static const char *const NO_BOOLEAN[] = { "null", "\"\"", "\"true\"", "\"false\"", "[]", "[true]" };
     static const char *const NO_TEXTS[] = { "null", "\"\"", "\"all\"", "true", "[\"all\",1]", "[\"all\",null]" };
     static const struct {
@@ -254,14 +260,26 @@ TEST(a_uuid_of_another_kind_or_form_is_refused_and_named)
         enum record record;
         const char *field, *infix;
     } ROWS[] = {
-        { CONTAINER, "uuid", "dz642" }, { CONTAINER, "auth_uuid", "gj3su" }, { CONTAINER, "runtime_user_uuid", "tpzed" },
-        { USER, "uuid", "tpzed" },      { TOKEN, "uuid", "gj3su" },          { TOKEN, "owner_uuid", "tpzed" },
+        { CONTAINER, "uuid", "dz642" },
+        { CONTAINER, "auth_uuid", "gj3su" },
+        { CONTAINER, "runtime_user_uuid", "tpzed" },
+        { USER, "uuid", "tpzed" },
+        { TOKEN, "uuid", "gj3su" },
+        { TOKEN, "owner_uuid", "tpzed" },
     };
     static const char *const INFIXES[] = { "dz642", "gj3su", "tpzed", "j7d0g", "4zz18", "xvhdp", "TPZED" };
     static const char *const NEVER[] = {
-        "\"x\"", "\"zzzzz\"", "\"../../..\"", "\"zzzzz-%s-abcdefghijklmn\"", "\"zzzzz-%s-abcdefghijklmnop\"",
-        "\"ZZZZZ-%s-abcdefghijklmno\"", "\"zzzzz-%s-Abcdefghijklmno\"", "\"zzzzz-%s-abcdefghijklmn\\n\"",
-        "\"zzzzz-%s-abcdefghijklm\\u00e9\"", "\" zzzzz-%s-abcdefghijklmn\"", "\"zzzzz-%s-abcdefghijklmn*\"",
+        "\"x\"",
+        "\"zzzzz\"",
+        "\"../../..\"",
+        "\"zzzzz-%s-abcdefghijklmn\"",
+        "\"zzzzz-%s-abcdefghijklmnop\"",
+        "\"ZZZZZ-%s-abcdefghijklmno\"",
+        "\"zzzzz-%s-Abcdefghijklmno\"",
+        "\"zzzzz-%s-abcdefghijklmn\\n\"",
+        "\"zzzzz-%s-abcdefghijklm\\u00e9\"",
+        "\" zzzzz-%s-abcdefghijklmn\"",
+        "\"zzzzz-%s-abcdefghijklmn*\"",
         "\"zzzzz-%s-{{identity}}xyz\"",
     };
     for (size_t i = 0; i < LEN(ROWS); i++) {
@@ -281,7 +299,8 @@ TEST(a_uuid_of_another_kind_or_form_is_refused_and_named)
             if (mark == NULL)
                 (void)snprintf(value, sizeof value, "%s", NEVER[n]);
             else
-                (void)snprintf(value, sizeof value, "%.*s%s%s", (int)(mark - NEVER[n]), NEVER[n], ROWS[i].infix, mark + 2);
+                (void)snprintf(value, sizeof value, "%.*s%s%s", (int)(mark - NEVER[n]), NEVER[n], ROWS[i].infix,
+                               mark + 2);
             expect_refused(ROWS[i].record, ROWS[i].field, value);
         }
     }
@@ -299,9 +318,13 @@ TEST(no_text_holds_a_nul)
 
 TEST(an_image_that_is_no_hash_counts_as_none)
 {
-    static const char *const IMAGES[] = { "\"test\"", "\"arvados/jobs:latest\"", "\"zzzzz-4zz18-abcdefghijklmno\"",
-                                          "\"0123456789abcdef0123456789abcdef\"", "\"0123456789ABCDEF0123456789ABCDEF+1\"",
-                                          "\"" IMAGE "+Axyz\"", "\" " IMAGE "\"" };
+    static const char *const IMAGES[] = { "\"test\"",
+                                          "\"arvados/jobs:latest\"",
+                                          "\"zzzzz-4zz18-abcdefghijklmno\"",
+                                          "\"0123456789abcdef0123456789abcdef\"",
+                                          "\"0123456789ABCDEF0123456789ABCDEF+1\"",
+                                          "\"" IMAGE "+Axyz\"",
+                                          "\" " IMAGE "\"" };
     for (size_t i = 0; i < LEN(IMAGES); i++) {
         struct arv_identity identity = { 0 };
         expect_taken(CONTAINER, "container_image", IMAGES[i], &identity);
@@ -427,9 +450,12 @@ TEST(another_record_than_asked_for_is_refused)
         enum record record;
         const char *value;
     } ROWS[] = {
-        { CONTAINER, "\"zzzzz-dz642-abcdefghijklmno\"" }, { CONTAINER, "\"aaaaa-dz642-runningcontainr\"" },
-        { CONTAINER, "\"" USER_UUID "\"" },               { USER, "\"zzzzz-tpzed-000000000000000\"" },
-        { USER, "\"aaaaa-tpzed-xurymjxw79nv3jz\"" },      { USER, "\"" CONTAINER_UUID "\"" },
+        { CONTAINER, "\"zzzzz-dz642-abcdefghijklmno\"" },
+        { CONTAINER, "\"aaaaa-dz642-runningcontainr\"" },
+        { CONTAINER, "\"" USER_UUID "\"" },
+        { USER, "\"zzzzz-tpzed-000000000000000\"" },
+        { USER, "\"aaaaa-tpzed-xurymjxw79nv3jz\"" },
+        { USER, "\"" CONTAINER_UUID "\"" },
     };
     for (size_t i = 0; i < LEN(ROWS); i++) {
         struct vp_error err = { 0 };
@@ -451,8 +477,9 @@ TEST(looked_up_records_are_checked_like_all_others)
             struct vp_error err = { 0 };
             struct arv_identity identity = { 0 };
             bool of_user = FIELDS[i].record == USER;
-            bool free_text = n == 3 && (strcmp(FIELDS[i].name, "username") == 0 || strcmp(FIELDS[i].name, "state") == 0 ||
-                                        strcmp(FIELDS[i].name, "container_image") == 0);
+            bool free_text =
+                n == 3 && (strcmp(FIELDS[i].name, "username") == 0 || strcmp(FIELDS[i].name, "state") == 0 ||
+                           strcmp(FIELDS[i].name, "container_image") == 0);
             if (FIELDS[i].record == TOKEN || free_text)
                 continue;
             fake_server_forget(server);
@@ -465,8 +492,15 @@ TEST(looked_up_records_are_checked_like_all_others)
 
 TEST(a_list_of_another_shape_is_refused)
 {
-    static const char *const BODIES[] = { "{}", "[]", "null", "{\"items\":null}", "{\"items\":{}}", "{\"items\":\"\"}",
-                                          "{\"items\":[null]}", "{\"items\":[[]]}", "{\"items\":[1]}",
+    static const char *const BODIES[] = { "{}",
+                                          "[]",
+                                          "null",
+                                          "{\"items\":null}",
+                                          "{\"items\":{}}",
+                                          "{\"items\":\"\"}",
+                                          "{\"items\":[null]}",
+                                          "{\"items\":[[]]}",
+                                          "{\"items\":[1]}",
                                           "{\"items\":[],\"items\":[]}" };
     for (size_t i = 0; i < LEN(BODIES); i++)
         for (int of_user = 0; of_user < 2; of_user++) {

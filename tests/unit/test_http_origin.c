@@ -1,12 +1,11 @@
 /* Hosts and URLs as admins write them, CA certificates as text, and escaping. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "vp/buf.h"
 #include "vp/http.h"
 
+#include "check.h"
 #include "origin.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
@@ -109,7 +108,8 @@ TEST(any_other_text_is_no_server)
         "api.example.com:443\n",
         "api.example.com:443 ",
         "api.\xC3\xA9xample.com",
-        "api\xE3\x80\x82" "example.com",
+        "api\xE3\x80\x82"
+        "example.com",
         /* escapes and other names for something else */
         "api%2eexample.com",
         "%31%32%37.0.0.1",
@@ -232,8 +232,8 @@ TEST(what_is_parsed_can_be_parsed_again)
 
 /* ---- certificates ---- */
 
-#define PEM_TEXT \
-    "-----BEGIN CERTIFICATE-----\n" \
+#define PEM_TEXT                                                         \
+    "-----BEGIN CERTIFICATE-----\n"                                      \
     "MIIBezCCASGgAwIBAgIUOtg1ttfbhLSq6276bA9dZS1rr8YwCgYIKoZIzj0EAwIw\n" \
     "EjEQMA4GA1UEAwwHdGVzdCBDQTAgFw0yNjExMjQwMDA2MjFaGA8yMTI2MTAzMTAw\n" \
     "MDYyMVowEjEQMA4GA1UEAwwHdGVzdCBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH\n" \
