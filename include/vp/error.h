@@ -46,41 +46,45 @@ enum vp_code {
 };
 
 /* name, word, code. The words of shared contract; order has no meaning. */
-#define VP_REASONS(X)                                                   \
-    X(BAD_REQUEST, "bad_request", VP_ERR_INPUT)                         \
-    X(TOKEN_MALFORMED, "token_malformed", VP_ERR_INPUT)                 \
-    X(NOT_CONFIGURED, "not_configured", VP_ERR_INPUT)                   \
-    X(ROLE_UNKNOWN, "role_unknown", VP_ERR_INPUT)                       \
-    X(ROLE_REQUIRED, "role_required", VP_ERR_INPUT)                     \
-    X(SERVICE_TOKEN_MISSING, "service_token_missing", VP_ERR_INPUT)     \
-    X(TOKEN_REJECTED, "token_rejected", VP_ERR_DENIED)                  \
-    X(TOKEN_SCOPE, "token_scope", VP_ERR_DENIED)                        \
-    X(NOT_CONTAINER_TOKEN, "not_container_token", VP_ERR_DENIED)        \
-    X(CONTAINER_NOT_RUNNING, "container_not_running", VP_ERR_DENIED)    \
-    X(RUNTIME_TOKEN, "runtime_token", VP_ERR_DENIED)                    \
-    X(USER_INACTIVE, "user_inactive", VP_ERR_DENIED)                    \
-    X(USER_FORBIDDEN, "user_forbidden", VP_ERR_DENIED)                  \
-    X(CLUSTER_NOT_ALLOWED, "cluster_not_allowed", VP_ERR_DENIED)        \
-    X(INTERACTIVE_SESSION, "interactive_session", VP_ERR_DENIED)        \
-    X(NO_GRANT, "no_grant", VP_ERR_DENIED)                              \
-    X(TOO_MANY_POLICIES, "too_many_policies", VP_ERR_DENIED)            \
-    X(LIFETIME_TOO_SHORT, "lifetime_too_short", VP_ERR_DENIED)          \
-    X(NOT_FOUND, "not_found", VP_ERR_NOT_FOUND)                         \
-    X(UNSUPPORTED_OPERATION, "unsupported_operation", VP_ERR_OPERATION) \
-    X(UPSTREAM_UNREACHABLE, "upstream_unreachable", VP_ERR_UNAVAILABLE) \
-    X(UPSTREAM_TIMEOUT, "upstream_timeout", VP_ERR_UNAVAILABLE)         \
-    X(UPSTREAM_TLS, "upstream_tls", VP_ERR_UNAVAILABLE)                 \
-    X(UPSTREAM_DNS, "upstream_dns", VP_ERR_UNAVAILABLE)                 \
-    X(UPSTREAM_BUSY, "upstream_busy", VP_ERR_UNAVAILABLE)               \
-    X(UPSTREAM_ERROR, "upstream_error", VP_ERR_UNAVAILABLE)             \
-    X(OVERLOADED, "overloaded", VP_ERR_UNAVAILABLE)                     \
-    X(CANCELLED, "cancelled", VP_ERR_UNAVAILABLE)                       \
-    X(UPSTREAM_BAD_ANSWER, "upstream_bad_answer", VP_ERR_UPSTREAM)      \
-    X(LINKS_INCOMPLETE, "links_incomplete", VP_ERR_UPSTREAM)            \
-    X(WRONG_CLUSTER, "wrong_cluster", VP_ERR_UPSTREAM)                  \
-    X(SERVICE_TOKEN, "service_token", VP_ERR_INTERNAL)                  \
-    X(CONFIG_UNREADABLE, "config_unreadable", VP_ERR_INTERNAL)          \
-    X(INTERNAL, "internal", VP_ERR_INTERNAL)                            \
+#define VP_REASONS(X)                                                      \
+    X(BAD_REQUEST, "bad_request", VP_ERR_INPUT)                            \
+    X(TOKEN_MALFORMED, "token_malformed", VP_ERR_INPUT)                    \
+    X(NOT_CONFIGURED, "not_configured", VP_ERR_INPUT)                      \
+    X(ROLE_UNKNOWN, "role_unknown", VP_ERR_INPUT)                          \
+    X(ROLE_REQUIRED, "role_required", VP_ERR_INPUT)                        \
+    X(SERVICE_TOKEN_MISSING, "service_token_missing", VP_ERR_INPUT)        \
+    X(TOKEN_REJECTED, "token_rejected", VP_ERR_DENIED)                     \
+    X(TOKEN_SCOPE, "token_scope", VP_ERR_DENIED)                           \
+    X(NOT_CONTAINER_TOKEN, "not_container_token", VP_ERR_DENIED)           \
+    X(CONTAINER_NOT_RUNNING, "container_not_running", VP_ERR_DENIED)       \
+    X(RUNTIME_TOKEN, "runtime_token", VP_ERR_DENIED)                       \
+    X(USER_INACTIVE, "user_inactive", VP_ERR_DENIED)                       \
+    X(USER_FORBIDDEN, "user_forbidden", VP_ERR_DENIED)                     \
+    X(CLUSTER_NOT_ALLOWED, "cluster_not_allowed", VP_ERR_DENIED)           \
+    X(BOUND_USER, "bound_mismatch:bound_user_uuids", VP_ERR_DENIED)        \
+    X(BOUND_IMAGE, "bound_mismatch:bound_container_images", VP_ERR_DENIED) \
+    X(CIDR_MISMATCH, "cidr_mismatch", VP_ERR_DENIED)                       \
+    X(WINDOW_CLOSED, "window_closed", VP_ERR_DENIED)                       \
+    X(INTERACTIVE_SESSION, "interactive_session", VP_ERR_DENIED)           \
+    X(NO_GRANT, "no_grant", VP_ERR_DENIED)                                 \
+    X(TOO_MANY_POLICIES, "too_many_policies", VP_ERR_DENIED)               \
+    X(LIFETIME_TOO_SHORT, "lifetime_too_short", VP_ERR_DENIED)             \
+    X(NOT_FOUND, "not_found", VP_ERR_NOT_FOUND)                            \
+    X(UNSUPPORTED_OPERATION, "unsupported_operation", VP_ERR_OPERATION)    \
+    X(UPSTREAM_UNREACHABLE, "upstream_unreachable", VP_ERR_UNAVAILABLE)    \
+    X(UPSTREAM_TIMEOUT, "upstream_timeout", VP_ERR_UNAVAILABLE)            \
+    X(UPSTREAM_TLS, "upstream_tls", VP_ERR_UNAVAILABLE)                    \
+    X(UPSTREAM_DNS, "upstream_dns", VP_ERR_UNAVAILABLE)                    \
+    X(UPSTREAM_BUSY, "upstream_busy", VP_ERR_UNAVAILABLE)                  \
+    X(UPSTREAM_ERROR, "upstream_error", VP_ERR_UNAVAILABLE)                \
+    X(OVERLOADED, "overloaded", VP_ERR_UNAVAILABLE)                        \
+    X(CANCELLED, "cancelled", VP_ERR_UNAVAILABLE)                          \
+    X(UPSTREAM_BAD_ANSWER, "upstream_bad_answer", VP_ERR_UPSTREAM)         \
+    X(LINKS_INCOMPLETE, "links_incomplete", VP_ERR_UPSTREAM)               \
+    X(WRONG_CLUSTER, "wrong_cluster", VP_ERR_UPSTREAM)                     \
+    X(SERVICE_TOKEN, "service_token", VP_ERR_INTERNAL)                     \
+    X(CONFIG_UNREADABLE, "config_unreadable", VP_ERR_INTERNAL)             \
+    X(INTERNAL, "internal", VP_ERR_INTERNAL)                               \
     X(HOST, "host", VP_ERR_HOST)
 
 enum vp_reason {

@@ -51,6 +51,15 @@ VP_MUST_USE enum vp_code logical_pairs_add(struct logical_pairs *pairs, const ch
 const char *logical_pairs_get(const struct logical_pairs *pairs, const char *key); /* NULL: none */
 void logical_pairs_clear(struct logical_pairs *pairs);
 
+/* As the wire numbers them (sdk/logical's TokenType). */
+enum logical_token_type {
+    LOGICAL_TOKEN_DEFAULT,
+    LOGICAL_TOKEN_SERVICE,
+    LOGICAL_TOKEN_BATCH,
+    LOGICAL_TOKEN_DEFAULT_SERVICE,
+    LOGICAL_TOKEN_DEFAULT_BATCH,
+};
+
 /* What a login gives and a renewal gets back. Seconds everywhere. */
 struct logical_auth {
     char *display_name;
@@ -62,6 +71,11 @@ struct logical_auth {
     int64_t ttl_s;
     int64_t max_ttl_s;          /* longest time since issue that a renewal may reach; 0: the mount's */
     int64_t explicit_max_ttl_s; /* 0: none */
+    int64_t period_s;           /* 0: not periodic */
+    int64_t num_uses;           /* 0: any number */
+    enum logical_token_type token_type;
+    struct vp_texts bound_cidrs; /* addresses and networks that may use the token; empty: any */
+    bool no_default_policy;
     bool renewable;
 
     /* Renewal only, from the host. */
@@ -74,9 +88,10 @@ void logical_auth_clear(struct logical_auth *auth);
 struct logical_reply {
     struct vp_buf data;        /* a JSON object; empty: none */
     struct logical_auth *auth; /* login */
-    bool renewed;              /* renewal: ttl_s and max_ttl_s below replace those of the token */
+    bool renewed;              /* renewal: the three below replace those of the token */
     int64_t ttl_s;
     int64_t max_ttl_s;
+    int64_t period_s;
     struct vp_texts warnings;
 };
 enum { LOGICAL_REPLY_MAX = 4 * 1024 * 1024 }; /* bytes of data */

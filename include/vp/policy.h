@@ -69,7 +69,8 @@ struct policy_rules {
     const char *link_class;
     const struct vp_texts *trusted_owners;
     const struct vp_texts *trusted_modifiers; /* empty: any */
-    const struct vp_texts *allowed_prefixes;  /* empty: nothing is allowed */
+    const struct vp_texts *allowed_prefixes;  /* the mount's; empty: nothing is allowed */
+    const struct vp_texts *narrower_prefixes; /* the role's; a name must be under these as well. Empty: no narrower */
     const struct vp_texts *allowed_policies;  /* empty: all under the prefixes */
     const char *tail_uuid;                    /* the user */
     const char *container_image;              /* NULL: unknown, matches no bound link */

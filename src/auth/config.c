@@ -7,7 +7,8 @@
 #include "vp/http.h"
 #include "vp/policy.h"
 
-enum { RECORD_VERSION = 1 };
+#include "record.h"
+#include "role.h"
 
 #define AT(member) offsetof(struct auth_config, member)
 
@@ -51,9 +52,9 @@ const struct logical_field AUTH_CONFIG_FIELDS[] = {
       "Requests at Arvados at one time, per mount and node; more wait in a queue." },
     { "verify_connection", LOGICAL_BOOL, AT(verify_connection), 0, "true", 0, 0,
       "A write first proves that Arvados answers, is that cluster and takes the service token. false needs cluster_id." },
+    { "default_role", LOGICAL_TEXT, AT(default_role), 0, NULL, 0, 0, "Role of a login that names none." },
     { "prefixes_by_owner", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Narrower prefixes by trusted owner." },
     { "group_alias_uuids", LOGICAL_TEXTS, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Roles that Vault knows as external groups." },
-    { "default_role", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Role of a login that names none." },
     { "cache_ttl", LOGICAL_DURATION, 0, LOGICAL_NOT_YET, NULL, 0, 0, "How long grants may be remembered." },
     { 0 },
 };
@@ -64,42 +65,7 @@ void auth_config_clear(struct auth_config *config)
     logical_fields_clear(AUTH_CONFIG_FIELDS, config);
 }
 
-/* ---- the stored form: {"record_version": 1, "config": {...}} ---- */
-
-struct record {
-    int64_t version;
-    const struct vp_json *config;
-};
-
-static const struct vp_json_field RECORD_FIELDS[] = {
-    { "record_version", VP_JSON_TO_INT, offsetof(struct record, version), 0, 0 },
-    { "config", VP_JSON_TO_OBJECT, offsetof(struct record, config), 0, 0 },
-    { 0 },
-};
-
-static const struct vp_json_source RECORD_SOURCE = {
-    .what = "the stored config",
-    .reason = VP_REASON_CONFIG_UNREADABLE,
-    .max_bytes = LOGICAL_ENTRY_MAX,
-    .max_depth = 6,
-    .max_tokens = 20000,
-};
-
-static enum vp_code decode_record(const struct vp_buf *text, struct auth_config *config, struct vp_error *err)
-{
-    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
-    struct record record = { 0 };
-    VP_TRY(vp_json_parse(vp_buf_text(text), text->len, &RECORD_SOURCE, &document, err));
-    VP_TRY(vp_json_decode(document, RECORD_FIELDS, &RECORD_SOURCE, &record, err));
-    if (record.version != RECORD_VERSION)
-        return vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
-                       "the stored config has record version %lld; this plugin reads version %d. Use the plugin "
-                       "version "
-                       "that wrote it, or write the config again",
-                       (long long)record.version, RECORD_VERSION);
-    VP_TRY(logical_fields_init(AUTH_CONFIG_FIELDS, config, err));
-    return logical_fields_load(AUTH_CONFIG_FIELDS, record.config, config, err);
-}
+static const struct auth_record CONFIG_RECORD = { "the stored config", "config", AUTH_CONFIG_FIELDS, true };
 
 enum vp_code auth_config_load(const struct logical_call *call, struct auth_config *ret_config,
                               struct vp_buf *ret_record, bool *ret_found, struct vp_error *err)
@@ -108,7 +74,7 @@ enum vp_code auth_config_load(const struct logical_call *call, struct auth_confi
     VP_TRY(call->storage->get(call->storage->self, AUTH_CONFIG_KEY, call->cancel, ret_record, ret_found, err));
     if (!*ret_found)
         return VP_OK;
-    enum vp_code code = decode_record(ret_record, &config, err);
+    enum vp_code code = auth_record_decode(&CONFIG_RECORD, ret_record, &config, err);
     if (code != VP_OK) {
         auth_config_clear(&config);
         return code;
@@ -139,22 +105,7 @@ enum vp_code auth_config_store(const struct logical_call *call, const struct aut
                                const struct vp_buf *expected, struct vp_error *err)
 {
     VP_TRY(check_unchanged(call, expected, err));
-    struct vp_buf text = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
-    struct vp_json_writer writer;
-    vp_json_begin(&writer, &text);
-    vp_json_open_object(&writer);
-    vp_json_add_int(&writer, "record_version", RECORD_VERSION);
-    vp_json_put_key(&writer, "config");
-    vp_json_open_object(&writer);
-    logical_fields_save(AUTH_CONFIG_FIELDS, config, &writer);
-    vp_json_close_object(&writer);
-    vp_json_close_object(&writer);
-    enum vp_code code = vp_buf_check(&text, "the config", err);
-    if (code == VP_OK)
-        code = call->storage->put(call->storage->self, AUTH_CONFIG_KEY, vp_buf_text(&text), text.len, true,
-                                  call->cancel, err);
-    vp_buf_clear(&text);
-    return code;
+    return auth_record_store(&CONFIG_RECORD, call, AUTH_CONFIG_KEY, config, err);
 }
 
 /* ---- rules ---- */
@@ -162,16 +113,6 @@ enum vp_code auth_config_store(const struct logical_call *call, const struct aut
 static bool is_set(const char *text)
 {
     return text != NULL && *text != '\0';
-}
-
-static enum vp_code check_each(const struct vp_texts *texts, bool (*good)(const char *text), const char *field,
-                               const char *wanted, struct vp_error *err)
-{
-    for (size_t i = 0; i < texts->n; i++)
-        if (!good(texts->items[i]))
-            return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\": \"%.64s\" is not %s", field, texts->items[i],
-                           wanted);
-    return VP_OK;
 }
 
 static bool is_server_name(const char *text)
@@ -245,13 +186,13 @@ static enum vp_code check_links(const struct auth_config *config, struct vp_erro
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"link_class\": \"%s\" has a meaning of its own in Arvados and can't be a grant",
                            link_class);
-    VP_TRY(
-        check_each(&config->trusted_link_owners, is_trusted_owner, "trusted_link_owners",
-                   "the system user (<cluster>-tpzed-000000000000000) or a project (<cluster>-j7d0g-...); a link owned "
-                   "by any other user proves nothing",
-                   err));
-    return check_each(&config->trusted_link_modifiers, is_user_uuid, "trusted_link_modifiers", "the uuid of a user",
-                      err);
+    VP_TRY(auth_check_each(&config->trusted_link_owners, is_trusted_owner, "trusted_link_owners",
+                           "the system user (<cluster>-tpzed-000000000000000) or a project (<cluster>-j7d0g-...); a "
+                           "link owned "
+                           "by any other user proves nothing",
+                           err));
+    return auth_check_each(&config->trusted_link_modifiers, is_user_uuid, "trusted_link_modifiers",
+                           "the uuid of a user", err);
 }
 
 static enum vp_code check_policies(const struct auth_config *config, struct vp_error *err)
@@ -259,8 +200,9 @@ static enum vp_code check_policies(const struct auth_config *config, struct vp_e
     if (config->allowed_policy_prefixes.n == 0)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "field \"allowed_policy_prefixes\" is required: without it no grant could count");
-    VP_TRY(check_each(&config->allowed_policy_prefixes, policy_is_prefix, "allowed_policy_prefixes",
-                      "a prefix: lower-case letters, digits, - and _, ending in - or _ (as in \"arvados-\")", err));
+    VP_TRY(auth_check_each(&config->allowed_policy_prefixes, policy_is_prefix, "allowed_policy_prefixes",
+                           "a prefix: lower-case letters, digits, - and _, ending in - or _ (as in \"arvados-\")",
+                           err));
     for (size_t i = 0; i < config->allowed_policies.n; i++) {
         const char *name = config->allowed_policies.items[i];
         if (policy_name_check(name) != POLICY_NAME_GOOD ||
@@ -272,16 +214,26 @@ static enum vp_code check_policies(const struct auth_config *config, struct vp_e
     return VP_OK;
 }
 
+bool auth_config_allows(const struct auth_config *config, const char *policy)
+{
+    return policy_name_check(policy) == POLICY_NAME_GOOD &&
+           policy_name_has_prefix(policy, &config->allowed_policy_prefixes) &&
+           (config->allowed_policies.n == 0 || vp_texts_has(&config->allowed_policies, policy));
+}
+
 enum vp_code auth_config_check(const struct auth_config *config, struct vp_error *err)
 {
+    if (is_set(config->default_role) && !auth_role_is_name(config->default_role))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"default_role\" is no role's name");
     if (!is_set(config->login_kind) || strcmp(config->login_kind, "container") != 0)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "field \"login_kind\": this version of the plugin serves only \"container\"");
     VP_TRY(check_server(config, err));
     VP_TRY(check_service_token(config, err));
-    VP_TRY(
-        check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id", err));
-    VP_TRY(check_each(&config->allowed_user_clusters, arv_is_cluster_id, "allowed_user_clusters", "a cluster id", err));
+    VP_TRY(auth_check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id",
+                           err));
+    VP_TRY(auth_check_each(&config->allowed_user_clusters, arv_is_cluster_id, "allowed_user_clusters", "a cluster id",
+                           err));
     VP_TRY(check_links(config, err));
     return check_policies(config, err);
 }

@@ -111,6 +111,7 @@ enum vp_code auth_grants_of(const struct auth_question *question, const struct v
         .trusted_owners = &config->trusted_link_owners,
         .trusted_modifiers = &config->trusted_link_modifiers,
         .allowed_prefixes = &config->allowed_policy_prefixes,
+        .narrower_prefixes = &question->role->allowed_policy_prefixes,
         .allowed_policies = &config->allowed_policies,
         .tail_uuid = user_uuid,
         .container_image = container_image,

@@ -70,26 +70,39 @@ static enum vp_code check_token(const struct arv_token *token, const struct arv_
     return VP_OK;
 }
 
-static enum vp_code check_container(const struct arv_container *container, const char *token_uuid,
-                                    const char *user_uuid, struct vp_error *err)
+/* The token is the container's own. `auth_uuid` is null only for a container that carries a token which its user brought
+ * along and which outlives it. */
+static enum vp_code check_own_token(const struct arv_container *container, const char *token_uuid,
+                                    const struct auth_role *role, struct vp_error *err)
 {
-    /* Only then null: the container carries a token that its user brought along and that outlives it. */
-    if (container->auth_uuid == NULL)
+    if (container->auth_uuid == NULL && !role->allow_runtime_token)
         return vp_fail(err, VP_REASON_RUNTIME_TOKEN, "container %s carries a runtime token, which outlives it",
                        container->uuid);
-    if (strcmp(container->auth_uuid, token_uuid) != 0)
+    if (container->auth_uuid != NULL && strcmp(container->auth_uuid, token_uuid) != 0)
         return contradiction("the container's auth_uuid is another token's", err);
-    if (container->runtime_user_uuid != NULL && strcmp(container->runtime_user_uuid, user_uuid) != 0)
-        return contradiction("the container's runtime_user_uuid is another user's", err);
-    if (strcmp(container->state, "Running") != 0)
-        return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "container %s is %.16s, not Running", container->uuid,
-                       container->state);
-    if (container->interactive_session_started)
-        return vp_fail(err, VP_REASON_INTERACTIVE_SESSION, "a shell was opened in container %s", container->uuid);
     return VP_OK;
 }
 
-static enum vp_code check_user(const struct arv_user *user, const struct auth_config *config, struct vp_error *err)
+static enum vp_code check_container(const struct arv_container *container, const char *user_uuid,
+                                    const struct auth_role *role, struct vp_error *err)
+{
+    if (container->runtime_user_uuid != NULL && strcmp(container->runtime_user_uuid, user_uuid) != 0)
+        return contradiction("the container's runtime_user_uuid is another user's", err);
+    if (!vp_texts_has(&role->container_states, container->state))
+        return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "container %s is %.16s", container->uuid,
+                       container->state);
+    if (role->deny_interactive && container->interactive_session_started)
+        return vp_fail(err, VP_REASON_INTERACTIVE_SESSION, "a shell was opened in container %s", container->uuid);
+    if (role->bound_container_images.n > 0 &&
+        (container->container_image == NULL ||
+         !vp_texts_has(&role->bound_container_images, container->container_image)))
+        return vp_fail(err, VP_REASON_BOUND_IMAGE, "container %s has another image than role %.64s is bound to",
+                       container->uuid, role->name);
+    return VP_OK;
+}
+
+static enum vp_code check_user(const struct arv_user *user, const struct auth_config *config,
+                               const struct auth_role *role, struct vp_error *err)
 {
     if (arv_is_system_user(user->uuid) || arv_is_anonymous_user(user->uuid))
         return vp_fail(err, VP_REASON_USER_FORBIDDEN, "user %s is the system or anonymous user", user->uuid);
@@ -98,8 +111,11 @@ static enum vp_code check_user(const struct arv_user *user, const struct auth_co
                        user->uuid);
     if (!user->is_active)
         return vp_fail(err, VP_REASON_USER_INACTIVE, "user %s is not active", user->uuid);
-    if (user->is_admin)
+    if (user->is_admin && !role->allow_admins)
         return vp_fail(err, VP_REASON_USER_FORBIDDEN, "user %s is an Arvados admin", user->uuid);
+    if (role->bound_user_uuids.n > 0 && !vp_texts_has(&role->bound_user_uuids, user->uuid))
+        return vp_fail(err, VP_REASON_BOUND_USER, "user %s is not one that role %.64s is bound to", user->uuid,
+                       role->name);
     return VP_OK;
 }
 
@@ -150,8 +166,9 @@ static enum vp_code check_login(const struct auth_question *question, const stru
                                 const struct arv_identity *identity, struct vp_error *err)
 {
     VP_TRY(check_token(&identity->token, &identity->user, token, err));
-    VP_TRY(check_container(&identity->container, token->parts.uuid, identity->user.uuid, err));
-    return check_user(&identity->user, &question->snapshot->config, err);
+    VP_TRY(check_own_token(&identity->container, token->parts.uuid, question->role, err));
+    VP_TRY(check_container(&identity->container, identity->user.uuid, question->role, err));
+    return check_user(&identity->user, &question->snapshot->config, question->role, err);
 }
 
 enum vp_code auth_identify(const struct auth_question *question, const struct auth_token *token,
@@ -169,25 +186,28 @@ enum vp_code auth_identify(const struct auth_question *question, const struct au
 }
 
 /* After an unlock the container has another token or none: then it is not the one that logged in. */
-static enum vp_code check_renewal(const struct auth_question *question, const char *token_uuid,
+static enum vp_code check_renewal(const struct auth_question *question, const char *token_uuid, bool runtime_token,
                                   const struct arv_identity *identity, struct vp_error *err)
 {
     const char *auth_uuid = identity->container.auth_uuid;
-    if (auth_uuid == NULL || strcmp(auth_uuid, token_uuid) != 0)
+    bool same = auth_uuid == NULL ? runtime_token : !runtime_token && strcmp(auth_uuid, token_uuid) == 0;
+    if (!same)
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING,
                        "container %s is %.16s and no longer has the token that logged in", identity->container.uuid,
                        identity->container.state);
-    VP_TRY(check_container(&identity->container, token_uuid, identity->user.uuid, err));
-    return check_user(&identity->user, &question->snapshot->config, err);
+    VP_TRY(check_own_token(&identity->container, token_uuid, question->role, err));
+    VP_TRY(check_container(&identity->container, identity->user.uuid, question->role, err));
+    return check_user(&identity->user, &question->snapshot->config, question->role, err);
 }
 
 enum vp_code auth_look_up(const struct auth_question *question, const char *container_uuid, const char *user_uuid,
-                          const char *token_uuid, struct arv_identity *ret_identity, struct vp_error *err)
+                          const char *token_uuid, bool runtime_token, struct arv_identity *ret_identity,
+                          struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
     const struct arv_asker asker = auth_asker(question, NULL);
     VP_TRY(arv_look_up(question->snapshot->arvados, &asker, container_uuid, user_uuid, &identity, err));
-    enum vp_code code = check_renewal(question, token_uuid, &identity, err);
+    enum vp_code code = check_renewal(question, token_uuid, runtime_token, &identity, err);
     if (code != VP_OK) {
         arv_identity_clear(&identity);
         return code;

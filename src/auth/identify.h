@@ -4,10 +4,12 @@
 #include "vp/arvados.h"
 
 #include "backend.h"
+#include "role.h"
 
 /* One question to Arvados on behalf of a request. Borrowed. */
 struct auth_question {
     const struct auth_snapshot *snapshot;
+    const struct auth_role *role;
     const char *request_id;
     int64_t deadline_ms;
     struct vp_cancel *cancel;
@@ -30,10 +32,10 @@ VP_MUST_USE enum vp_code auth_identify(const struct auth_question *question, con
                                        struct arv_identity *ret_identity, struct vp_error *err);
 
 /* Looks the container and the user of an earlier login up with the service token, and lets through likewise; the container
- * must still have `token_uuid` as its own. */
+ * must still have `token_uuid` as its own, or none if the login was with a runtime token. */
 VP_MUST_USE enum vp_code auth_look_up(const struct auth_question *question, const char *container_uuid,
-                                      const char *user_uuid, const char *token_uuid, struct arv_identity *ret_identity,
-                                      struct vp_error *err);
+                                      const char *user_uuid, const char *token_uuid, bool runtime_token,
+                                      struct arv_identity *ret_identity, struct vp_error *err);
 
 /* The asker for the mount's own token, or for `token` where the mount has none. */
 struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token);

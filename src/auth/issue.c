@@ -1,43 +1,101 @@
 #include "issue.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Nothing tells Vault that a container ended, and the host's own default is 32 days. */
-const struct auth_terms AUTH_DEFAULT_TERMS = { .ttl_s = 15 * 60, .explicit_max_ttl_s = 24 * 3600 };
+#include "cidr.h"
 
-enum { LIFETIME_MIN_S = 30 };
+/* Nothing tells Vault that a container ended, and the host's own default is 32 days. */
+enum { TTL_S = 15 * 60, EXPLICIT_MAX_TTL_S = 24 * 3600, LIFETIME_MIN_S = 30, WARNING_MAX = 160 };
 
 static int64_t min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-enum vp_code auth_lifetime(const struct auth_terms *terms, int64_t token_expires_at_s, int64_t grants_expire_at_s,
+/* 0 is no limit, on either side of none. */
+static int64_t min_limit(int64_t limit_s, int64_t left_s)
+{
+    return limit_s == 0 ? 0 : min(limit_s, left_s);
+}
+
+static int64_t or_else(int64_t seconds, int64_t preset_s)
+{
+    return seconds > 0 ? seconds : preset_s;
+}
+
+enum vp_code auth_lifetime(const struct auth_role *role, int64_t token_expires_at_s, int64_t grants_expire_at_s,
                            int64_t now_s, struct auth_terms *ret_terms, struct vp_error *err)
 {
     int64_t end_s = min(token_expires_at_s, grants_expire_at_s);
-    int64_t left_s = end_s == VP_TIME_NONE ? INT64_MAX : end_s - now_s;
+    bool endless = end_s == VP_TIME_NONE;
+    int64_t left_s = endless ? INT64_MAX : end_s - now_s;
     if (left_s < LIFETIME_MIN_S)
         return vp_fail(err, VP_REASON_LIFETIME_TOO_SHORT,
                        "the Arvados token or a grant ends in %lld seconds, less than the %d that a token must live",
                        (long long)left_s, LIFETIME_MIN_S);
+    int64_t explicit_s = min(or_else(role->token_explicit_max_ttl_s, EXPLICIT_MAX_TTL_S), left_s);
+    int64_t max_s = endless ? role->token_max_ttl_s : min(or_else(role->token_max_ttl_s, INT64_MAX), left_s);
+    int64_t ttl_s = min(or_else(role->token_ttl_s, TTL_S), explicit_s);
     *ret_terms = (struct auth_terms){
-        .ttl_s = min(terms->ttl_s, left_s),
-        .explicit_max_ttl_s = min(terms->explicit_max_ttl_s, left_s),
+        .ttl_s = max_s == 0 ? ttl_s : min(ttl_s, max_s),
+        .max_ttl_s = max_s,
+        .explicit_max_ttl_s = explicit_s,
+        .period_s = min_limit(role->token_period_s, left_s),
     };
     return VP_OK;
 }
 
-enum vp_code auth_check_policies(const struct auth_config *config, const struct vp_texts *policies,
-                                 struct vp_error *err)
+/* ---- policies ---- */
+
+static enum vp_code add_role_policies(const struct auth_question *question, struct vp_texts *policies,
+                                      struct vp_texts *warnings, struct vp_error *err)
 {
-    if (policies->n == 0)
+    const struct vp_texts *of_role = &question->role->token_policies;
+    for (size_t i = 0; i < of_role->n; i++) {
+        const char *name = of_role->items[i];
+        if (auth_config_allows(&question->snapshot->config, name)) {
+            if (!vp_texts_has(policies, name))
+                VP_TRY(vp_texts_add(policies, name, err));
+            continue;
+        }
+        char text[WARNING_MAX];
+        (void)snprintf(text, sizeof text, "policy %s of the role dropped: the mount no longer allows it", name);
+        VP_TRY(vp_texts_add(warnings, text, err));
+    }
+    return VP_OK;
+}
+
+static enum vp_code collect_policies(const struct auth_question *question, const struct auth_grants *grants,
+                                     struct vp_texts *policies, struct vp_texts *warnings, struct vp_error *err)
+{
+    const struct vp_texts *granted = &grants->result.policies;
+    int64_t max_policies = question->snapshot->config.max_policies;
+    if (granted->n == 0 && question->role->require_grant)
         return vp_fail(err, VP_REASON_NO_GRANT, "no grant of this user counts at this mount");
-    if ((int64_t)policies->n > config->max_policies)
-        return vp_fail(err, VP_REASON_TOO_MANY_POLICIES, "%zu policies are granted, more than max_policies %lld",
-                       policies->n, (long long)config->max_policies);
+    VP_TRY(vp_texts_copy(granted, policies, err));
+    VP_TRY(add_role_policies(question, policies, warnings, err));
+    if ((int64_t)policies->n > max_policies)
+        return vp_fail(err, VP_REASON_TOO_MANY_POLICIES, "%zu policies would be given, more than max_policies %lld",
+                       policies->n, (long long)max_policies);
+    return VP_OK;
+}
+
+enum vp_code auth_policies(const struct auth_question *question, const struct auth_grants *grants,
+                           struct vp_texts *ret_policies, struct vp_texts *warnings, struct vp_error *err)
+{
+    struct vp_texts policies = { 0 };
+    enum vp_code code = collect_policies(question, grants, &policies, warnings, err);
+    /* Nothing goes around the one check, whatever room it came through. */
+    for (size_t i = 0; i < policies.n; i++)
+        assert(policy_name_check(policies.items[i]) == POLICY_NAME_GOOD);
+    if (code != VP_OK) {
+        vp_texts_clear(&policies);
+        return code;
+    }
+    *ret_policies = policies;
     return VP_OK;
 }
 
@@ -47,9 +105,12 @@ enum vp_code auth_check_policies(const struct auth_config *config, const struct 
 
 static const struct logical_field LEASE_FIELDS[] = {
     { "login_kind", LOGICAL_TEXT, AT(login_kind), LOGICAL_REQUIRED, NULL, 0, 0, "container" },
+    { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0, "By which role; empty: none." },
     { "user_uuid", LOGICAL_TEXT, AT(user_uuid), LOGICAL_REQUIRED, NULL, 0, 0, "Who logged in." },
     { "container_uuid", LOGICAL_TEXT, AT(container_uuid), LOGICAL_REQUIRED, NULL, 0, 0, "In which container." },
     { "token_uuid", LOGICAL_TEXT, AT(token_uuid), LOGICAL_REQUIRED, NULL, 0, 0, "With which token." },
+    { "runtime_token", LOGICAL_BOOL, AT(runtime_token), 0, NULL, 0, 0,
+      "With a token that the container does not own." },
     { "run_token", LOGICAL_SECRET, AT(run_token), 0, NULL, 0, 0, "The token itself, where nothing else can ask." },
     { 0 },
 };
@@ -105,6 +166,8 @@ static enum vp_code write_lease(const struct auth_question *question, const stru
     vp_json_begin(&writer, &text);
     vp_json_open_object(&writer);
     vp_json_add_text(&writer, "login_kind", "container");
+    vp_json_add_text(&writer, "role", question->role->name);
+    vp_json_add_bool(&writer, "runtime_token", identity->container.auth_uuid == NULL);
     vp_json_add_text(&writer, "user_uuid", identity->user.uuid);
     vp_json_add_text(&writer, "container_uuid", identity->container.uuid);
     vp_json_add_text(&writer, "token_uuid", identity->token.uuid);
@@ -136,9 +199,13 @@ static enum vp_code add_metadata(const struct auth_question *question, const str
         const char *key;
         const char *value;
     } VALUES[] = {
-        { "user_uuid", identity->user.uuid },           { "username", identity->user.username },
-        { "container_uuid", identity->container.uuid }, { "container_image", identity->container.container_image },
-        { "token_uuid", identity->token.uuid },         { "cluster_id", question->snapshot->config.cluster_id },
+        { "user_uuid", identity->user.uuid },
+        { "username", identity->user.username },
+        { "container_uuid", identity->container.uuid },
+        { "container_image", identity->container.container_image },
+        { "token_uuid", identity->token.uuid },
+        { "cluster_id", question->snapshot->config.cluster_id },
+        { "role", question->role->name },
         { "request_id", question->request_id },
     };
     for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0]; i++)
@@ -157,34 +224,44 @@ static enum vp_code add_names(const struct arv_identity *identity, struct logica
     return auth->display_name == NULL || auth->alias_name == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
-static enum vp_code add_policies(const struct vp_texts *policies, struct logical_auth *auth, struct vp_error *err)
+/* Where the token may be used from: the role's networks, or just where this login came from. */
+static enum vp_code add_addresses(const struct auth_role *role, const char *remote_addr, struct logical_auth *auth,
+                                  struct vp_error *err)
 {
-    for (size_t i = 0; i < policies->n; i++) {
-        /* Nothing goes around the one check, whatever room it came through. */
-        assert(policy_name_check(policies->items[i]) == POLICY_NAME_GOOD);
-        VP_TRY(vp_texts_add(&auth->policies, policies->items[i], err));
-    }
-    return VP_OK;
+    if (!role->token_strictly_bind_ip)
+        return vp_texts_copy(&role->token_bound_cidrs, &auth->bound_cidrs, err);
+    if (remote_addr == NULL || !auth_cidr_is_valid(remote_addr))
+        return vp_fail(err, VP_REASON_CIDR_MISMATCH, "the token is to be bound to an address, and the host gave none");
+    return vp_texts_add(&auth->bound_cidrs, remote_addr, err);
+}
+
+static void set_terms(const struct auth_role *role, const struct auth_terms *terms, struct logical_auth *auth)
+{
+    auth->renewable = true;
+    auth->ttl_s = terms->ttl_s;
+    auth->max_ttl_s = terms->max_ttl_s;
+    auth->explicit_max_ttl_s = terms->explicit_max_ttl_s;
+    auth->period_s = terms->period_s;
+    auth->num_uses = role->token_num_uses;
+    auth->token_type = auth_role_token_type(role);
+    auth->no_default_policy = role->token_no_default_policy;
 }
 
 enum vp_code auth_issue(const struct auth_question *question, const struct auth_token *token,
                         const struct arv_identity *identity, const struct auth_grants *grants, int64_t now_s,
-                        struct logical_reply *reply, struct vp_error *err)
+                        const char *remote_addr, struct logical_reply *reply, struct vp_error *err)
 {
     struct auth_terms terms = { 0 };
-    VP_TRY(auth_check_policies(&question->snapshot->config, &grants->result.policies, err));
-    VP_TRY(auth_lifetime(&AUTH_DEFAULT_TERMS, identity->token.expires_at_s, grants->result.expires_at_s, now_s, &terms,
-                         err));
+    VP_TRY(
+        auth_lifetime(question->role, identity->token.expires_at_s, grants->result.expires_at_s, now_s, &terms, err));
     struct logical_auth *auth = calloc(1, sizeof *auth);
     if (auth == NULL)
         return vp_fail_no_memory(err);
     reply->auth = auth;
-    auth->renewable = true;
-    auth->ttl_s = terms.ttl_s;
-    auth->max_ttl_s = terms.explicit_max_ttl_s;
-    auth->explicit_max_ttl_s = terms.explicit_max_ttl_s;
+    set_terms(question->role, &terms, auth);
+    VP_TRY(auth_policies(question, grants, &auth->policies, &reply->warnings, err));
+    VP_TRY(add_addresses(question->role, remote_addr, auth, err));
     VP_TRY(add_names(identity, auth, err));
-    VP_TRY(add_policies(&grants->result.policies, auth, err));
     VP_TRY(add_metadata(question, identity, auth, err));
     VP_TRY(write_lease(question, token, identity, &auth->internal_data, err));
     return auth_grants_warn(grants, &reply->warnings, err);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "cidr.h"
 #include "issue.h"
 #include "paths.h"
 
@@ -19,7 +20,7 @@ const struct logical_field AUTH_LOGIN_FIELDS[] = {
     { "jwt", LOGICAL_SECRET, AT(jwt), 0, NULL, 0, 0,
       "The same as token, for clients that only know the Kubernetes method." },
     { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0,
-      "Role to log in against. This version has no roles: leave it out." },
+      "Role to log in against. Left out: the mount's default_role, or the defaults while the mount has no role." },
     { 0 },
 };
 
@@ -59,49 +60,80 @@ static enum vp_code pick_token(const struct login_args *args, const struct vp_se
     return VP_OK;
 }
 
-static enum vp_code check_role(const struct auth_snapshot *snapshot, const char *role, struct vp_error *err)
+/* The host enforces the addresses at each use of the token, but not at the login itself. */
+static enum vp_code check_address(const struct logical_call *call, const struct auth_role *role, struct vp_error *err)
 {
-    if (role != NULL && *role != '\0')
-        return vp_fail(err, VP_REASON_ROLE_UNKNOWN, "role \"%.64s\" is not known", role);
-    /* Roles bind; leaving the role out must not escape them, whichever version wrote them. */
-    if (snapshot->has_roles)
-        return vp_fail(err, VP_REASON_ROLE_REQUIRED, "this mount has roles, so a login must name one");
-    return VP_OK;
+    if (role->token_bound_cidrs.n == 0)
+        return VP_OK;
+    if (call->remote_addr != NULL && auth_cidr_has(&role->token_bound_cidrs, call->remote_addr))
+        return VP_OK;
+    return vp_fail(err, VP_REASON_CIDR_MISMATCH, "logins by role %.64s are not accepted from %.64s", role->name,
+                   call->remote_addr == NULL ? "an unknown address" : call->remote_addr);
 }
 
-static enum vp_code decide(const struct auth_question *question, const struct auth_token *token,
-                           struct logical_reply *reply, const struct vp_clock *clock, struct vp_error *err)
+static enum vp_code check_window(const struct auth_role *role, const struct arv_container *container, int64_t now_s,
+                                 struct vp_error *err)
 {
+    if (role->login_window_s == 0)
+        return VP_OK;
+    if (container->started_at_s != VP_TIME_NONE && now_s - container->started_at_s <= role->login_window_s)
+        return VP_OK;
+    return vp_fail(err, VP_REASON_WINDOW_CLOSED, "container %s did not start within the last %lld seconds",
+                   container->uuid, (long long)role->login_window_s);
+}
+
+static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
+                           const struct auth_token *token, struct vp_error *err)
+{
+    const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
     struct arv_identity identity = { 0 };
     struct auth_grants grants = { 0 };
     VP_TRY(auth_identify(question, token, &identity, err));
     int64_t now_s = clock->now_s(clock->self);
-    enum vp_code code = auth_grants_of(question, token->secret, identity.user.uuid, identity.container.container_image,
-                                       now_s, &grants, err);
+    enum vp_code code = check_window(question->role, &identity.container, now_s, err);
     if (code == VP_OK)
-        code = auth_issue(question, token, &identity, &grants, now_s, reply, err);
+        code = auth_grants_of(question, token->secret, identity.user.uuid, identity.container.container_image, now_s,
+                              &grants, err);
+    if (code == VP_OK)
+        code = auth_issue(question, token, &identity, &grants, now_s, call->remote_addr, call->reply, err);
     auth_grants_clear(&grants);
     arv_identity_clear(&identity);
     return code;
 }
 
-static enum vp_code login(const struct logical_call *call, const struct login_args *args,
-                          const struct auth_snapshot *snapshot, struct vp_error *err)
+static enum vp_code login_by(const struct logical_call *call, const struct login_args *args,
+                             const struct auth_snapshot *snapshot, const struct auth_role *role, struct vp_error *err)
 {
-    const struct auth_mount *mount = call->mount;
     const struct vp_secret *given = NULL;
     struct auth_token token = { 0 };
     const struct auth_question question = {
         .snapshot = snapshot,
+        .role = role,
         .request_id = call->request_id,
-        .deadline_ms = auth_deadline_ms(mount, &snapshot->config),
+        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
         .cancel = call->cancel,
     };
-    VP_TRY(check_role(snapshot, args->role, err));
     VP_TRY(pick_token(args, &given, err));
     VP_TRY(auth_token_check(snapshot, given, &token, err));
-    enum vp_code code = decide(&question, &token, call->reply, mount->shared->clock, err);
+    enum vp_code code = check_address(call, role, err);
+    if (code == VP_OK)
+        code = decide(call, &question, &token, err);
     auth_token_clear(&token);
+    return code;
+}
+
+static bool is_set(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+static enum vp_code login(const struct logical_call *call, const struct login_args *args,
+                          const struct auth_snapshot *snapshot, struct vp_error *err)
+{
+    struct auth_role role = { 0 };
+    VP_TRY(auth_role_for(call, snapshot, is_set(args->role) ? args->role : snapshot->config.default_role, &role, err));
+    enum vp_code code = login_by(call, args, snapshot, &role, err);
+    auth_role_clear(&role);
     return code;
 }
 

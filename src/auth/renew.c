@@ -11,7 +11,8 @@ static enum vp_code identify_again(const struct auth_question *question, const s
 {
     struct auth_token token = { 0 };
     if (question->snapshot->config.service_token != NULL)
-        return auth_look_up(question, lease->container_uuid, lease->user_uuid, lease->token_uuid, ret_identity, err);
+        return auth_look_up(question, lease->container_uuid, lease->user_uuid, lease->token_uuid, lease->runtime_token,
+                            ret_identity, err);
     if (lease->run_token == NULL)
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
                        "the mount had a service token at login and has none now, so this token can't be renewed; log "
@@ -45,16 +46,25 @@ static enum vp_code check_still_granted(const struct vp_texts *held, const struc
 }
 
 /* The host lets a caller's "increment" go up to MaxTTL, counted from the issue: so that is where one TTL from now ends. */
-static enum vp_code answer(const struct logical_call *call, const struct arv_identity *identity,
-                           const struct auth_grants *grants, int64_t now_s, struct vp_error *err)
+static enum vp_code answer(const struct logical_call *call, const struct auth_role *role,
+                           const struct arv_identity *identity, const struct auth_grants *grants, int64_t now_s,
+                           struct vp_error *err)
 {
     struct auth_terms terms = { 0 };
     int64_t token_expires_at_s = identity->token.document == NULL ? VP_TIME_NONE : identity->token.expires_at_s;
-    VP_TRY(auth_lifetime(&AUTH_DEFAULT_TERMS, token_expires_at_s, grants->result.expires_at_s, now_s, &terms, err));
+    VP_TRY(auth_lifetime(role, token_expires_at_s, grants->result.expires_at_s, now_s, &terms, err));
     int64_t age_s = now_s > call->auth->issued_at_s ? now_s - call->auth->issued_at_s : 0;
+    int64_t end_s = age_s + terms.ttl_s;
+    /* The role's maximum counts from the issue, while the bounds of grants count from now. */
+    if (role->token_max_ttl_s > 0 && end_s > role->token_max_ttl_s)
+        end_s = role->token_max_ttl_s;
+    if (end_s <= age_s)
+        return vp_fail(err, VP_REASON_LIFETIME_TOO_SHORT,
+                       "the token has reached the maximum of its role; log in again");
     call->reply->renewed = true;
-    call->reply->ttl_s = terms.ttl_s;
-    call->reply->max_ttl_s = age_s + terms.ttl_s;
+    call->reply->ttl_s = end_s - age_s;
+    call->reply->max_ttl_s = end_s;
+    call->reply->period_s = terms.period_s;
     return VP_OK;
 }
 
@@ -64,36 +74,47 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_qu
     const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
     int64_t now_s = clock->now_s(clock->self);
     struct auth_grants grants = { 0 };
+    struct vp_texts policies = { 0 };
     VP_TRY(check_same(lease, identity, err));
     VP_TRY(auth_grants_of(question, lease->run_token, identity->user.uuid, identity->container.container_image, now_s,
                           &grants, err));
-    const struct vp_texts *granted = &grants.result.policies;
-    enum vp_code code = auth_check_policies(&question->snapshot->config, granted, err);
+    enum vp_code code = auth_policies(question, &grants, &policies, &call->reply->warnings, err);
     if (code == VP_OK)
-        code = check_still_granted(&call->auth->policies, granted, err);
+        code = check_still_granted(&call->auth->policies, &policies, err);
     if (code == VP_OK)
-        code = check_still_granted(&call->auth->token_policies, granted, err);
+        code = check_still_granted(&call->auth->token_policies, &policies, err);
     if (code == VP_OK)
-        code = answer(call, identity, &grants, now_s, err);
+        code = answer(call, question->role, identity, &grants, now_s, err);
+    vp_texts_clear(&policies);
     auth_grants_clear(&grants);
     return code;
 }
 
-static enum vp_code renew(const struct logical_call *call, const struct auth_lease *lease,
-                          const struct auth_snapshot *snapshot, struct vp_error *err)
+static enum vp_code renew_by(const struct logical_call *call, const struct auth_lease *lease,
+                             const struct auth_snapshot *snapshot, const struct auth_role *role, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
     const struct auth_question question = {
         .snapshot = snapshot,
+        .role = role,
         .request_id = call->request_id,
         .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
         .cancel = call->cancel,
     };
-    if (snapshot->has_roles)
-        return vp_fail(err, VP_REASON_ROLE_REQUIRED, "this mount has roles now and the token has none; log in again");
     VP_TRY(identify_again(&question, lease, &identity, err));
     enum vp_code code = decide(call, &question, lease, &identity, err);
     arv_identity_clear(&identity);
+    return code;
+}
+
+/* The role as it is now: a changed one binds at the next renewal, a deleted one refuses it. */
+static enum vp_code renew(const struct logical_call *call, const struct auth_lease *lease,
+                          const struct auth_snapshot *snapshot, struct vp_error *err)
+{
+    struct auth_role role = { 0 };
+    VP_TRY(auth_role_for(call, snapshot, lease->role, &role, err));
+    enum vp_code code = renew_by(call, lease, snapshot, &role, err);
+    auth_role_clear(&role);
     return code;
 }
 

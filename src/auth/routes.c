@@ -1,6 +1,7 @@
 /* Every path of the mount, one row each. */
 #include "config.h"
 #include "paths.h"
+#include "role.h"
 
 const struct logical_route AUTH_ROUTES[] = {
     {
@@ -32,6 +33,30 @@ const struct logical_route AUTH_ROUTES[] = {
                 [LOGICAL_UPDATE] = auth_config_write,
                 [LOGICAL_READ] = auth_config_read,
                 [LOGICAL_DELETE] = auth_config_delete },
+    },
+    {
+        .path = "role",
+        .summary = "Names of the roles.",
+        .help = "Sorted. after and limit give them page by page.",
+        .fields = AUTH_ROLE_LIST_FIELDS,
+        .on = { [LOGICAL_LIST] = auth_role_list },
+    },
+    {
+        .path = "role/+",
+        .parameter = "name",
+        .summary = "Who may log in, and what the token looks like.",
+        .help = "Each binding that is set must hold, at the login and at every renewal. As soon as a mount has a role, "
+                "a login "
+                "must name one (or the mount's default_role does): leaving it out never escapes a binding. Grants "
+                "follow the "
+                "user, not the role: of two roles a caller may use the weaker. A name is lower-case letters, digits "
+                "and . _ -",
+        .fields = AUTH_ROLE_FIELDS,
+        .exists = auth_role_exists,
+        .on = { [LOGICAL_CREATE] = auth_role_write,
+                [LOGICAL_UPDATE] = auth_role_write,
+                [LOGICAL_READ] = auth_role_read,
+                [LOGICAL_DELETE] = auth_role_delete },
     },
     {
         .path = "version",

@@ -46,6 +46,7 @@ void logical_auth_clear(struct logical_auth *auth)
     free(auth->alias_name);
     logical_pairs_clear(&auth->alias_metadata);
     vp_wipe_text(auth->internal_data);
+    vp_texts_clear(&auth->bound_cidrs);
     vp_texts_clear(&auth->token_policies);
     *auth = (struct logical_auth){ 0 };
 }

@@ -104,7 +104,7 @@ static enum vp_code pack_renewal(Wire__Response *response, const Wire__Auth *giv
     Wire__Auth auth;
     Wire__LeaseOptions lease;
 
-    VP_TRY(plugin_translate_auth_renewed(given, reply->ttl_s, reply->max_ttl_s, &auth, &lease, err));
+    VP_TRY(plugin_translate_auth_renewed(given, reply, &auth, &lease, err));
     response->auth = &auth;
     return pack_response(response, NULL, ret_answer, err);
 }

@@ -66,6 +66,12 @@ static void set_auth(struct plugin_auth_parts *parts, const struct logical_auth 
     parts->auth.metadata = parts->pointers;
     parts->auth.alias = &parts->alias;
     parts->auth.explicit_max_ttl = plugin_translate_ns(auth->explicit_max_ttl_s);
+    parts->auth.period = plugin_translate_ns(auth->period_s);
+    parts->auth.num_uses = auth->num_uses;
+    parts->auth.token_type = (uint32_t)auth->token_type;
+    parts->auth.n_bound_cidrs = auth->bound_cidrs.n;
+    parts->auth.bound_cidrs = auth->bound_cidrs.items;
+    parts->auth.no_default_policy = auth->no_default_policy;
 }
 
 enum vp_code plugin_translate_auth_out(const struct logical_auth *auth, int64_t now_s,
@@ -77,7 +83,8 @@ enum vp_code plugin_translate_auth_out(const struct logical_auth *auth, int64_t 
     *parts = (struct plugin_auth_parts){ 0 };
     if (auth->alias_name == NULL || *auth->alias_name == '\0')
         return vp_fail(err, VP_REASON_INTERNAL, "a login without an alias is not answered");
-    if (auth->ttl_s <= 0 || auth->max_ttl_s < 0 || auth->explicit_max_ttl_s < 0)
+    if (auth->ttl_s <= 0 || auth->max_ttl_s < 0 || auth->explicit_max_ttl_s < 0 || auth->period_s < 0 ||
+        auth->num_uses < 0)
         return vp_fail(err, VP_REASON_INTERNAL, "a login without a time to live is not answered");
     parts->pairs = calloc(n_pairs + 1, sizeof parts->pairs[0]);
     parts->pointers = calloc(n_pairs + 1, sizeof(Wire__Pair *));
@@ -147,17 +154,18 @@ enum vp_code plugin_translate_auth_in(const Wire__Auth *wire, struct logical_aut
 
 /* ---- and back ---- */
 
-enum vp_code plugin_translate_auth_renewed(const Wire__Auth *given, int64_t ttl_s, int64_t max_ttl_s,
+enum vp_code plugin_translate_auth_renewed(const Wire__Auth *given, const struct logical_reply *reply,
                                            Wire__Auth *ret_auth, Wire__LeaseOptions *ret_lease, struct vp_error *err)
 {
     if (given == NULL || given->lease_options == NULL || given->lease_options->issue_time == NULL)
         return vp_fail(err, VP_REASON_INTERNAL, "a renewal of a token without a lease is not answered");
-    if (ttl_s <= 0 || max_ttl_s < 0)
+    if (reply->ttl_s <= 0 || reply->max_ttl_s < 0 || reply->period_s < 0)
         return vp_fail(err, VP_REASON_INTERNAL, "a renewal without a time to live is not answered");
     *ret_lease = *given->lease_options;
-    ret_lease->ttl = plugin_translate_ns(ttl_s);
-    ret_lease->max_ttl = plugin_translate_ns(max_ttl_s);
+    ret_lease->ttl = plugin_translate_ns(reply->ttl_s);
+    ret_lease->max_ttl = plugin_translate_ns(reply->max_ttl_s);
     *ret_auth = *given;
+    ret_auth->period = plugin_translate_ns(reply->period_s);
     ret_auth->lease_options = ret_lease;
     return VP_OK;
 }

@@ -28,7 +28,7 @@ VP_MUST_USE enum vp_code plugin_translate_auth_in(const Wire__Auth *wire, struct
                                                   struct vp_error *err);
 
 /* The given Auth with new times, the rest as it came, unknown fields too; borrows all of it. */
-VP_MUST_USE enum vp_code plugin_translate_auth_renewed(const Wire__Auth *given, int64_t ttl_s, int64_t max_ttl_s,
+VP_MUST_USE enum vp_code plugin_translate_auth_renewed(const Wire__Auth *given, const struct logical_reply *reply,
                                                        Wire__Auth *ret_auth, Wire__LeaseOptions *ret_lease,
                                                        struct vp_error *err);
 

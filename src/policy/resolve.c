@@ -52,6 +52,8 @@ static enum policy_drop judge_name(const char *name, const struct policy_rules *
     }
     if (!policy_name_has_prefix(name, rules->allowed_prefixes))
         return POLICY_OUTSIDE_PREFIX;
+    if (rules->narrower_prefixes->n > 0 && !policy_name_has_prefix(name, rules->narrower_prefixes))
+        return POLICY_OUTSIDE_PREFIX;
     if (rules->allowed_policies->n > 0 && !vp_texts_has(rules->allowed_policies, name))
         return POLICY_NOT_IN_ALLOWED_POLICIES;
     return POLICY_KEPT;

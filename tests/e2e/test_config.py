@@ -101,7 +101,7 @@ def test_an_unknown_field_is_refused(mount):
 
 
 @pytest.mark.parametrize("field, value", [
-    ("cache_ttl", "10s"), ("default_role", "ci"), ("group_alias_uuids", []), ("prefixes_by_owner", {}),
+    ("cache_ttl", "10s"), ("group_alias_uuids", []), ("prefixes_by_owner", {}),
 ])
 def test_a_field_that_this_version_does_not_enforce_is_refused_not_stored(mount, field, value):
     text = refusal(mount.write_config(**{field: value}))

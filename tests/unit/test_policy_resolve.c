@@ -30,6 +30,7 @@ static struct policy_rules good_rules(void)
         .trusted_owners = &OWNERS,
         .trusted_modifiers = &NONE,
         .allowed_prefixes = &PREFIXES,
+        .narrower_prefixes = &NONE,
         .allowed_policies = &NONE,
         .tail_uuid = USER,
         .container_image = IMAGE,
@@ -136,6 +137,27 @@ TEST(modifiers_and_exact_names_bind_only_when_they_are_set)
     EXPECT_INT(POLICY_NOT_IN_ALLOWED_POLICIES, policy_judge(&link, &rules));
     link.name = "arvados-write";
     EXPECT_INT(POLICY_KEPT, policy_judge(&link, &rules));
+}
+
+TEST(a_role_may_only_narrow_what_the_mount_allows)
+{
+    char narrower_text[] = "arvados-lab-";
+    char wider_text[] = "database-";
+    char *narrower_items[] = { narrower_text };
+    char *wider_items[] = { wider_text };
+    const struct vp_texts narrower = { narrower_items, 1 };
+    const struct vp_texts wider = { wider_items, 1 };
+    struct policy_rules rules = good_rules();
+    struct policy_link inside = good_link("arvados-lab-read");
+    struct policy_link outside = good_link("arvados-read");
+    struct policy_link beyond = good_link("database-admin");
+
+    rules.narrower_prefixes = &narrower;
+    EXPECT_INT(POLICY_KEPT, policy_judge(&inside, &rules));
+    EXPECT_INT(POLICY_OUTSIDE_PREFIX, policy_judge(&outside, &rules));
+    rules.narrower_prefixes = &wider;
+    EXPECT_INT(POLICY_OUTSIDE_PREFIX, policy_judge(&beyond, &rules));
+    EXPECT_INT(POLICY_OUTSIDE_PREFIX, policy_judge(&inside, &rules));
 }
 
 TEST(without_trusted_owners_or_prefixes_nothing_is_granted)
@@ -273,6 +295,7 @@ int main(void)
         CASE(each_thing_that_is_wrong_alone_drops_the_link_with_its_reason),
         CASE(an_image_that_is_not_known_matches_no_bound_link),
         CASE(modifiers_and_exact_names_bind_only_when_they_are_set),
+        CASE(a_role_may_only_narrow_what_the_mount_allows),
         CASE(without_trusted_owners_or_prefixes_nothing_is_granted),
         CASE(policies_come_out_distinct_and_sorted_with_a_verdict_for_each_link),
         CASE(the_result_ends_with_the_earliest_policy_and_a_policy_with_its_latest_link),

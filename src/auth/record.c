@@ -1,0 +1,74 @@
+#include "record.h"
+
+enum { RECORD_VERSION = 1 };
+
+struct head {
+    int64_t version;
+    const struct vp_json *fields;
+};
+
+static enum vp_code decode_head(const struct auth_record *record, const struct vp_json *document,
+                                const struct vp_json_source *source, struct head *head, struct vp_error *err)
+{
+    const struct vp_json_field fields[] = {
+        { "record_version", VP_JSON_TO_INT, offsetof(struct head, version), 0, 0 },
+        { record->name, VP_JSON_TO_OBJECT, offsetof(struct head, fields), 0, 0 },
+        { 0 },
+    };
+    VP_TRY(vp_json_decode(document, fields, source, head, err));
+    if (head->version == RECORD_VERSION)
+        return VP_OK;
+    return vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
+                   "%s has record version %lld; this plugin reads version %d. Use the plugin version that wrote it, or "
+                   "write it again",
+                   record->what, (long long)head->version, RECORD_VERSION);
+}
+
+enum vp_code auth_record_decode(const struct auth_record *record, const struct vp_buf *text, void *target,
+                                struct vp_error *err)
+{
+    const struct vp_json_source source = {
+        .what = record->what,
+        .reason = VP_REASON_CONFIG_UNREADABLE,
+        .max_bytes = LOGICAL_ENTRY_MAX,
+        .max_depth = 6,
+        .max_tokens = 20000,
+    };
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct head head = { 0 };
+    VP_TRY(vp_json_parse(vp_buf_text(text), text->len, &source, &document, err));
+    VP_TRY(decode_head(record, document, &source, &head, err));
+    VP_TRY(logical_fields_init(record->fields, target, err));
+    return logical_fields_load(record->fields, head.fields, target, err);
+}
+
+enum vp_code auth_record_store(const struct auth_record *record, const struct logical_call *call, const char *key,
+                               const void *source, struct vp_error *err)
+{
+    struct vp_buf text = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, &text);
+    vp_json_open_object(&writer);
+    vp_json_add_int(&writer, "record_version", RECORD_VERSION);
+    vp_json_put_key(&writer, record->name);
+    vp_json_open_object(&writer);
+    logical_fields_save(record->fields, source, &writer);
+    vp_json_close_object(&writer);
+    vp_json_close_object(&writer);
+    enum vp_code code = vp_buf_check(&text, record->what, err);
+    if (code == VP_OK)
+        code = call->storage->put(call->storage->self, key, vp_buf_text(&text), text.len, record->seal_wrap,
+                                  call->cancel, err);
+    vp_buf_clear(&text);
+    return code;
+}
+
+enum vp_code auth_check_each(const struct vp_texts *texts, bool (*good)(const char *text), const char *field,
+                             const char *wanted, struct vp_error *err)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        if (!good(texts->items[i]))
+            return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\": \"%.64s\" is not %s", field, texts->items[i],
+                           wanted);
+    return VP_OK;
+}

@@ -1,0 +1,23 @@
+/* Private to the room: stored records, {"record_version": 1, "<name>": {fields}}. */
+#pragma once
+
+#include "vp/logical.h"
+
+struct auth_record {
+    const char *what; /* for messages: "the stored config" */
+    const char *name; /* member that holds the fields */
+    const struct logical_field *fields;
+    bool seal_wrap;
+};
+
+/* Presets first, then what the text says. VP_REASON_CONFIG_UNREADABLE: damaged, or written by a newer version. On failure
+ * the target is to be cleared. */
+VP_MUST_USE enum vp_code auth_record_decode(const struct auth_record *record, const struct vp_buf *text, void *target,
+                                            struct vp_error *err);
+
+VP_MUST_USE enum vp_code auth_record_store(const struct auth_record *record, const struct logical_call *call,
+                                           const char *key, const void *source, struct vp_error *err);
+
+/* Each item of a list field must be `good`. VP_REASON_BAD_REQUEST naming field and item. */
+VP_MUST_USE enum vp_code auth_check_each(const struct vp_texts *texts, bool (*good)(const char *text),
+                                         const char *field, const char *wanted, struct vp_error *err);

@@ -1,0 +1,275 @@
+#include "role.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vp/policy.h"
+
+#include "cidr.h"
+#include "record.h"
+
+enum { ROLE_NAME_MAX = 128 };
+
+#define AT(member) offsetof(struct auth_role, member)
+
+/* clang-format off */
+const struct logical_field AUTH_ROLE_FIELDS[] = {
+    { "container_states", LOGICAL_TEXTS, AT(container_states), 0, "Running", 0, 0,
+      "States in which a container may log in. Locked may be added for a program beside crunch-run." },
+    { "allow_runtime_token", LOGICAL_BOOL, AT(allow_runtime_token), 0, "false", 0, 0,
+      "Accept containers that carry a user's own token, which outlives them." },
+    { "allow_salted", LOGICAL_BOOL, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Accept salted tokens." },
+    { "salt_label", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Label of salted tokens." },
+    { "allow_admins", LOGICAL_BOOL, AT(allow_admins), 0, "false", 0, 0, "Accept Arvados admins." },
+    { "bound_user_uuids", LOGICAL_TEXTS, AT(bound_user_uuids), 0, NULL, 0, 0, "If set, only these users may log in." },
+    { "bound_group_uuids", LOGICAL_TEXTS, 0, LOGICAL_NOT_YET, NULL, 0, 0, "If set, only members of one of these roles." },
+    { "bound_container_images", LOGICAL_TEXTS, AT(bound_container_images), 0, NULL, 0, 0,
+      "If set, only containers of these images (portable data hashes) may log in." },
+    { "deny_interactive", LOGICAL_BOOL, AT(deny_interactive), 0, "true", 0, 0,
+      "Refuse a container in which a shell was opened." },
+    { "login_window", LOGICAL_DURATION, AT(login_window_s), 0, "0", 0, 0,
+      "Time after the container's start in which a login is accepted. 0: any time." },
+    { "require_grant", LOGICAL_BOOL, AT(require_grant), 0, "true", 0, 0,
+      "Refuse a login that ends with no policy from a link." },
+    { "allowed_policy_prefixes", LOGICAL_TEXTS, AT(allowed_policy_prefixes), 0, NULL, 0, 0,
+      "Narrower than the mount's. Empty: the mount's." },
+    { "token_ttl", LOGICAL_DURATION, AT(token_ttl_s), 0, "0", 0, 0, "Life of a token until it must be renewed. 0: 15 minutes." },
+    { "token_max_ttl", LOGICAL_DURATION, AT(token_max_ttl_s), 0, "0", 0, 0, "Longest life by renewal. 0: the mount's." },
+    { "token_explicit_max_ttl", LOGICAL_DURATION, AT(token_explicit_max_ttl_s), 0, "0", 0, 0,
+      "Hard end of a token's life. 0: 24 hours." },
+    { "token_period", LOGICAL_DURATION, AT(token_period_s), 0, "0", 0, 0, "Renewal period of a token without maximum." },
+    { "token_policies", LOGICAL_TEXTS, AT(token_policies), 0, NULL, 0, 0,
+      "Policies beside the granted ones. They pass the same checks." },
+    { "token_no_default_policy", LOGICAL_BOOL, AT(token_no_default_policy), 0, "false", 0, 0,
+      "Do not add the policy \"default\"." },
+    { "token_num_uses", LOGICAL_INT, AT(token_num_uses), 0, "0", 0, 0, "How often a token may be used. 0: any number." },
+    { "token_type", LOGICAL_TEXT, AT(token_type), 0, "default", 0, 0, "default, service or batch." },
+    { "token_bound_cidrs", LOGICAL_TEXTS, AT(token_bound_cidrs), 0, NULL, 0, 0,
+      "Addresses and networks from which one may log in and use the token." },
+    { "token_strictly_bind_ip", LOGICAL_BOOL, AT(token_strictly_bind_ip), 0, "false", 0, 0,
+      "Bind the token to the address it was given to." },
+    { 0 },
+};
+/* clang-format on */
+
+static const struct auth_record ROLE_RECORD = { "the stored role", "role", AUTH_ROLE_FIELDS, false };
+
+bool auth_role_is_name(const char *name)
+{
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t len = strspn(name, ALLOWED);
+    return len > 0 && len <= ROLE_NAME_MAX && name[len] == '\0' && strchr("._-", name[0]) == NULL;
+}
+
+void auth_role_clear(struct auth_role *role)
+{
+    free(role->name);
+    role->name = NULL;
+    logical_fields_clear(AUTH_ROLE_FIELDS, role);
+}
+
+/* ---- rules ---- */
+
+static bool is_state(const char *text)
+{
+    return strcmp(text, "Running") == 0 || strcmp(text, "Locked") == 0;
+}
+
+static bool is_user_uuid(const char *text)
+{
+    return arv_is_uuid(text, "tpzed");
+}
+
+static enum vp_code check_bindings(const struct auth_role *role, struct vp_error *err)
+{
+    if (role->container_states.n == 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"container_states\" must name Running, Locked or both");
+    VP_TRY(auth_check_each(&role->container_states, is_state, "container_states", "Running or Locked", err));
+    VP_TRY(auth_check_each(&role->bound_user_uuids, is_user_uuid, "bound_user_uuids", "the uuid of a user", err));
+    VP_TRY(auth_check_each(&role->bound_container_images, arv_is_portable_data_hash, "bound_container_images",
+                           "a portable data hash (<32 hex>+<size>)", err));
+    VP_TRY(auth_check_each(&role->token_bound_cidrs, auth_cidr_is_valid, "token_bound_cidrs", "an address or a network",
+                           err));
+    return auth_check_each(&role->allowed_policy_prefixes, policy_is_prefix, "allowed_policy_prefixes",
+                           "a prefix: lower-case letters, digits, - and _, ending in - or _", err);
+}
+
+static const struct {
+    const char *word;
+    enum logical_token_type type;
+} TOKEN_TYPES[] = {
+    { "", LOGICAL_TOKEN_DEFAULT },
+    { "default", LOGICAL_TOKEN_DEFAULT },
+    { "default-service", LOGICAL_TOKEN_DEFAULT_SERVICE },
+    { "service", LOGICAL_TOKEN_SERVICE },
+    { "default-batch", LOGICAL_TOKEN_DEFAULT_BATCH },
+    { "batch", LOGICAL_TOKEN_BATCH },
+};
+
+static bool find_token_type(const char *word, enum logical_token_type *ret_type)
+{
+    for (size_t i = 0; i < sizeof TOKEN_TYPES / sizeof TOKEN_TYPES[0]; i++) {
+        if (strcmp(word, TOKEN_TYPES[i].word) == 0) {
+            *ret_type = TOKEN_TYPES[i].type;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *type_word(const struct auth_role *role)
+{
+    return role->token_type == NULL ? "" : role->token_type;
+}
+
+enum logical_token_type auth_role_token_type(const struct auth_role *role)
+{
+    enum logical_token_type type = LOGICAL_TOKEN_DEFAULT;
+    (void)find_token_type(type_word(role), &type);
+    return type;
+}
+
+/* The rules and the wording that all of the host's auth methods share (sdk/helper/tokenutil), so that tools know them. */
+static enum vp_code check_token(const struct auth_role *role, struct vp_error *err)
+{
+    enum logical_token_type type = LOGICAL_TOKEN_DEFAULT;
+    if (!find_token_type(type_word(role), &type))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "invalid 'token_type' value \"%.32s\"", type_word(role));
+    bool batch = type == LOGICAL_TOKEN_BATCH || type == LOGICAL_TOKEN_DEFAULT_BATCH;
+    if (batch && role->token_period_s != 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens");
+    if (batch && role->token_num_uses != 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use "
+                       "count");
+    if (role->token_ttl_s > 0 && role->token_max_ttl_s > 0 && role->token_ttl_s > role->token_max_ttl_s)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "'token_ttl' cannot be greater than 'token_max_ttl'");
+    if (role->token_strictly_bind_ip && role->token_bound_cidrs.n > 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "'token_strictly_bind_ip' and 'token_bound_cidrs' exclude each other");
+    return VP_OK;
+}
+
+/* Starts with one of the mount's prefixes, or is one. */
+static bool is_narrower(const char *prefix, const struct vp_texts *wider)
+{
+    return vp_texts_has(wider, prefix) || policy_name_has_prefix(prefix, wider);
+}
+
+static enum vp_code check_against_mount(const struct auth_role *role, const struct auth_config *config,
+                                        struct vp_error *err)
+{
+    for (size_t i = 0; i < role->allowed_policy_prefixes.n; i++)
+        if (!is_narrower(role->allowed_policy_prefixes.items[i], &config->allowed_policy_prefixes))
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"allowed_policy_prefixes\": \"%.64s\" is not under the mount's prefixes",
+                           role->allowed_policy_prefixes.items[i]);
+    for (size_t i = 0; i < role->token_policies.n; i++)
+        if (!auth_config_allows(config, role->token_policies.items[i]))
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"token_policies\": \"%.64s\" is not a policy that this mount allows",
+                           role->token_policies.items[i]);
+    return VP_OK;
+}
+
+static bool is_good_name(const char *text)
+{
+    return policy_name_check(text) == POLICY_NAME_GOOD;
+}
+
+enum vp_code auth_role_check(const struct auth_role *role, const struct auth_config *config, struct vp_error *err)
+{
+    VP_TRY(check_bindings(role, err));
+    VP_TRY(check_token(role, err));
+    VP_TRY(auth_check_each(&role->token_policies, is_good_name, "token_policies", "a policy name", err));
+    return config == NULL ? VP_OK : check_against_mount(role, config, err);
+}
+
+/* ---- storage ---- */
+
+static enum vp_code key_of(const char *name, struct vp_buf *key, struct vp_error *err)
+{
+    vp_buf_add_format(key, AUTH_ROLE_PREFIX "%s", name);
+    return vp_buf_check(key, "the role's name", err);
+}
+
+static enum vp_code decode(const char *name, const struct vp_buf *record, struct auth_role *role, struct vp_error *err)
+{
+    role->name = strdup(name);
+    if (role->name == NULL)
+        return vp_fail_no_memory(err);
+    VP_TRY(auth_record_decode(&ROLE_RECORD, record, role, err));
+    struct vp_error fault = { 0 };
+    if (auth_role_check(role, NULL, &fault) == VP_OK)
+        return VP_OK;
+    (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
+                  "the stored role does not pass this version's checks; write it again");
+    vp_error_add_detail(err, "%s", fault.message);
+    return vp_reason_code(VP_REASON_CONFIG_UNREADABLE);
+}
+
+enum vp_code auth_role_load(const struct logical_call *call, const char *name, struct auth_role *ret_role,
+                            bool *ret_found, struct vp_error *err)
+{
+    struct vp_buf key = VP_BUF_INIT(256);
+    struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    struct auth_role role = { 0 };
+    enum vp_code code = key_of(name, &key, err);
+    if (code == VP_OK)
+        code = call->storage->get(call->storage->self, vp_buf_text(&key), call->cancel, &record, ret_found, err);
+    if (code == VP_OK && *ret_found)
+        code = decode(name, &record, &role, err);
+    vp_buf_clear(&key);
+    vp_buf_clear(&record);
+    if (code != VP_OK || !*ret_found) {
+        auth_role_clear(&role);
+        return code;
+    }
+    *ret_role = role;
+    return VP_OK;
+}
+
+enum vp_code auth_role_store(const struct logical_call *call, const struct auth_role *role, struct vp_error *err)
+{
+    struct vp_buf key = VP_BUF_INIT(256);
+    enum vp_code code = key_of(role->name, &key, err);
+    if (code == VP_OK)
+        code = auth_record_store(&ROLE_RECORD, call, vp_buf_text(&key), role, err);
+    vp_buf_clear(&key);
+    return code;
+}
+
+/* ---- for a login ---- */
+
+static enum vp_code defaults(const struct auth_snapshot *snapshot, struct auth_role *role, struct vp_error *err)
+{
+    /* Roles bind; leaving the role out must not escape them. */
+    if (snapshot->has_roles)
+        return vp_fail(err, VP_REASON_ROLE_REQUIRED, "this mount has roles, so a login must name one");
+    role->name = strdup("");
+    return role->name == NULL ? vp_fail_no_memory(err) : logical_fields_init(AUTH_ROLE_FIELDS, role, err);
+}
+
+enum vp_code auth_role_for(const struct logical_call *call, const struct auth_snapshot *snapshot, const char *name,
+                           struct auth_role *ret_role, struct vp_error *err)
+{
+    struct auth_role role = { 0 };
+    bool found = false;
+    enum vp_code code;
+    if (name == NULL || *name == '\0') {
+        code = defaults(snapshot, &role, err);
+    } else {
+        /* A name that no role can have is not looked up: storage keys are paths. */
+        code = auth_role_is_name(name) ? auth_role_load(call, name, &role, &found, err) : VP_OK;
+        if (code == VP_OK && !found)
+            code = vp_fail(err, VP_REASON_ROLE_UNKNOWN, "role \"%.64s\" is not known", name);
+    }
+    if (code != VP_OK) {
+        auth_role_clear(&role);
+        return code;
+    }
+    *ret_role = role;
+    return VP_OK;
+}

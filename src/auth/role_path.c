@@ -1,0 +1,164 @@
+/* The paths role/<name> and role. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+#include "paths.h"
+#include "role.h"
+
+static enum vp_code check_name(const struct logical_call *call, struct vp_error *err)
+{
+    if (auth_role_is_name(call->name))
+        return VP_OK;
+    return vp_fail(err, VP_REASON_BAD_REQUEST,
+                   "a role's name is 1 to 128 lower-case letters, digits and . _ - and starts with a letter or digit");
+}
+
+/* The mount's config, for holding a role to it; *ret_found false while there is none. */
+static enum vp_code load_config(const struct logical_call *call, struct auth_config *ret_config, bool *ret_found,
+                                struct vp_error *err)
+{
+    struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    enum vp_code code = auth_config_load(call, ret_config, &record, ret_found, err);
+    vp_buf_clear(&record);
+    return code;
+}
+
+/* The stored role, or a new one with the presets. */
+static enum vp_code load_or_new(const struct logical_call *call, struct auth_role *role, struct vp_error *err)
+{
+    bool found = false;
+    VP_TRY(auth_role_load(call, call->name, role, &found, err));
+    if (found)
+        return VP_OK;
+    role->name = strdup(call->name);
+    return role->name == NULL ? vp_fail_no_memory(err) : logical_fields_init(AUTH_ROLE_FIELDS, role, err);
+}
+
+static enum vp_code apply(const struct logical_call *call, struct auth_role *role, struct vp_error *err)
+{
+    struct auth_config config = { 0 };
+    bool configured = false;
+    VP_TRY(load_or_new(call, role, err));
+    VP_TRY(logical_fields_update(AUTH_ROLE_FIELDS, call->data, true, role, err));
+    VP_TRY(load_config(call, &config, &configured, err));
+    enum vp_code code = auth_role_check(role, configured ? &config : NULL, err);
+    auth_config_clear(&config);
+    return code;
+}
+
+enum vp_code auth_role_write(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_mount *mount = call->mount;
+    struct auth_role role = { 0 };
+    VP_TRY(check_name(call, err));
+    /* Held over the host's storage on purpose, as for the config: reading, changing and writing are one step. */
+    pthread_mutex_lock(&mount->write_lock);
+    enum vp_code code = apply(call, &role, err);
+    if (code == VP_OK)
+        code = auth_role_store(call, &role, err);
+    pthread_mutex_unlock(&mount->write_lock);
+    auth_mount_forget(mount);
+    auth_role_clear(&role);
+    return code;
+}
+
+enum vp_code auth_role_read(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_role role = { 0 };
+    struct vp_json_writer writer;
+    bool found = false;
+    VP_TRY(check_name(call, err));
+    VP_TRY(auth_role_load(call, call->name, &role, &found, err));
+    if (!found)
+        return vp_fail(err, VP_REASON_NOT_FOUND, "no such role");
+    vp_json_begin(&writer, &call->reply->data);
+    vp_json_open_object(&writer);
+    logical_fields_show(AUTH_ROLE_FIELDS, &role, &writer);
+    vp_json_close_object(&writer);
+    auth_role_clear(&role);
+    return vp_buf_check(&call->reply->data, "the role", err);
+}
+
+enum vp_code auth_role_exists(const struct logical_call *call, bool *ret_exists, struct vp_error *err)
+{
+    struct auth_role role = { 0 };
+    VP_TRY(check_name(call, err));
+    enum vp_code code = auth_role_load(call, call->name, &role, ret_exists, err);
+    auth_role_clear(&role);
+    return code;
+}
+
+enum vp_code auth_role_delete(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_mount *mount = call->mount;
+    struct vp_buf key = VP_BUF_INIT(256);
+    VP_TRY(check_name(call, err));
+    vp_buf_add_format(&key, AUTH_ROLE_PREFIX "%s", call->name);
+    enum vp_code code = vp_buf_check(&key, "the role's name", err);
+    if (code == VP_OK)
+        code = call->storage->remove(call->storage->self, vp_buf_text(&key), call->cancel, err);
+    vp_buf_clear(&key);
+    auth_mount_forget(mount);
+    return code;
+}
+
+/* ---- list ---- */
+
+struct list_args {
+    char *after;
+    int64_t limit;
+};
+
+const struct logical_field AUTH_ROLE_LIST_FIELDS[] = {
+    { "after", LOGICAL_TEXT, offsetof(struct list_args, after), 0, NULL, 0, 0, "Only names behind this one." },
+    { "limit", LOGICAL_INT, offsetof(struct list_args, limit), 0, "0", INT64_MIN, INT64_MAX,
+      "At most so many names. 0 or less: all." },
+    { 0 },
+};
+
+static void write_keys(const struct vp_texts *names, const struct list_args *args, struct vp_json_writer *writer)
+{
+    int64_t n = 0;
+    vp_json_open_object(writer);
+    vp_json_put_key(writer, "keys");
+    vp_json_open_array(writer);
+    for (size_t i = 0; i < names->n; i++) {
+        if (args->after != NULL && strcmp(names->items[i], args->after) <= 0)
+            continue;
+        if (args->limit > 0 && n == args->limit)
+            break;
+        vp_json_put_text(writer, names->items[i]);
+        n++;
+    }
+    vp_json_close_array(writer);
+    vp_json_close_object(writer);
+}
+
+static enum vp_code list(const struct logical_call *call, const struct list_args *args, struct vp_error *err)
+{
+    struct vp_texts names = { 0 };
+    struct vp_json_writer writer;
+    VP_TRY(call->storage->list(call->storage->self, AUTH_ROLE_PREFIX, call->cancel, &names, err));
+    enum vp_code code = VP_OK;
+    if (names.n == 0) {
+        code = vp_fail(err, VP_REASON_NOT_FOUND, "this mount has no roles");
+    } else {
+        vp_texts_sort(&names);
+        vp_json_begin(&writer, &call->reply->data);
+        write_keys(&names, args, &writer);
+        code = vp_buf_check(&call->reply->data, "the list of roles", err);
+    }
+    vp_texts_clear(&names);
+    return code;
+}
+
+enum vp_code auth_role_list(const struct logical_call *call, struct vp_error *err)
+{
+    struct list_args args = { 0 };
+    enum vp_code code = logical_fields_update(AUTH_ROLE_LIST_FIELDS, call->data, false, &args, err);
+    if (code == VP_OK)
+        code = list(call, &args, err);
+    logical_fields_clear(AUTH_ROLE_LIST_FIELDS, &args);
+    return code;
+}
