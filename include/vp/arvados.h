@@ -49,12 +49,7 @@ VP_MUST_USE enum vp_code arv_token_parse(const struct vp_secret *given, struct v
 
 struct arv_client;
 
-struct arv_client_options {
-    struct http_site_options site;
-    char cluster_id[ARV_CLUSTER_LEN + 1]; /* "" while it is still to be learned */
-};
-
-VP_MUST_USE enum vp_code arv_client_new(struct http_client *http, const struct arv_client_options *options,
+VP_MUST_USE enum vp_code arv_client_new(struct http_client *http, const struct http_site_options *options,
                                         struct arv_client **ret_client, struct vp_error *err);
 void arv_client_free(struct arv_client *client);
 

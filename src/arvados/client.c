@@ -25,13 +25,13 @@ static const struct vp_json_source DISCOVERY = {
     .unique_depth = 2,
 };
 
-enum vp_code arv_client_new(struct http_client *http, const struct arv_client_options *options,
+enum vp_code arv_client_new(struct http_client *http, const struct http_site_options *options,
                             struct arv_client **ret_client, struct vp_error *err)
 {
     struct arv_client *client = calloc(1, sizeof *client);
     if (client == NULL)
         return vp_fail_no_memory(err);
-    enum vp_code code = http_site_new(http, &options->site, &client->site, err);
+    enum vp_code code = http_site_new(http, options, &client->site, err);
     if (code != VP_OK) {
         free(client);
         return code;

@@ -181,15 +181,16 @@ static const struct vp_json_field LIST_FIELDS[] = {
     { 0 },
 };
 
-static struct arv_question by_uuid(const char *name, const char *path, const char *select, const char *uuid)
+/* `option`, which is set to true, ends the query; NULL for none. */
+static struct arv_question by_uuid(const char *name, const char *path, const char *select, const char *uuid,
+                                   const char *option)
 {
     struct arv_question question = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
     struct vp_buf filters = VP_BUF_INIT(256);
     vp_buf_add_format(&filters, "[[\"uuid\",\"=\",\"%s\"]]", uuid); /* its form was checked: nothing to escape */
-    /* On a satellite a user list would go to the login cluster, which does not know our token. */
     arv_target_build(&question.target, path,
                      (const char *const[]){ "filters", vp_buf_text(&filters), "select", select, "count", "none",
-                                            "limit", "2", "bypass_federation", "true", NULL });
+                                            "limit", "2", option, "true", NULL });
     vp_buf_clear(&filters);
     return question;
 }
@@ -238,8 +239,9 @@ enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *aske
 {
     struct arv_identity identity = { 0 };
     struct arv_question questions[] = {
-        [CONTAINER] = by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, container_uuid),
-        [USER] = by_uuid("users", "/arvados/v1/users", USER_SELECT, user_uuid),
+        [CONTAINER] = by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, container_uuid, NULL),
+        /* On a satellite a user list would go to the login cluster, which does not know our token. */
+        [USER] = by_uuid("users", "/arvados/v1/users", USER_SELECT, user_uuid, "bypass_federation"),
     };
     VP_TRY(ask_for_identity(client, asker, questions, sizeof questions / sizeof questions[0], decode_looked_up,
                             &identity, err));

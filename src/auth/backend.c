@@ -98,18 +98,14 @@ static const char *or_null(const char *text)
 enum vp_code auth_client_new(const struct auth_shared *shared, const struct auth_config *config,
                              struct arv_client **ret_client, struct vp_error *err)
 {
-    struct arv_client_options options = {
-        .site = {
-            .ca_pem = or_null(config->arvados_ca_cert),
-            .tls_server_name = or_null(config->tls_server_name),
-            .max_concurrent = (unsigned)config->max_concurrent_requests,
-            .max_queued = QUEUE_MAX,
-            .max_retries = (unsigned)config->max_retries,
-        },
+    struct http_site_options options = {
+        .ca_pem = or_null(config->arvados_ca_cert),
+        .tls_server_name = or_null(config->tls_server_name),
+        .max_concurrent = (unsigned)config->max_concurrent_requests,
+        .max_queued = QUEUE_MAX,
+        .max_retries = (unsigned)config->max_retries,
     };
-    VP_TRY(http_origin_parse(config->arvados_api_host, &options.site.origin, err));
-    if (or_null(config->cluster_id) != NULL)
-        memcpy(options.cluster_id, config->cluster_id, ARV_CLUSTER_LEN);
+    VP_TRY(http_origin_parse(config->arvados_api_host, &options.origin, err));
     return arv_client_new(shared->http, &options, ret_client, err);
 }
 

@@ -315,6 +315,9 @@ static enum vp_code init_curl(struct http_client *client, struct vp_error *err)
         else if (curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK ||
                  curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)POOL_MAX) != CURLM_OK)
             code = vp_fail(err, VP_REASON_INTERNAL, "libcurl does not take an option of the connection pool");
+        /* Made without descriptors to spare, it would be deaf: rounds would wait for ever. */
+        else if (curl_multi_wakeup(client->multi) != CURLM_OK)
+            code = vp_fail(err, VP_REASON_INTERNAL, "the thread for requests can't be woken: no descriptors are left");
     }
     if (code != VP_OK) {
         (void)curl_multi_cleanup(client->multi);

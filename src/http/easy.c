@@ -431,17 +431,18 @@ static const struct meaning *find_meaning(CURLcode code)
     return &UNKNOWN;
 }
 
-static bool request_was_sent(CURL *easy)
+/* How far it came: libcurl notes the time of each step, and 0 for those it did not reach. */
+static bool has_reached(CURL *easy, CURLINFO step)
 {
     curl_off_t since_start_us = 0;
-    return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &since_start_us) == CURLE_OK && since_start_us > 0;
+    return curl_easy_getinfo(easy, step, &since_start_us) == CURLE_OK && since_start_us > 0;
 }
 
 /* libcurl ended it. */
 static bool fail_transfer(struct http_try *attempt, CURLcode code)
 {
     struct vp_error *error = &attempt->exchange->error;
-    bool sent = request_was_sent(attempt->easy);
+    bool sent = has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
     /* What libcurl says to one header line of more than 100 KB. */
     if (code == CURLE_OUT_OF_MEMORY && sent)
         attempt->refusal = "its headers are larger than allowed";
@@ -454,6 +455,9 @@ static bool fail_transfer(struct http_try *attempt, CURLcode code)
         vp_error_add_detail(error, "%s", attempt->site->host_and_port);
         return false;
     }
+    /* A resolver that says nothing is told like one that says no. */
+    if (code == CURLE_OPERATION_TIMEDOUT && !sent && !has_reached(attempt->easy, CURLINFO_NAMELOOKUP_TIME_T))
+        code = CURLE_COULDNT_RESOLVE_HOST;
     const struct meaning *meaning = find_meaning(code);
     (void)vp_fail(error, meaning->reason, "%s", meaning->words);
     vp_error_add_detail(error, "%s: %.200s (curl %d)", attempt->site->host_and_port,

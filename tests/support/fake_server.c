@@ -1,6 +1,7 @@
 #include "fake_server.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -431,10 +432,13 @@ static void start_connection(struct fake_server *server, int fd)
 static void *run_server(void *context)
 {
     struct fake_server *server = context;
-    int fd;
-    while ((fd = accept(server->fd, NULL, NULL)) >= 0)
-        start_connection(server, fd);
-    return NULL;
+    for (;;) {
+        int fd = accept(server->fd, NULL, NULL);
+        if (fd >= 0)
+            start_connection(server, fd);
+        else if (errno != EMFILE || !sleep_ms(server, 1)) /* a test may take away all descriptors for a while */
+            return NULL;
+    }
 }
 
 static void listen_on_loopback(struct fake_server *server)

@@ -10,3 +10,7 @@ vpa_unit(http origin vp_base)
 
 vpa_unit(http client vp_base)
 vpa_with_fake_server(test_http_client)
+
+vpa_unit(http scarce vp_base)
+vpa_with_fake_server(test_http_scarce)
+target_link_libraries(test_http_scarce PRIVATE ${CMAKE_DL_LIBS})

@@ -34,11 +34,11 @@ static struct arv_client *client_with(unsigned max_retries)
 {
     struct arv_client *made = NULL;
     struct vp_error err = { 0 };
-    struct arv_client_options options = { .site = { .origin = { .host = "localhost", .port = fake_server_port(server) },
-                                                    .ca_pem = fake_server_ca_pem(server),
-                                                    .max_concurrent = 16,
-                                                    .max_queued = 64,
-                                                    .max_retries = max_retries } };
+    struct http_site_options options = { .origin = { .host = "localhost", .port = fake_server_port(server) },
+                                         .ca_pem = fake_server_ca_pem(server),
+                                         .max_concurrent = 16,
+                                         .max_queued = 64,
+                                         .max_retries = max_retries };
     EXPECT_OK(arv_client_new(http, &options, &made, &err), &err);
     return made;
 }
@@ -424,8 +424,8 @@ TEST(a_discovery_document_without_a_clear_cluster_id_is_refused)
         "{\"uuidPrefix\":\"zzzzz\",\"x\":1,\"x\":2}",
         "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":3}",
         "{\"uuidPrefix\":\"zzzzz\",\"revision\":20250402}",
-        "{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":"
-        "\"0123456789012345678901234567890123456789012345678901234567890abc\"}",
+        ("{\"uuidPrefix\":\"zzzzz\",\"packageVersion\":"
+         "\"0123456789012345678901234567890123456789012345678901234567890abc\"}"),
     };
     for (size_t i = 0; i < LEN(BODIES); i++) {
         struct vp_error err = { 0 };
@@ -441,9 +441,9 @@ TEST(a_client_with_unusable_options_is_not_made)
 {
     struct vp_error err = { 0 };
     struct arv_client *made = NULL;
-    struct arv_client_options options = {
-        .site = { .origin = { .host = "localhost", .port = 443 }, .ca_pem = "garbage", .max_concurrent = 1 }
-    };
+    struct http_site_options options = { .origin = { .host = "localhost", .port = 443 },
+                                         .ca_pem = "garbage",
+                                         .max_concurrent = 1 };
     EXPECT_FAIL(VP_REASON_BAD_REQUEST, arv_client_new(http, &options, &made, &err), &err);
     EXPECT_NULL(made);
     arv_client_free(NULL);

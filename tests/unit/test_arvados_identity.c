@@ -60,10 +60,10 @@ static int set_up(void **state)
     if (http_client_new(&http, &err) != VP_OK)
         return -1;
     server = fake_server_new(FAKE_GOOD);
-    struct arv_client_options options = { .site = { .origin = { .host = "localhost", .port = fake_server_port(server) },
-                                                    .ca_pem = fake_server_ca_pem(server),
-                                                    .max_concurrent = 4,
-                                                    .max_queued = 4 } };
+    struct http_site_options options = { .origin = { .host = "localhost", .port = fake_server_port(server) },
+                                         .ca_pem = fake_server_ca_pem(server),
+                                         .max_concurrent = 4,
+                                         .max_queued = 4 };
     token = vp_secret_new("v2/t", 4);
     return arv_client_new(http, &options, &client, &err) == VP_OK ? 0 : -1;
 }

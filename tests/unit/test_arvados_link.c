@@ -26,10 +26,10 @@ static int set_up(void **state)
     if (http_client_new(&http, &err) != VP_OK)
         return -1;
     server = fake_server_new(FAKE_GOOD);
-    struct arv_client_options options = { .site = { .origin = { .host = "localhost", .port = fake_server_port(server) },
-                                                    .ca_pem = fake_server_ca_pem(server),
-                                                    .max_concurrent = 4,
-                                                    .max_queued = 4 } };
+    struct http_site_options options = { .origin = { .host = "localhost", .port = fake_server_port(server) },
+                                         .ca_pem = fake_server_ca_pem(server),
+                                         .max_concurrent = 4,
+                                         .max_queued = 4 };
     token = vp_secret_new("v2/t", 4);
     if (vp_texts_add(&owners, OWNER, &err) != VP_OK || vp_texts_add(&tails, TAIL, &err) != VP_OK)
         return -1;
