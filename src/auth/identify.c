@@ -2,6 +2,18 @@
 
 #include <string.h>
 
+struct auth_question auth_question_of(const struct logical_call *call, const struct auth_snapshot *snapshot,
+                                      const struct auth_role *role)
+{
+    return (struct auth_question){
+        .snapshot = snapshot,
+        .role = role,
+        .request_id = call->request_id,
+        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
+        .cancel = call->cancel,
+    };
+}
+
 struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token)
 {
     const struct vp_secret *service_token = question->snapshot->config.service_token;

@@ -15,6 +15,10 @@ struct auth_question {
     struct vp_cancel *cancel;
 };
 
+/* The question of a request that starts now: its budget runs from here. */
+struct auth_question auth_question_of(const struct logical_call *call, const struct auth_snapshot *snapshot,
+                                      const struct auth_role *role);
+
 /* A login token, its form and cluster checked: nothing was sent anywhere yet. */
 struct auth_token {
     struct vp_secret *secret;

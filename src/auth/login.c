@@ -106,13 +106,7 @@ static enum vp_code login_by(const struct logical_call *call, const struct login
 {
     const struct vp_secret *given = NULL;
     struct auth_token token = { 0 };
-    const struct auth_question question = {
-        .snapshot = snapshot,
-        .role = role,
-        .request_id = call->request_id,
-        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
-        .cancel = call->cancel,
-    };
+    const struct auth_question question = auth_question_of(call, snapshot, role);
     VP_TRY(pick_token(args, &given, err));
     VP_TRY(auth_token_check(snapshot, given, &token, err));
     enum vp_code code = check_address(call, role, err);

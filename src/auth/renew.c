@@ -94,13 +94,7 @@ static enum vp_code renew_by(const struct logical_call *call, const struct auth_
                              const struct auth_snapshot *snapshot, const struct auth_role *role, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
-    const struct auth_question question = {
-        .snapshot = snapshot,
-        .role = role,
-        .request_id = call->request_id,
-        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
-        .cancel = call->cancel,
-    };
+    const struct auth_question question = auth_question_of(call, snapshot, role);
     VP_TRY(identify_again(&question, lease, &identity, err));
     enum vp_code code = decide(call, &question, lease, &identity, err);
     arv_identity_clear(&identity);

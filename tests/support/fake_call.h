@@ -1,8 +1,9 @@
 /* Requests to the auth backend without gRPC: a mount over a fake storage, and calls through the real dispatcher. */
 #pragma once
 
-#include "fake_storage.h"
 #include "vp/logical.h"
+
+#include "fake_storage.h"
 
 struct fake_mount {
     const struct logical_backend *backend;

@@ -1,8 +1,8 @@
 vpa_unit(arvados form vp_base)
 
-vpa_unit(arvados client vp_http vp_base)
-vpa_with_fake_server(test_arvados_client)
-vpa_unit(arvados link vp_http vp_base)
-vpa_with_fake_server(test_arvados_link)
-vpa_unit(arvados identity vp_http vp_base)
-vpa_with_fake_server(test_arvados_identity)
+# The others ask a fake server.
+foreach(file client link identity)
+  vpa_unit(arvados ${file} vp_http vp_base)
+  target_sources(test_arvados_${file} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/fake_cluster.c)
+  vpa_with_fake_server(test_arvados_${file})
+endforeach()

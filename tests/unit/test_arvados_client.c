@@ -6,7 +6,7 @@
 #include "vp/clock.h"
 
 #include "check.h"
-#include "fake_server.h"
+#include "fake_cluster.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
 #define TOKEN_TEXT "v2/zzzzz-gj3su-077z32aux8dg2s2/0123456789abcdefghij"
@@ -25,52 +25,19 @@
     "\"expires_at\":null}"
 #define ERRORS "{\"errors\":[\"geheim\"]}"
 
-static struct http_client *http;
-static struct fake_server *server;
-static struct arv_client *client;
-static struct vp_secret *token;
-
-static struct arv_client *client_with(unsigned max_retries)
-{
-    struct arv_client *made = NULL;
-    struct vp_error err = { 0 };
-    struct http_site_options options = { .origin = { .host = "localhost", .port = fake_server_port(server) },
-                                         .ca_pem = fake_server_ca_pem(server),
-                                         .max_concurrent = 16,
-                                         .max_queued = 64,
-                                         .max_retries = max_retries };
-    EXPECT_OK(arv_client_new(http, &options, &made, &err), &err);
-    return made;
-}
+static struct fake_cluster cluster;
 
 static int set_up(void **state)
 {
-    struct vp_error err = { 0 };
     (void)state;
-    if (http_client_new(&http, &err) != VP_OK)
-        return -1;
-    server = fake_server_new(FAKE_GOOD);
-    client = client_with(0);
-    token = vp_secret_new(TOKEN_TEXT, strlen(TOKEN_TEXT));
-    return 0;
+    return fake_cluster_init(&cluster, TOKEN_TEXT) ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    vp_secret_freep(&token);
-    arv_client_free(client);
-    http_client_free(http);
-    fake_server_free(server);
+    fake_cluster_clear(&cluster);
     return 0;
-}
-
-static struct arv_asker asker(bool service)
-{
-    return (struct arv_asker){ .token = token,
-                               .service = service,
-                               .request_id = "req-1",
-                               .deadline_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + 60000 };
 }
 
 /* ---- statuses ---- */
@@ -112,13 +79,13 @@ TEST(each_status_has_its_meaning_for_a_callers_token_and_for_the_service_token)
         for (int service = 0; service < 2; service++) {
             struct vp_error err = { 0 };
             struct arv_token got = { 0 };
-            struct arv_asker who = asker(service == 1);
+            struct arv_asker who = fake_cluster_asker(&cluster, service == 1);
             char status[32];
-            fake_server_forget(server);
-            fake_server_answer(server, TOKENS, STATUSES[i].status, STATUSES[i].body);
+            fake_server_forget(cluster.server);
+            fake_server_answer(cluster.server, TOKENS, STATUSES[i].status, STATUSES[i].body);
 
             EXPECT_FAIL(service == 1 ? STATUSES[i].service : STATUSES[i].caller,
-                        arv_token_current(client, &who, &got, &err), &err);
+                        arv_token_current(cluster.client, &who, &got, &err), &err);
 
             EXPECT_NULL(got.document);
             EXPECT_LACKS("geheim", err.message);
@@ -135,37 +102,37 @@ TEST(only_the_question_for_the_container_knows_what_a_404_means)
 {
     struct vp_error err = { 0 };
     struct arv_identity identity = { 0 };
-    struct arv_asker who = asker(false);
-    fake_server_answer(server, CONTAINERS, 404, ERRORS);
-    fake_server_answer(server, USERS, 200, USER);
-    fake_server_answer(server, TOKENS, 200, TOKEN);
-    EXPECT_FAIL(VP_REASON_NOT_CONTAINER_TOKEN, arv_identify(client, &who, &identity, &err), &err);
-    fake_server_forget(server);
-    fake_server_answer(server, CONTAINERS, 200, CONTAINER);
-    fake_server_answer(server, USERS, 404, ERRORS);
-    fake_server_answer(server, TOKENS, 200, TOKEN);
-    EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_identify(client, &who, &identity, &err), &err);
+    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    fake_server_answer(cluster.server, CONTAINERS, 404, ERRORS);
+    fake_server_answer(cluster.server, USERS, 200, USER);
+    fake_server_answer(cluster.server, TOKENS, 200, TOKEN);
+    EXPECT_FAIL(VP_REASON_NOT_CONTAINER_TOKEN, arv_identify(cluster.client, &who, &identity, &err), &err);
+    fake_server_forget(cluster.server);
+    fake_server_answer(cluster.server, CONTAINERS, 200, CONTAINER);
+    fake_server_answer(cluster.server, USERS, 404, ERRORS);
+    fake_server_answer(cluster.server, TOKENS, 200, TOKEN);
+    EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_identify(cluster.client, &who, &identity, &err), &err);
     EXPECT_NULL(identity.container.document);
 }
 
 TEST(an_outage_is_told_after_the_retries_and_a_denial_without_any)
 {
-    struct arv_client *patient = client_with(2);
+    struct arv_client *patient = fake_cluster_client(&cluster, 2);
     struct vp_error err = { 0 };
     struct arv_token got = { 0 };
-    struct arv_asker who = asker(false);
-    fake_server_answer(server, TOKENS, 503, "");
+    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    fake_server_answer(cluster.server, TOKENS, 503, "");
     EXPECT_FAIL(VP_REASON_UPSTREAM_BUSY, arv_token_current(patient, &who, &got, &err), &err);
-    EXPECT_INT(3, fake_server_count(server, TOKENS));
-    fake_server_forget(server);
-    fake_server_answer(server, TOKENS, 401, ERRORS);
+    EXPECT_INT(3, fake_server_count(cluster.server, TOKENS));
+    fake_server_forget(cluster.server);
+    fake_server_answer(cluster.server, TOKENS, 401, ERRORS);
     EXPECT_FAIL(VP_REASON_TOKEN_REJECTED, arv_token_current(patient, &who, &got, &err), &err);
-    EXPECT_INT(1, fake_server_count(server, TOKENS));
-    fake_server_forget(server);
-    fake_server_answer(server, TOKENS, 502, "<html>");
-    fake_server_answer(server, TOKENS, 200, TOKEN);
+    EXPECT_INT(1, fake_server_count(cluster.server, TOKENS));
+    fake_server_forget(cluster.server);
+    fake_server_answer(cluster.server, TOKENS, 502, "<html>");
+    fake_server_answer(cluster.server, TOKENS, 200, TOKEN);
     EXPECT_OK(arv_token_current(patient, &who, &got, &err), &err);
-    EXPECT_INT(2, fake_server_count(server, TOKENS));
+    EXPECT_INT(2, fake_server_count(cluster.server, TOKENS));
     arv_token_clear(&got);
     arv_client_free(patient);
 }
@@ -180,13 +147,13 @@ static void script(const char *prefix, int fault, const char *good)
         [BUSY] = 503, [SERVER_ERROR] = 500, [WRONG] = 418, [REJECTED] = 401, [SCOPE] = 403
     };
     if (fault == NO_ANSWER)
-        fake_server_raw(server, prefix, "", 0, FAKE_CLOSE);
+        fake_server_raw(cluster.server, prefix, "", 0, FAKE_CLOSE);
     else if (fault == GARBAGE)
-        fake_server_answer(server, prefix, 200, "{\"a\":");
+        fake_server_answer(cluster.server, prefix, 200, "{\"a\":");
     else if (fault == FINE)
-        fake_server_answer(server, prefix, 200, good);
+        fake_server_answer(cluster.server, prefix, 200, good);
     else
-        fake_server_answer(server, prefix, BY_FAULT[fault], "");
+        fake_server_answer(cluster.server, prefix, BY_FAULT[fault], "");
 }
 
 /* By rank; of the same rank the first one asked is told. */
@@ -214,11 +181,11 @@ TEST(the_failure_that_says_least_about_the_token_is_told)
         int fine_at = n / N_FAULTS / N_FAULTS; /* the third call goes well */
         struct vp_error err = { 0 };
         struct arv_identity identity = { 0 };
-        struct arv_asker who = asker(false);
+        struct arv_asker who = fake_cluster_asker(&cluster, false);
         int told = told_of(a, b);
         /* a pooled connection that breaks would be tried again by libcurl */
-        struct arv_client *fresh = client_with(0);
-        fake_server_forget(server);
+        struct arv_client *fresh = fake_cluster_client(&cluster, 0);
+        fake_server_forget(cluster.server);
         script(CONTAINERS, fine_at == 0 ? FINE : a, CONTAINER);
         script(USERS, fine_at == 0 ? a : fine_at == 1 ? FINE : b, USER);
         script(TOKENS, fine_at == 2 ? FINE : b, TOKEN);
@@ -247,13 +214,13 @@ TEST(a_token_that_is_no_containers_is_the_last_thing_to_be_told)
         for (int at = 0; at < 2; at++) {
             struct vp_error err = { 0 };
             struct arv_identity identity = { 0 };
-            struct arv_asker who = asker(false);
+            struct arv_asker who = fake_cluster_asker(&cluster, false);
             bool fine = ROWS[i].status == 200;
-            fake_server_forget(server);
-            fake_server_answer(server, CONTAINERS, 404, ERRORS);
-            fake_server_answer(server, USERS, at == 0 ? ROWS[i].status : 200, at == 0 && !fine ? "" : USER);
-            fake_server_answer(server, TOKENS, at == 1 ? ROWS[i].status : 200, at == 1 && !fine ? "" : TOKEN);
-            EXPECT_FAIL(ROWS[i].reason, arv_identify(client, &who, &identity, &err), &err);
+            fake_server_forget(cluster.server);
+            fake_server_answer(cluster.server, CONTAINERS, 404, ERRORS);
+            fake_server_answer(cluster.server, USERS, at == 0 ? ROWS[i].status : 200, at == 0 && !fine ? "" : USER);
+            fake_server_answer(cluster.server, TOKENS, at == 1 ? ROWS[i].status : 200, at == 1 && !fine ? "" : TOKEN);
+            EXPECT_FAIL(ROWS[i].reason, arv_identify(cluster.client, &who, &identity, &err), &err);
         }
 }
 
@@ -273,14 +240,15 @@ TEST(an_outage_is_not_told_as_a_bad_service_token)
     for (size_t i = 0; i < LEN(ROWS); i++) {
         struct vp_error err = { 0 };
         struct arv_identity identity = { 0 };
-        struct arv_asker who = asker(true);
-        fake_server_forget(server);
-        fake_server_answer(server, "/arvados/v1/containers?", ROWS[i].first,
+        struct arv_asker who = fake_cluster_asker(&cluster, true);
+        fake_server_forget(cluster.server);
+        fake_server_answer(cluster.server, "/arvados/v1/containers?", ROWS[i].first,
                            ROWS[i].first == 200 ? "{\"items\":[]}" : "");
-        fake_server_answer(server, "/arvados/v1/users?", ROWS[i].second, ROWS[i].second == 200 ? "{\"items\":[]}" : "");
+        fake_server_answer(cluster.server, "/arvados/v1/users?", ROWS[i].second,
+                           ROWS[i].second == 200 ? "{\"items\":[]}" : "");
         EXPECT_FAIL(ROWS[i].reason,
-                    arv_look_up(client, &who, "zzzzz-dz642-runningcontainr", "zzzzz-tpzed-xurymjxw79nv3jz", &identity,
-                                &err),
+                    arv_look_up(cluster.client, &who, "zzzzz-dz642-runningcontainr", "zzzzz-tpzed-xurymjxw79nv3jz",
+                                &identity, &err),
                     &err);
     }
 }
@@ -314,10 +282,10 @@ TEST(a_body_that_is_no_json_object_is_an_answer_that_can_not_be_right)
     for (size_t i = 0; i < LEN(BODIES); i++) {
         struct vp_error err = { 0 };
         struct arv_token got = { 0 };
-        struct arv_asker who = asker(false);
-        fake_server_forget(server);
-        fake_server_answer(server, TOKENS, 200, BODIES[i]);
-        EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_token_current(client, &who, &got, &err), &err);
+        struct arv_asker who = fake_cluster_asker(&cluster, false);
+        fake_server_forget(cluster.server);
+        fake_server_answer(cluster.server, TOKENS, 200, BODIES[i]);
+        EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_token_current(cluster.client, &who, &got, &err), &err);
         EXPECT_LACKS("geheim", err.detail);
     }
 }
@@ -326,20 +294,20 @@ TEST(a_body_of_more_than_a_megabyte_is_refused)
 {
     struct vp_error err = { 0 };
     struct arv_token got = { 0 };
-    struct arv_asker who = asker(false);
+    struct arv_asker who = fake_cluster_asker(&cluster, false);
     size_t len = 1024 * 1024;
     char *body = malloc(len + 2);
     memset(body, ' ', len + 2);
     memcpy(body, TOKEN, strlen(TOKEN));
     body[len] = '\0';
-    fake_server_answer(server, TOKENS, 200, body);
+    fake_server_answer(cluster.server, TOKENS, 200, body);
     body[len] = ' ';
     body[len + 1] = '\0';
-    fake_server_answer(server, TOKENS, 200, body);
+    fake_server_answer(cluster.server, TOKENS, 200, body);
     free(body);
-    EXPECT_OK(arv_token_current(client, &who, &got, &err), &err);
+    EXPECT_OK(arv_token_current(cluster.client, &who, &got, &err), &err);
     arv_token_clear(&got);
-    EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_token_current(client, &who, &got, &err), &err);
+    EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_token_current(cluster.client, &who, &got, &err), &err);
 }
 
 TEST(an_end_of_our_own_is_told_as_such)
@@ -347,24 +315,24 @@ TEST(an_end_of_our_own_is_told_as_such)
     struct vp_error err = { 0 };
     struct vp_cancel cancel = VP_CANCEL_INIT;
     struct arv_identity identity = { 0 };
-    struct arv_asker who = asker(false);
+    struct arv_asker who = fake_cluster_asker(&cluster, false);
     who.cancel = &cancel;
     vp_cancel_set(&cancel);
-    EXPECT_FAIL(VP_REASON_CANCELLED, arv_identify(client, &who, &identity, &err), &err);
-    who = asker(false);
+    EXPECT_FAIL(VP_REASON_CANCELLED, arv_identify(cluster.client, &who, &identity, &err), &err);
+    who = fake_cluster_asker(&cluster, false);
     who.deadline_ms = 0;
-    EXPECT_FAIL(VP_REASON_UPSTREAM_TIMEOUT, arv_identify(client, &who, &identity, &err), &err);
-    EXPECT_INT(0, fake_server_count(server, "/"));
+    EXPECT_FAIL(VP_REASON_UPSTREAM_TIMEOUT, arv_identify(cluster.client, &who, &identity, &err), &err);
+    EXPECT_INT(0, fake_server_count(cluster.server, "/"));
 }
 
 /* ---- discovery ---- */
 
 static enum vp_code discover(const char *body, struct arv_discovery *discovery, struct vp_error *err)
 {
-    struct arv_asker who = asker(false);
-    fake_server_forget(server);
-    fake_server_answer(server, DISCOVERY, 200, body);
-    return arv_discover(client, &who, discovery, err);
+    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    fake_server_forget(cluster.server);
+    fake_server_answer(cluster.server, DISCOVERY, 200, body);
+    return arv_discover(cluster.client, &who, discovery, err);
 }
 
 TEST(discovery_tells_the_cluster_and_its_version_and_is_asked_without_a_token)
@@ -393,8 +361,8 @@ TEST(discovery_tells_the_cluster_and_its_version_and_is_asked_without_a_token)
         EXPECT_TEXT("zzzzz", discovery.cluster_id);
         EXPECT_TEXT(ROWS[i].version, discovery.version);
         EXPECT_TEXT(ROWS[i].revision, discovery.revision);
-        EXPECT_LACKS("Authorization", fake_server_last(server, "/"));
-        EXPECT_CONTAINS("X-Request-Id: req-1\r\n", fake_server_last(server, "/"));
+        EXPECT_LACKS("Authorization", fake_server_last(cluster.server, "/"));
+        EXPECT_CONTAINS("X-Request-Id: req-1\r\n", fake_server_last(cluster.server, "/"));
     }
 }
 
@@ -444,7 +412,7 @@ TEST(a_client_with_unusable_options_is_not_made)
     struct http_site_options options = { .origin = { .host = "localhost", .port = 443 },
                                          .ca_pem = "garbage",
                                          .max_concurrent = 1 };
-    EXPECT_FAIL(VP_REASON_BAD_REQUEST, arv_client_new(http, &options, &made, &err), &err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, arv_client_new(cluster.http, &options, &made, &err), &err);
     EXPECT_NULL(made);
     arv_client_free(NULL);
 }

@@ -6,7 +6,7 @@
 #include "vp/clock.h"
 
 #include "check.h"
-#include "fake_server.h"
+#include "fake_cluster.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
 #define CURRENT_CONTAINER "/arvados/v1/containers/current"
@@ -48,42 +48,19 @@ static const struct field {
 
 static const char *const CURRENT[] = { CURRENT_CONTAINER, CURRENT_USER, CURRENT_TOKEN };
 
-static struct http_client *http;
-static struct fake_server *server;
-static struct arv_client *client;
-static struct vp_secret *token;
+static struct fake_cluster cluster;
 
 static int set_up(void **state)
 {
-    struct vp_error err = { 0 };
     (void)state;
-    if (http_client_new(&http, &err) != VP_OK)
-        return -1;
-    server = fake_server_new(FAKE_GOOD);
-    struct http_site_options options = { .origin = { .host = "localhost", .port = fake_server_port(server) },
-                                         .ca_pem = fake_server_ca_pem(server),
-                                         .max_concurrent = 4,
-                                         .max_queued = 4 };
-    token = vp_secret_new("v2/t", 4);
-    return arv_client_new(http, &options, &client, &err) == VP_OK ? 0 : -1;
+    return fake_cluster_init(&cluster, "v2/t") ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    vp_secret_freep(&token);
-    arv_client_free(client);
-    http_client_free(http);
-    fake_server_free(server);
+    fake_cluster_clear(&cluster);
     return 0;
-}
-
-static struct arv_asker asker(bool service)
-{
-    return (struct arv_asker){ .token = token,
-                               .service = service,
-                               .request_id = "req-1",
-                               .deadline_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + 60000 };
 }
 
 /* A good record but for this value in this field; value NULL: without the field; field NULL: all good. */
@@ -105,19 +82,19 @@ static void add_record(struct vp_buf *body, enum record record, const char *fiel
 
 static void script(enum record changed, const char *field, const char *value)
 {
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
     for (int record = 0; record < N_RECORDS; record++) {
         struct vp_buf body = VP_BUF_INIT(65536);
         add_record(&body, (enum record)record, (enum record)record == changed ? field : NULL, value);
-        fake_server_answer(server, CURRENT[record], 200, vp_buf_text(&body));
+        fake_server_answer(cluster.server, CURRENT[record], 200, vp_buf_text(&body));
         vp_buf_clear(&body);
     }
 }
 
 static enum vp_code identify(struct arv_identity *identity, struct vp_error *err)
 {
-    struct arv_asker who = asker(false);
-    return arv_identify(client, &who, identity, err);
+    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    return arv_identify(cluster.client, &who, identity, err);
 }
 
 static void expect_refused(enum record record, const char *field, const char *value)
@@ -175,14 +152,14 @@ TEST(each_question_is_asked_once_with_the_token_and_selects_no_secret)
     expect_taken(N_RECORDS, "", NULL, &identity);
     arv_identity_clear(&identity);
     for (size_t i = 0; i < LEN(CURRENT); i++) {
-        const char *head = fake_server_last(server, CURRENT[i]);
-        EXPECT_INT(1, fake_server_count(server, CURRENT[i]));
+        const char *head = fake_server_last(cluster.server, CURRENT[i]);
+        EXPECT_INT(1, fake_server_count(cluster.server, CURRENT[i]));
         EXPECT_CONTAINS("\r\nAuthorization: Bearer v2/t\r\n", head);
         EXPECT_CONTAINS("\r\nX-Request-Id: req-1\r\n", head);
         EXPECT_CONTAINS("?select=%5B%22uuid%22", head);
         EXPECT_LACKS("api_token", head);
     }
-    EXPECT_INT(3, fake_server_count(server, "/"));
+    EXPECT_INT(3, fake_server_count(cluster.server, "/"));
 }
 
 TEST(each_field_that_is_missing_or_of_another_type_is_refused_and_named)
@@ -367,16 +344,16 @@ TEST(the_token_alone_is_read_as_well)
 {
     struct vp_error err = { 0 };
     struct arv_token got = { 0 };
-    struct arv_asker who = asker(true);
+    struct arv_asker who = fake_cluster_asker(&cluster, true);
     script(N_RECORDS, "", NULL);
-    EXPECT_OK(arv_token_current(client, &who, &got, &err), &err);
+    EXPECT_OK(arv_token_current(cluster.client, &who, &got, &err), &err);
     EXPECT_TEXT(TOKEN_UUID, got.uuid);
     EXPECT_TEXT(USER_UUID, got.owner_uuid);
-    EXPECT_INT(1, fake_server_count(server, "/"));
+    EXPECT_INT(1, fake_server_count(cluster.server, "/"));
     arv_token_clear(&got);
     EXPECT_NULL(got.uuid);
     script(TOKEN, "owner_uuid", "\"zzzzz-j7d0g-abcdefghijklmno\"");
-    EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_token_current(client, &who, &got, &err), &err);
+    EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_token_current(cluster.client, &who, &got, &err), &err);
     EXPECT_NULL(got.document);
 }
 
@@ -392,14 +369,14 @@ static void script_list(const char *target, enum record record, unsigned n, cons
         add_record(&body, record, field, value);
     }
     vp_buf_add_text(&body, "]}");
-    fake_server_answer(server, target, 200, vp_buf_text(&body));
+    fake_server_answer(cluster.server, target, 200, vp_buf_text(&body));
     vp_buf_clear(&body);
 }
 
 static enum vp_code look_up(struct arv_identity *identity, struct vp_error *err)
 {
-    struct arv_asker who = asker(true);
-    return arv_look_up(client, &who, CONTAINER_UUID, USER_UUID, identity, err);
+    struct arv_asker who = fake_cluster_asker(&cluster, true);
+    return arv_look_up(cluster.client, &who, CONTAINER_UUID, USER_UUID, identity, err);
 }
 
 TEST(a_container_and_a_user_are_looked_up_by_uuid)
@@ -421,7 +398,7 @@ TEST(a_container_and_a_user_are_looked_up_by_uuid)
     for (size_t i = 0; i < LEN(ROWS); i++) {
         struct vp_error err = { 0 };
         struct arv_identity identity = { 0 };
-        fake_server_forget(server);
+        fake_server_forget(cluster.server);
         script_list(CONTAINERS, CONTAINER, ROWS[i].n_containers, NULL, NULL);
         script_list(USERS, USER, ROWS[i].n_users, NULL, NULL);
         if (ROWS[i].reason != VP_REASON_NONE) {
@@ -437,10 +414,10 @@ TEST(a_container_and_a_user_are_looked_up_by_uuid)
         EXPECT_NULL(identity.token.document);
         arv_identity_clear(&identity);
         EXPECT_CONTAINS("?filters=%5B%5B%22uuid%22%2C%22%3D%22%2C%22" CONTAINER_UUID "%22%5D%5D&",
-                        fake_server_last(server, CONTAINERS));
+                        fake_server_last(cluster.server, CONTAINERS));
         EXPECT_CONTAINS("?filters=%5B%5B%22uuid%22%2C%22%3D%22%2C%22" USER_UUID "%22%5D%5D&",
-                        fake_server_last(server, USERS));
-        EXPECT_CONTAINS("&bypass_federation=true ", fake_server_last(server, USERS));
+                        fake_server_last(cluster.server, USERS));
+        EXPECT_CONTAINS("&bypass_federation=true ", fake_server_last(cluster.server, USERS));
     }
 }
 
@@ -461,7 +438,7 @@ TEST(another_record_than_asked_for_is_refused)
         struct vp_error err = { 0 };
         struct arv_identity identity = { 0 };
         bool of_user = ROWS[i].record == USER;
-        fake_server_forget(server);
+        fake_server_forget(cluster.server);
         script_list(CONTAINERS, CONTAINER, 1, of_user ? NULL : "uuid", ROWS[i].value);
         script_list(USERS, USER, 1, of_user ? "uuid" : NULL, ROWS[i].value);
         EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, look_up(&identity, &err), &err);
@@ -482,7 +459,7 @@ TEST(looked_up_records_are_checked_like_all_others)
                            strcmp(FIELDS[i].name, "container_image") == 0);
             if (FIELDS[i].record == TOKEN || free_text)
                 continue;
-            fake_server_forget(server);
+            fake_server_forget(cluster.server);
             script_list(CONTAINERS, CONTAINER, 1, of_user ? NULL : FIELDS[i].name, VALUES[n]);
             script_list(USERS, USER, 1, of_user ? FIELDS[i].name : NULL, VALUES[n]);
             EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, look_up(&identity, &err), &err);
@@ -506,12 +483,12 @@ TEST(a_list_of_another_shape_is_refused)
         for (int of_user = 0; of_user < 2; of_user++) {
             struct vp_error err = { 0 };
             struct arv_identity identity = { 0 };
-            fake_server_forget(server);
+            fake_server_forget(cluster.server);
             if (of_user == 1) {
                 script_list(CONTAINERS, CONTAINER, 1, NULL, NULL);
-                fake_server_answer(server, USERS, 200, BODIES[i]);
+                fake_server_answer(cluster.server, USERS, 200, BODIES[i]);
             } else {
-                fake_server_answer(server, CONTAINERS, 200, BODIES[i]);
+                fake_server_answer(cluster.server, CONTAINERS, 200, BODIES[i]);
                 script_list(USERS, USER, 1, NULL, NULL);
             }
             EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, look_up(&identity, &err), &err);

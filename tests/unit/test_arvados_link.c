@@ -6,34 +6,23 @@
 #include "vp/clock.h"
 
 #include "check.h"
-#include "fake_server.h"
+#include "fake_cluster.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
 #define LINKS "/arvados/v1/links?"
 #define OWNER "zzzzz-tpzed-000000000000000"
 #define TAIL "zzzzz-tpzed-xurymjxw79nv3jz"
 
-static struct http_client *http;
-static struct fake_server *server;
-static struct arv_client *client;
-static struct vp_secret *token;
+static struct fake_cluster cluster;
 static struct vp_texts owners, tails;
 
 static int set_up(void **state)
 {
-    struct vp_error err = { 0 };
     (void)state;
-    if (http_client_new(&http, &err) != VP_OK)
-        return -1;
-    server = fake_server_new(FAKE_GOOD);
-    struct http_site_options options = { .origin = { .host = "localhost", .port = fake_server_port(server) },
-                                         .ca_pem = fake_server_ca_pem(server),
-                                         .max_concurrent = 4,
-                                         .max_queued = 4 };
-    token = vp_secret_new("v2/t", 4);
-    if (vp_texts_add(&owners, OWNER, &err) != VP_OK || vp_texts_add(&tails, TAIL, &err) != VP_OK)
-        return -1;
-    return arv_client_new(http, &options, &client, &err) == VP_OK ? 0 : -1;
+    return fake_cluster_init(&cluster, "v2/t") && vp_texts_add(&owners, OWNER, NULL) == VP_OK &&
+                   vp_texts_add(&tails, TAIL, NULL) == VP_OK
+               ? 0
+               : -1;
 }
 
 static int tear_down(void **state)
@@ -41,20 +30,14 @@ static int tear_down(void **state)
     (void)state;
     vp_texts_clear(&owners);
     vp_texts_clear(&tails);
-    vp_secret_freep(&token);
-    arv_client_free(client);
-    http_client_free(http);
-    fake_server_free(server);
+    fake_cluster_clear(&cluster);
     return 0;
 }
 
 static enum vp_code list(struct arv_links *links, struct vp_error *err)
 {
-    struct arv_asker who = { .token = token,
-                             .service = true,
-                             .request_id = "req-1",
-                             .deadline_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + 120000 };
-    return arv_links_list(client, &who, "vault_policy", &owners, &tails, links, err);
+    struct arv_asker who = fake_cluster_asker(&cluster, true);
+    return arv_links_list(cluster.client, &who, "vault_policy", &owners, &tails, links, err);
 }
 
 static void add_link(struct vp_buf *page, unsigned number)
@@ -78,7 +61,7 @@ static void script_page(unsigned first, unsigned n, long long available)
     }
     vp_buf_add_format(&page, "],\"items_available\":%lld,\"limit\":1000,\"offset\":0,\"kind\":\"arvados#linkList\"}",
                       available);
-    fake_server_answer(server, LINKS, 200, vp_buf_text(&page));
+    fake_server_answer(cluster.server, LINKS, 200, vp_buf_text(&page));
     vp_buf_clear(&page);
 }
 
@@ -88,7 +71,7 @@ static void expect_list(size_t n, size_t n_pages)
     struct arv_links links = { 0 };
     EXPECT_OK(list(&links, &err), &err);
     EXPECT_INT(n, links.n);
-    EXPECT_INT(n_pages, fake_server_count(server, LINKS));
+    EXPECT_INT(n_pages, fake_server_count(cluster.server, LINKS));
     for (size_t i = 1; i < links.n; i++)
         EXPECT(strcmp(links.items[i - 1].uuid, links.items[i].uuid) < 0);
     arv_links_clear(&links);
@@ -109,35 +92,35 @@ static void expect_refused(const char *what, enum vp_reason reason)
     EXPECT_INT(vp_reason_code(reason), VP_ERR_UPSTREAM);
     EXPECT_NULL(links.items);
     EXPECT_NULL(links.pages);
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
 }
 
 TEST(lists_are_read_until_a_page_says_that_it_is_the_rest)
 {
     script_page(1, 0, 0);
     expect_list(0, 1);
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
     script_page(1, 3, 3);
     expect_list(3, 1);
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
     script_page(1, 1000, 1000);
     expect_list(1000, 1);
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
     script_page(1, 1000, 1001);
     script_page(1001, 1, 1);
     expect_list(1001, 2);
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
     /* short pages are allowed, gaps in the numbers too */
     script_page(1, 2, 7);
     script_page(10, 4, 5);
     script_page(100, 1, 1);
     expect_list(7, 3);
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
     /* some went away, or came, between two pages */
     script_page(1, 2, 9);
     script_page(10, 0, 0);
     expect_list(2, 2);
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
     script_page(1, 2, 3);
     script_page(10, 5, 5);
     expect_list(7, 2);
@@ -148,7 +131,7 @@ TEST(ten_thousand_links_are_the_most)
     for (unsigned i = 0; i < 10; i++)
         script_page(1 + i * 1000, 1000, 10000 - i * 1000);
     expect_list(ARV_LINKS_MAX, 10);
-    fake_server_forget(server);
+    fake_server_forget(cluster.server);
     script_page(1, 1000, ARV_LINKS_MAX + 1);
     expect_refused("too many announced", VP_REASON_LINKS_INCOMPLETE);
     for (unsigned i = 0; i < 11; i++)
@@ -172,7 +155,7 @@ TEST(the_query_names_class_owners_and_tails_and_goes_on_behind_the_last_uuid)
     EXPECT_NULL(links.items[2].head_uuid);
     EXPECT_INT(VP_JSON_OBJECT, vp_json_type(links.items[2].properties));
     arv_links_clear(&links);
-    const char *head = fake_server_last(server, LINKS);
+    const char *head = fake_server_last(cluster.server, LINKS);
     /* [["link_class","=",..],["owner_uuid","in",[..]],["tail_uuid","in",[..]],["uuid",">",..]], escaped */
     EXPECT_CONTAINS("GET /arvados/v1/links?filters=%5B%5B%22link_class%22%2C%22%3D%22%2C%22vault_policy%22%5D%2C"
                     "%5B%22owner_uuid%22%2C%22in%22%2C%5B%22" OWNER "%22%5D%5D%2C"
@@ -222,7 +205,7 @@ TEST(pages_that_never_end_are_left)
     struct vp_error err = { 0 };
     struct arv_links links = { 0 };
     EXPECT_FAIL(VP_REASON_LINKS_INCOMPLETE, list(&links, &err), &err);
-    EXPECT(fake_server_count(server, LINKS) < 100);
+    EXPECT(fake_server_count(cluster.server, LINKS) < 100);
     EXPECT_CONTAINS("don't end", err.detail);
 }
 
@@ -237,7 +220,7 @@ TEST(uuids_within_a_page_must_rise)
             add_link(&page, NUMBERS[i][n]);
         }
         vp_buf_add_text(&page, "],\"items_available\":3}");
-        fake_server_answer(server, LINKS, 200, vp_buf_text(&page));
+        fake_server_answer(cluster.server, LINKS, 200, vp_buf_text(&page));
         vp_buf_clear(&page);
         expect_refused("out of order", VP_REASON_LINKS_INCOMPLETE);
     }
@@ -269,7 +252,7 @@ TEST(a_page_of_another_shape_is_an_answer_that_can_not_be_right)
         "{\"items\":[],\"items_available\":0,\"items_available\":0}",
     };
     for (size_t i = 0; i < LEN(BODIES); i++) {
-        fake_server_answer(server, LINKS, 200, BODIES[i]);
+        fake_server_answer(cluster.server, LINKS, 200, BODIES[i]);
         expect_refused(BODIES[i], VP_REASON_UPSTREAM_BAD_ANSWER);
     }
 }
@@ -306,7 +289,7 @@ static void script_link(const char *field, const char *value)
         separator = ",";
     }
     vp_buf_add_text(&page, "}]}");
-    fake_server_answer(server, LINKS, 200, vp_buf_text(&page));
+    fake_server_answer(cluster.server, LINKS, 200, vp_buf_text(&page));
     vp_buf_clear(&page);
 }
 
@@ -340,7 +323,7 @@ TEST(each_field_of_a_link_has_its_type_and_texts_may_be_null_or_empty_alike)
             EXPECT_OK(list(&links, &err), &err);
             EXPECT_NULL(*text_at(&links.items[0], i));
             arv_links_clear(&links);
-            fake_server_forget(server);
+            fake_server_forget(cluster.server);
         }
     }
 }
@@ -368,7 +351,7 @@ TEST(a_text_of_a_link_has_a_longest_length)
             expect_list(1, 1);
         else
             expect_refused("255 bytes", VP_REASON_UPSTREAM_BAD_ANSWER);
-        fake_server_forget(server);
+        fake_server_forget(cluster.server);
     }
     for (size_t len = 1020; len < 1022; len++) {
         (void)snprintf(text, sizeof text, "\"%0*d\"", (int)len, 0);
@@ -377,7 +360,7 @@ TEST(a_text_of_a_link_has_a_longest_length)
             expect_list(1, 1);
         else
             expect_refused("1020 bytes", VP_REASON_UPSTREAM_BAD_ANSWER);
-        fake_server_forget(server);
+        fake_server_forget(cluster.server);
     }
 }
 
@@ -393,11 +376,11 @@ TEST(a_failure_on_a_later_page_leaves_nothing_of_the_earlier_ones)
         struct vp_error err = { 0 };
         struct arv_links links = { 0 };
         script_page(1, 2, 4);
-        fake_server_answer(server, LINKS, ROWS[i].status, "");
+        fake_server_answer(cluster.server, LINKS, ROWS[i].status, "");
         EXPECT_FAIL(ROWS[i].reason, list(&links, &err), &err);
         EXPECT_NULL(links.items);
-        EXPECT_INT(2, fake_server_count(server, LINKS));
-        fake_server_forget(server);
+        EXPECT_INT(2, fake_server_count(cluster.server, LINKS));
+        fake_server_forget(cluster.server);
     }
 }
 
@@ -409,7 +392,7 @@ TEST(a_query_that_is_too_long_is_never_sent_cut)
     for (int i = 0; i < 700; i++)
         EXPECT_OK(vp_texts_add(&tails, TAIL, &err), &err);
     EXPECT_FAIL(VP_REASON_INTERNAL, list(&links, &err), &err);
-    EXPECT_INT(0, fake_server_count(server, "/"));
+    EXPECT_INT(0, fake_server_count(cluster.server, "/"));
 }
 
 #define WITH_SERVER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
