@@ -52,7 +52,7 @@ struct http_exchange {
     /* in, borrowed for the round */
     const char *target;             /* path and query, already escaped; starts with '/' */
     const struct vp_secret *bearer; /* sent as "Authorization: Bearer ..."; NULL: none */
-    const char *request_id;         /* sent as X-Request-Id; NULL: none. [A-Za-z0-9._:-] only, asserted */
+    const char *request_id;         /* sent as X-Request-Id if it is made of [A-Za-z0-9._:-]; NULL: none */
     size_t body_max;                /* bytes */
 
     /* out, cleared by http_exchange_clear() */

@@ -782,6 +782,24 @@ TEST(a_request_holds_what_is_given_and_nothing_that_libcurl_would_add)
     fake_server_free(server);
 }
 
+TEST(a_request_id_that_is_no_plain_word_is_left_out_and_injects_nothing)
+{
+    static const char *const IDS[] = { "", "a b", "a\r\nX-Injected: 1", "\xC3\xA9", "a/b" };
+    struct fake_server *server = fake_server_new(FAKE_GOOD);
+    struct http_site *site = site_for(server);
+    fake_server_answer(server, "/", 200, "{}");
+    for (size_t i = 0; i < sizeof IDS / sizeof IDS[0]; i++) {
+        struct vp_error err = { 0 };
+        struct http_exchange exchange = { .target = "/x", .request_id = IDS[i], .body_max = BODY_MAX };
+        EXPECT_OK(http_round(site, &exchange, 1, in_ms(LONG_MS), NULL, &err), &err);
+        EXPECT_LACKS("X-Request-Id", fake_server_last(server, "/x"));
+        EXPECT_LACKS("X-Injected", fake_server_last(server, "/x"));
+        http_exchange_clear(&exchange);
+    }
+    http_site_free(site);
+    fake_server_free(server);
+}
+
 TEST(an_error_holds_nothing_of_the_token_or_the_answer)
 {
     static const char ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Encoding: geheim\r\nX-Geheim: geheim\r\n\r\ngeheim";
@@ -1279,6 +1297,7 @@ int main(void)
         WITH_CLIENT(the_certificate_may_be_for_another_name_when_that_is_told),
         WITH_CLIENT(a_site_with_a_senseless_name_or_broken_certificates_is_not_made),
         WITH_CLIENT(a_request_holds_what_is_given_and_nothing_that_libcurl_would_add),
+        WITH_CLIENT(a_request_id_that_is_no_plain_word_is_left_out_and_injects_nothing),
         WITH_CLIENT(an_error_holds_nothing_of_the_token_or_the_answer),
         WITH_CLIENT(the_environment_decides_nothing),
         WITH_CLIENT(a_connection_is_used_again_from_round_to_round),
