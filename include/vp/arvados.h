@@ -69,9 +69,9 @@ struct arv_asker {
 /* The API's discovery document: needs no token. */
 struct arv_discovery {
     char cluster_id[ARV_CLUSTER_LEN + 1];
-    char version[64];      /* packageVersion; "" when missing */
-    char revision[64];     /* "20250402"; "" when missing */
-    int64_t server_time_s; /* reserved: VP_TIME_NONE */
+    char version[64];              /* packageVersion; "" when missing */
+    char revision[64];             /* "20250402"; "" when missing */
+    bool has_computed_permissions; /* Arvados 3.0 or newer: group membership can be asked for */
 };
 VP_MUST_USE enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *asker,
                                       struct arv_discovery *ret_discovery, struct vp_error *err);
@@ -130,6 +130,11 @@ void arv_token_clear(struct arv_token *token);
 VP_MUST_USE enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *asker,
                                      const char *container_uuid, const char *user_uuid,
                                      struct arv_identity *ret_identity, struct vp_error *err);
+
+/* Those of the groups that are projects, which the token can read and which are not trashed. */
+VP_MUST_USE enum vp_code arv_projects_among(struct arv_client *client, const struct arv_asker *asker,
+                                            const struct vp_texts *group_uuids, struct vp_texts *ret_project_uuids,
+                                            struct vp_error *err);
 
 /* ---- links ---- */
 

@@ -59,6 +59,18 @@ void arv_target_build(struct vp_buf *target, const char *path, const char *const
     }
 }
 
+void arv_put_in_filter(struct vp_json_writer *writer, const char *attribute, const struct vp_texts *operands)
+{
+    vp_json_open_array(writer);
+    vp_json_put_text(writer, attribute);
+    vp_json_put_text(writer, "in");
+    vp_json_open_array(writer);
+    for (size_t i = 0; i < operands->n; i++)
+        vp_json_put_text(writer, operands->items[i]);
+    vp_json_close_array(writer);
+    vp_json_close_array(writer);
+}
+
 /* ---- failures ---- */
 
 enum vp_code arv_bad_answer(struct vp_error *err, const char *call, const char *what)
@@ -213,6 +225,7 @@ struct discovery {
     const char *cluster_id;
     const char *version;
     const char *revision;
+    const struct vp_json *resources;
 };
 
 static const struct vp_json_field DISCOVERY_FIELDS[] = {
@@ -220,6 +233,7 @@ static const struct vp_json_field DISCOVERY_FIELDS[] = {
     { "packageVersion", VP_JSON_TO_TEXT, offsetof(struct discovery, version), VP_JSON_OR_NULL | VP_JSON_OR_MISSING,
       63 },
     { "revision", VP_JSON_TO_TEXT, offsetof(struct discovery, revision), VP_JSON_OR_NULL | VP_JSON_OR_MISSING, 63 },
+    { "resources", VP_JSON_TO_OBJECT, offsetof(struct discovery, resources), VP_JSON_OR_NULL | VP_JSON_OR_MISSING, 0 },
     { 0 },
 };
 
@@ -230,7 +244,9 @@ static enum vp_code read_discovery(const struct vp_json *document, struct arv_di
     VP_TRY(arv_decode(document, DISCOVERY_FIELDS, "discovery", &read, err));
     if (!arv_is_cluster_id(read.cluster_id))
         return arv_bad_answer(err, "discovery", "uuidPrefix is no cluster id");
-    *ret_discovery = (struct arv_discovery){ 0 };
+    *ret_discovery = (struct arv_discovery){
+        .has_computed_permissions = vp_json_get(read.resources, "computed_permissions") != NULL,
+    };
     memcpy(ret_discovery->cluster_id, read.cluster_id, ARV_CLUSTER_LEN);
     if (read.version != NULL)
         memcpy(ret_discovery->version, read.version, strlen(read.version));

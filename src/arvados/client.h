@@ -24,6 +24,9 @@ struct arv_question {
 /* Path of the API with an optional select list and further parameters, as name and value in turn, NULL-terminated. */
 void arv_target_build(struct vp_buf *target, const char *path, const char *const *parameters);
 
+/* One filter of a query: the attribute is among the operands. */
+void arv_put_in_filter(struct vp_json_writer *writer, const char *attribute, const struct vp_texts *operands);
+
 /* Asks all at once. On success every document is set. When several fail, the one that says least about the token wins: our
  * own end (cancelled, internal), then no answer, then a wrong answer, then 401, 403, 404. So an outage is never told as a
  * denial, and nothing that can't be right is hidden behind one. */

@@ -51,26 +51,14 @@ static void put_filter(struct vp_json_writer *writer, const char *attribute, con
     vp_json_close_array(writer);
 }
 
-static void put_in_filter(struct vp_json_writer *writer, const char *attribute, const struct vp_texts *operands)
-{
-    vp_json_open_array(writer);
-    vp_json_put_text(writer, attribute);
-    vp_json_put_text(writer, "in");
-    vp_json_open_array(writer);
-    for (size_t i = 0; i < operands->n; i++)
-        vp_json_put_text(writer, operands->items[i]);
-    vp_json_close_array(writer);
-    vp_json_close_array(writer);
-}
-
 static void write_filters(const struct query *query, const char *after_uuid, struct vp_buf *filters)
 {
     struct vp_json_writer writer;
     vp_json_begin(&writer, filters);
     vp_json_open_array(&writer);
     put_filter(&writer, "link_class", "=", query->link_class);
-    put_in_filter(&writer, "owner_uuid", query->owner_uuids);
-    put_in_filter(&writer, "tail_uuid", query->tail_uuids);
+    arv_put_in_filter(&writer, "owner_uuid", query->owner_uuids);
+    arv_put_in_filter(&writer, "tail_uuid", query->tail_uuids);
     if (*after_uuid != '\0')
         put_filter(&writer, "uuid", ">", after_uuid);
     vp_json_close_array(&writer);

@@ -1,0 +1,320 @@
+/* The path config/check: is this mount set up well? Asks Arvados now, and says for each link of the chain how it is and what to
+ * do about it. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend.h"
+#include "paths.h"
+
+#define OLDEST_REVISION "20231117" /* Arvados 2.7: containers/current and four-part tokens as we use them */
+
+enum { EXPIRY_WARNING_S = 14 * 24 * 3600, DETAIL_MAX = 600 };
+
+/* What the checks share. `client` and token are there in any case; `reached` says whether asking makes sense. */
+struct check {
+    const struct logical_call *call;
+    const struct auth_snapshot *snapshot;
+    struct arv_asker asker;
+    int64_t now_s;
+    bool reached;
+    bool token_good;
+    struct arv_token token;
+    struct arv_discovery discovery;
+    struct vp_json_writer *writer;
+    bool all_ok;
+};
+
+static void verdict(struct check *check, const char *name, bool ok, const char *format, ...) VP_PRINTF(4, 5);
+
+static void verdict(struct check *check, const char *name, bool ok, const char *format, ...)
+{
+    char detail[DETAIL_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    vp_json_open_object(check->writer);
+    vp_json_add_text(check->writer, "name", name);
+    vp_json_add_bool(check->writer, "ok", ok);
+    vp_json_add_text(check->writer, "detail", detail);
+    vp_json_close_object(check->writer);
+    check->all_ok = check->all_ok && ok;
+}
+
+/* A question that failed: the reason's word, and the words for an admin. */
+static void failure(struct check *check, const char *name, const struct vp_error *fault)
+{
+    verdict(check, name, false, "%s: %s%s%s", vp_reason_word(fault->reason), fault->message,
+            fault->detail[0] == '\0' ? "" : "; ", fault->detail);
+}
+
+static const struct auth_config *config_of(const struct check *check)
+{
+    return &check->snapshot->config;
+}
+
+/* ---- the server ---- */
+
+static void check_server(struct check *check)
+{
+    struct vp_error fault = { 0 };
+    const char *host = config_of(check)->arvados_api_host;
+    check->reached = arv_discover(check->snapshot->arvados, &check->asker, &check->discovery, &fault) == VP_OK;
+    if (check->reached) {
+        verdict(check, "reach", true, "%.200s answers", host);
+        verdict(check, "tls", true, "its certificate is trusted");
+        return;
+    }
+    bool tls = fault.reason == VP_REASON_UPSTREAM_TLS;
+    if (tls)
+        verdict(check, "reach", true, "%.200s takes connections", host);
+    else
+        failure(check, "reach", &fault);
+    if (tls)
+        failure(check, "tls", &fault);
+    else
+        verdict(check, "tls", false, "not asked: the server does not answer");
+}
+
+static void check_cluster(struct check *check)
+{
+    const char *wanted = config_of(check)->cluster_id;
+    const char *told = check->discovery.cluster_id;
+    bool same = strcmp(wanted, told) == 0;
+    verdict(check, "cluster", same, same ? "it is %s" : "it says it is %s, and the config says %s", told, wanted);
+}
+
+static void check_version(struct check *check)
+{
+    const struct arv_discovery *discovery = &check->discovery;
+    /* Revisions are dates, so they sort as texts. */
+    bool good = strcmp(discovery->revision, OLDEST_REVISION) >= 0;
+    verdict(check, "version", good, "Arvados %s (%s)%s", discovery->version, discovery->revision,
+            good ? "" : ": 2.7 (" OLDEST_REVISION ") or newer is needed");
+}
+
+/* ---- the service token ---- */
+
+static void check_service_token(struct check *check)
+{
+    struct vp_error fault = { 0 };
+    check->token_good = arv_token_current(check->snapshot->arvados, &check->asker, &check->token, &fault) == VP_OK;
+    if (check->token_good)
+        verdict(check, "service_token", true, "%s of user %s", check->token.uuid, check->token.owner_uuid);
+    else
+        failure(check, "service_token", &fault);
+}
+
+/* Asks what logins and renewals ask, for what nobody has. A refusal by its class is a good sign: the question was allowed. A
+ * token of an ordinary user fails here as well: looking users up as renewals do is for admins. */
+static enum vp_code try_questions(struct check *check, struct vp_error *err)
+{
+    struct arv_client *client = check->snapshot->arvados;
+    char nobody[ARV_UUID_LEN + 1];
+    struct arv_identity identity = { 0 };
+    struct arv_links links = { 0 };
+    struct vp_texts tails = { 0 };
+    (void)snprintf(nobody, sizeof nobody, "%.5s-dz642-000000000000000", config_of(check)->cluster_id);
+    enum vp_code code = arv_look_up(client, &check->asker, nobody, check->token.owner_uuid, &identity, err);
+    arv_identity_clear(&identity);
+    if (code != VP_OK && code != VP_ERR_DENIED)
+        return code;
+    VP_TRY(vp_texts_add(&tails, check->token.owner_uuid, err));
+    code = arv_links_list(client, &check->asker, config_of(check)->link_class, &config_of(check)->trusted_link_owners,
+                          &tails, &links, err);
+    arv_links_clear(&links);
+    vp_texts_clear(&tails);
+    return code;
+}
+
+static void check_scopes(struct check *check)
+{
+    struct vp_error fault = { 0 };
+    if (!check->token_good)
+        verdict(check, "scopes", false, "not asked: the service token is not good");
+    else if (try_questions(check, &fault) != VP_OK)
+        failure(check, "scopes", &fault);
+    else
+        verdict(check, "scopes", true, "links, users and containers may be listed");
+}
+
+static void check_expiry(struct check *check)
+{
+    char when[VP_TIME_TEXT_SIZE];
+    int64_t end_s = check->token.expires_at_s;
+    if (!check->token_good) {
+        verdict(check, "service_token_expiry", false, "not known: the service token is not good");
+        return;
+    }
+    if (end_s == VP_TIME_NONE) {
+        verdict(check, "service_token_expiry", true, "it does not expire");
+        return;
+    }
+    vp_time_format(end_s, when);
+    bool far = end_s - check->now_s > EXPIRY_WARNING_S;
+    verdict(check, "service_token_expiry", far,
+            far ? "it expires at %s" : "it expires at %s: write a new one to config before", when);
+}
+
+static void check_without_token(struct check *check)
+{
+    verdict(check, "service_token", true, "none is set: links are read with each login's own token");
+    verdict(check, "scopes", true, "not needed");
+    verdict(check, "service_token_expiry", true, "not needed");
+}
+
+/* ---- who is trusted, and what reaches whom ---- */
+
+static enum vp_code collect_groups(const struct vp_texts *owners, struct vp_texts *ret_groups, struct vp_error *err)
+{
+    for (size_t i = 0; i < owners->n; i++)
+        if (!arv_is_system_user(owners->items[i]))
+            VP_TRY(vp_texts_add(ret_groups, owners->items[i], err));
+    return VP_OK;
+}
+
+static void judge_owners(struct check *check, const struct vp_texts *groups, const struct vp_texts *projects)
+{
+    for (size_t i = 0; i < groups->n; i++) {
+        if (vp_texts_has(projects, groups->items[i]))
+            continue;
+        verdict(check, "trusted_owners", false, "%s is no project, or is trashed, or the token can't read it",
+                groups->items[i]);
+        return;
+    }
+    verdict(check, "trusted_owners", true, "%zu, %zu of them projects; whoever can write to such a project grants",
+            config_of(check)->trusted_link_owners.n, groups->n);
+}
+
+static void check_owners(struct check *check)
+{
+    struct vp_error fault = { 0 };
+    struct vp_texts groups = { 0 };
+    struct vp_texts projects = { 0 };
+    enum vp_code code = collect_groups(&config_of(check)->trusted_link_owners, &groups, &fault);
+    if (code == VP_OK && groups.n > 0 && check->token_good)
+        code = arv_projects_among(check->snapshot->arvados, &check->asker, &groups, &projects, &fault);
+    if (code != VP_OK)
+        failure(check, "trusted_owners", &fault);
+    else if (groups.n > 0 && !check->token_good)
+        verdict(check, "trusted_owners", true, "%zu projects, not looked at: that needs a service token", groups.n);
+    else
+        judge_owners(check, &groups, &projects);
+    vp_texts_clear(&groups);
+    vp_texts_clear(&projects);
+}
+
+static void check_group_grants(struct check *check)
+{
+    bool can = check->discovery.has_computed_permissions;
+    verdict(check, "group_grants", can,
+            can ? "the cluster can tell who is in a group; this version of the plugin does not ask yet: only grants to "
+                  "the user "
+                  "himself count"
+                : "the cluster has no computed_permissions (Arvados 3.0 or newer): only grants to the user himself can "
+                  "count");
+}
+
+/* Grants to the roles that all users, or all the world, are in. */
+static enum vp_code count_for_everybody(struct check *check, size_t *ret_n, struct vp_error *err)
+{
+    static const char *const ROLES[] = { "fffffffffffffff", "anonymouspublic" };
+    struct arv_links links = { 0 };
+    struct vp_texts tails = { 0 };
+    for (size_t i = 0; i < sizeof ROLES / sizeof ROLES[0]; i++) {
+        char uuid[ARV_UUID_LEN + 1];
+        (void)snprintf(uuid, sizeof uuid, "%.5s-j7d0g-%.15s", config_of(check)->cluster_id, ROLES[i]);
+        VP_TRY(vp_texts_add(&tails, uuid, err));
+    }
+    enum vp_code code = arv_links_list(check->snapshot->arvados, &check->asker, config_of(check)->link_class,
+                                       &config_of(check)->trusted_link_owners, &tails, &links, err);
+    *ret_n = links.n;
+    arv_links_clear(&links);
+    vp_texts_clear(&tails);
+    return code;
+}
+
+static void check_everybody(struct check *check)
+{
+    struct vp_error fault = { 0 };
+    size_t n = 0;
+    if (!check->token_good)
+        verdict(check, "everybody", true, "not looked at: that needs a service token");
+    else if (count_for_everybody(check, &n, &fault) != VP_OK)
+        failure(check, "everybody", &fault);
+    else
+        verdict(check, "everybody", n == 0,
+                n == 0 ? "%zu grants to all users" : "%zu grants to all users or to anonymous ones: is that meant?", n);
+}
+
+/* ---- all of it ---- */
+
+static void check_unreached(struct check *check)
+{
+    static const char *const NAMES[] = {
+        "cluster",        "version",      "service_token", "scopes", "service_token_expiry",
+        "trusted_owners", "group_grants", "everybody"
+    };
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
+        verdict(check, NAMES[i], false, "not asked: the server does not answer");
+}
+
+static void run_checks(struct check *check)
+{
+    check_server(check);
+    if (!check->reached) {
+        check_unreached(check);
+        return;
+    }
+    check_cluster(check);
+    check_version(check);
+    if (config_of(check)->service_token == NULL) {
+        check_without_token(check);
+    } else {
+        check_service_token(check);
+        check_scopes(check);
+        check_expiry(check);
+    }
+    check_owners(check);
+    check_group_grants(check);
+    check_everybody(check);
+}
+
+static void write_answer(const struct logical_call *call, const struct auth_snapshot *snapshot,
+                         struct vp_json_writer *writer)
+{
+    const struct auth_mount *mount = call->mount;
+    const struct vp_clock *clock = mount->shared->clock;
+    struct check check = {
+        .call = call,
+        .snapshot = snapshot,
+        .asker = { .token = snapshot->config.service_token,
+                   .service = true,
+                   .request_id = call->request_id,
+                   .deadline_ms = auth_deadline_ms(mount, &snapshot->config),
+                   .cancel = call->cancel },
+        .now_s = clock->now_s(clock->self),
+        .writer = writer,
+        .all_ok = true,
+    };
+    vp_json_open_object(writer);
+    vp_json_put_key(writer, "checks");
+    vp_json_open_array(writer);
+    run_checks(&check);
+    vp_json_close_array(writer);
+    vp_json_add_bool(writer, "ok", check.all_ok);
+    vp_json_close_object(writer);
+    arv_token_clear(&check.token);
+}
+
+enum vp_code auth_config_check_read(const struct logical_call *call, struct vp_error *err)
+{
+    struct auth_snapshot *snapshot = NULL;
+    struct vp_json_writer writer;
+    VP_TRY(auth_snapshot_get(call, &snapshot, err));
+    vp_json_begin(&writer, &call->reply->data);
+    write_answer(call, snapshot, &writer);
+    auth_snapshot_release(&snapshot);
+    return vp_buf_check(&call->reply->data, "the answer", err);
+}
