@@ -213,3 +213,32 @@ def test_a_host_it_can_not_serve_safely_gets_no_handshake(env):
     answer = run_plugin(**env)
     assert answer.returncode == 1
     assert answer.stdout == ""
+
+
+def test_each_login_sees_one_config_while_it_is_rotated(life):
+    mount, container = life
+    mount.sim.grant("other-read", "active")
+    prefixes = ["arvados-", "other-"]
+    allowed = [["arvados-read", "default"], ["default", "other-read"]]
+    seen, stop = [], threading.Event()
+
+    def rotate():
+        for i in range(60):
+            mount.write_config(allowed_policy_prefixes=[prefixes[i % 2]], verify_connection=False)
+        stop.set()
+
+    def login():
+        while not stop.is_set():
+            answer = mount.login(container.token)
+            seen.append(answer.json()["auth"]["policies"] if answer.status_code == 200 else answer.text)
+
+    threads = [threading.Thread(target=login) for _ in range(6)] + [threading.Thread(target=rotate)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [answer for answer in seen if answer not in allowed] == []
+    assert all(policies in seen for policies in allowed)
+    mount.configure(allowed_policy_prefixes=["other-"])
+    assert mount.logged_in(container.token)["auth"]["policies"] == ["default", "other-read"]
