@@ -131,6 +131,13 @@ VP_MUST_USE enum vp_code arv_look_up(struct arv_client *client, const struct arv
                                      const char *container_uuid, const char *user_uuid,
                                      struct arv_identity *ret_identity, struct vp_error *err);
 
+/* The container, or the user, alone, by uuid, with the service token. Failures as of arv_look_up(). */
+VP_MUST_USE enum vp_code arv_find_container(struct arv_client *client, const struct arv_asker *asker,
+                                            const char *container_uuid, struct arv_container *ret_container,
+                                            struct vp_error *err);
+VP_MUST_USE enum vp_code arv_find_user(struct arv_client *client, const struct arv_asker *asker, const char *user_uuid,
+                                       struct arv_user *ret_user, struct vp_error *err);
+
 /* Those of the groups that are projects, which the token can read and which are not trashed. */
 VP_MUST_USE enum vp_code arv_projects_among(struct arv_client *client, const struct arv_asker *asker,
                                             const struct vp_texts *group_uuids, struct vp_texts *ret_project_uuids,

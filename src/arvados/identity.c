@@ -118,18 +118,20 @@ static enum vp_code decode_current(struct arv_question *questions, struct arv_id
     return decode_token(identity->token.document, questions[TOKEN].name, &identity->token, err);
 }
 
-/* Asks, has the answers decoded, and gives the identity or nothing. */
-static enum vp_code ask_for_identity(struct arv_client *client, const struct arv_asker *asker,
-                                     struct arv_question *questions, size_t n,
-                                     enum vp_code (*decode)(struct arv_question *questions,
-                                                            struct arv_identity *identity, struct vp_error *err),
-                                     struct arv_identity *ret_identity, struct vp_error *err)
+enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker, struct arv_identity *ret_identity,
+                          struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
-    enum vp_code code = arv_ask(client, asker, questions, n, err);
+    struct arv_question questions[N_RECORDS] = {
+        [CONTAINER] = current("containers/current", "/arvados/v1/containers/current", CONTAINER_SELECT,
+                              VP_REASON_NOT_CONTAINER_TOKEN),
+        [USER] = current("users/current", "/arvados/v1/users/current", USER_SELECT, VP_REASON_NONE),
+        [TOKEN] = token_question(),
+    };
+    enum vp_code code = arv_ask(client, asker, questions, N_RECORDS, err);
     if (code == VP_OK)
-        code = decode(questions, &identity, err);
-    for (size_t i = 0; i < n; i++)
+        code = decode_current(questions, &identity, err);
+    for (size_t i = 0; i < N_RECORDS; i++)
         arv_question_clear(&questions[i]);
     if (code != VP_OK) {
         arv_identity_clear(&identity);
@@ -137,18 +139,6 @@ static enum vp_code ask_for_identity(struct arv_client *client, const struct arv
     }
     *ret_identity = identity;
     return VP_OK;
-}
-
-enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker, struct arv_identity *ret_identity,
-                          struct vp_error *err)
-{
-    struct arv_question questions[N_RECORDS] = {
-        [CONTAINER] = current("containers/current", "/arvados/v1/containers/current", CONTAINER_SELECT,
-                              VP_REASON_NOT_CONTAINER_TOKEN),
-        [USER] = current("users/current", "/arvados/v1/users/current", USER_SELECT, VP_REASON_NONE),
-        [TOKEN] = token_question(),
-    };
-    return ask_for_identity(client, asker, questions, N_RECORDS, decode_current, ret_identity, err);
 }
 
 enum vp_code arv_token_current(struct arv_client *client, const struct arv_asker *asker, struct arv_token *ret_token,
@@ -207,50 +197,93 @@ static enum vp_code single(const struct vp_json *document, const char *call, con
     return VP_OK;
 }
 
-static enum vp_code decode_looked_up(struct arv_question *questions, struct arv_identity *identity,
-                                     struct vp_error *err)
+static enum vp_code take_container(struct arv_question *question, const char *uuid, struct arv_container *container,
+                                   struct vp_error *err)
 {
-    const struct vp_json *container = NULL;
-    const struct vp_json *user = NULL;
-    identity->container.document = VP_TAKE(questions[CONTAINER].document);
-    identity->user.document = VP_TAKE(questions[USER].document);
-    VP_TRY(single(identity->container.document, questions[CONTAINER].name, &container, err));
-    VP_TRY(single(identity->user.document, questions[USER].name, &user, err));
-    if (container == NULL)
+    const struct vp_json *record = NULL;
+    container->document = VP_TAKE(question->document);
+    VP_TRY(single(container->document, question->name, &record, err));
+    if (record == NULL)
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "Arvados knows no such container any more");
-    if (user == NULL)
-        return vp_fail(err, VP_REASON_USER_INACTIVE, "Arvados knows no such user any more");
-    VP_TRY(decode_container(container, questions[CONTAINER].name, &identity->container, err));
-    return decode_user(user, questions[USER].name, &identity->user, err);
+    VP_TRY(decode_container(record, question->name, container, err));
+    return strcmp(container->uuid, uuid) == 0 ? VP_OK
+                                              : arv_bad_answer(err, question->name, "another container than asked for");
 }
 
-static enum vp_code check_asked_for(const struct arv_identity *identity, const char *container_uuid,
-                                    const char *user_uuid, struct vp_error *err)
+static enum vp_code take_user(struct arv_question *question, const char *uuid, struct arv_user *user,
+                              struct vp_error *err)
 {
-    if (strcmp(identity->container.uuid, container_uuid) != 0)
-        return arv_bad_answer(err, "containers", "another container than asked for");
-    if (strcmp(identity->user.uuid, user_uuid) != 0)
-        return arv_bad_answer(err, "users", "another user than asked for");
-    return VP_OK;
+    const struct vp_json *record = NULL;
+    user->document = VP_TAKE(question->document);
+    VP_TRY(single(user->document, question->name, &record, err));
+    if (record == NULL)
+        return vp_fail(err, VP_REASON_USER_INACTIVE, "Arvados knows no such user any more");
+    VP_TRY(decode_user(record, question->name, user, err));
+    return strcmp(user->uuid, uuid) == 0 ? VP_OK : arv_bad_answer(err, question->name, "another user than asked for");
+}
+
+static struct arv_question container_question(const char *uuid)
+{
+    return by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, uuid, NULL);
+}
+
+/* On a satellite a user list would go to the login cluster, which does not know our token. */
+static struct arv_question user_question(const char *uuid)
+{
+    return by_uuid("users", "/arvados/v1/users", USER_SELECT, uuid, "bypass_federation");
 }
 
 enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *asker, const char *container_uuid,
                          const char *user_uuid, struct arv_identity *ret_identity, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
-    struct arv_question questions[] = {
-        [CONTAINER] = by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, container_uuid, NULL),
-        /* On a satellite a user list would go to the login cluster, which does not know our token. */
-        [USER] = by_uuid("users", "/arvados/v1/users", USER_SELECT, user_uuid, "bypass_federation"),
-    };
-    VP_TRY(ask_for_identity(client, asker, questions, sizeof questions / sizeof questions[0], decode_looked_up,
-                            &identity, err));
-    enum vp_code code = check_asked_for(&identity, container_uuid, user_uuid, err);
+    struct arv_question questions[] = { container_question(container_uuid), user_question(user_uuid) };
+    enum vp_code code = arv_ask(client, asker, questions, sizeof questions / sizeof questions[0], err);
+    if (code == VP_OK)
+        code = take_container(&questions[CONTAINER], container_uuid, &identity.container, err);
+    if (code == VP_OK)
+        code = take_user(&questions[USER], user_uuid, &identity.user, err);
+    arv_question_clear(&questions[CONTAINER]);
+    arv_question_clear(&questions[USER]);
     if (code != VP_OK) {
         arv_identity_clear(&identity);
         return code;
     }
     *ret_identity = identity;
+    return VP_OK;
+}
+
+enum vp_code arv_find_container(struct arv_client *client, const struct arv_asker *asker, const char *container_uuid,
+                                struct arv_container *ret_container, struct vp_error *err)
+{
+    struct arv_question question = container_question(container_uuid);
+    struct arv_container container = { 0 };
+    enum vp_code code = arv_ask(client, asker, &question, 1, err);
+    if (code == VP_OK)
+        code = take_container(&question, container_uuid, &container, err);
+    arv_question_clear(&question);
+    if (code != VP_OK) {
+        vp_json_free(container.document);
+        return code;
+    }
+    *ret_container = container;
+    return VP_OK;
+}
+
+enum vp_code arv_find_user(struct arv_client *client, const struct arv_asker *asker, const char *user_uuid,
+                           struct arv_user *ret_user, struct vp_error *err)
+{
+    struct arv_question question = user_question(user_uuid);
+    struct arv_user user = { 0 };
+    enum vp_code code = arv_ask(client, asker, &question, 1, err);
+    if (code == VP_OK)
+        code = take_user(&question, user_uuid, &user, err);
+    arv_question_clear(&question);
+    if (code != VP_OK) {
+        vp_json_free(user.document);
+        return code;
+    }
+    *ret_user = user;
     return VP_OK;
 }
 

@@ -84,8 +84,8 @@ static enum vp_code check_token(const struct arv_token *token, const struct arv_
 
 /* The token is the container's own. `auth_uuid` is null only for a container that carries a token which its user brought
  * along and which outlives it. */
-static enum vp_code check_own_token(const struct arv_container *container, const char *token_uuid,
-                                    const struct auth_role *role, struct vp_error *err)
+enum vp_code auth_check_own_token(const struct arv_container *container, const char *token_uuid,
+                                  const struct auth_role *role, struct vp_error *err)
 {
     if (container->auth_uuid == NULL && !role->allow_runtime_token)
         return vp_fail(err, VP_REASON_RUNTIME_TOKEN, "container %s carries a runtime token, which outlives it",
@@ -95,8 +95,8 @@ static enum vp_code check_own_token(const struct arv_container *container, const
     return VP_OK;
 }
 
-static enum vp_code check_container(const struct arv_container *container, const char *user_uuid,
-                                    const struct auth_role *role, struct vp_error *err)
+enum vp_code auth_check_container(const struct arv_container *container, const char *user_uuid,
+                                  const struct auth_role *role, struct vp_error *err)
 {
     if (container->runtime_user_uuid != NULL && strcmp(container->runtime_user_uuid, user_uuid) != 0)
         return contradiction("the container's runtime_user_uuid is another user's", err);
@@ -113,8 +113,8 @@ static enum vp_code check_container(const struct arv_container *container, const
     return VP_OK;
 }
 
-static enum vp_code check_user(const struct arv_user *user, const struct auth_config *config,
-                               const struct auth_role *role, struct vp_error *err)
+enum vp_code auth_check_user(const struct arv_user *user, const struct auth_config *config,
+                             const struct auth_role *role, struct vp_error *err)
 {
     if (arv_is_system_user(user->uuid) || arv_is_anonymous_user(user->uuid))
         return vp_fail(err, VP_REASON_USER_FORBIDDEN, "user %s is the system or anonymous user", user->uuid);
@@ -178,9 +178,9 @@ static enum vp_code check_login(const struct auth_question *question, const stru
                                 const struct arv_identity *identity, struct vp_error *err)
 {
     VP_TRY(check_token(&identity->token, &identity->user, token, err));
-    VP_TRY(check_own_token(&identity->container, token->parts.uuid, question->role, err));
-    VP_TRY(check_container(&identity->container, identity->user.uuid, question->role, err));
-    return check_user(&identity->user, &question->snapshot->config, question->role, err);
+    VP_TRY(auth_check_own_token(&identity->container, token->parts.uuid, question->role, err));
+    VP_TRY(auth_check_container(&identity->container, identity->user.uuid, question->role, err));
+    return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);
 }
 
 enum vp_code auth_identify(const struct auth_question *question, const struct auth_token *token,
@@ -207,9 +207,9 @@ static enum vp_code check_renewal(const struct auth_question *question, const ch
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING,
                        "container %s is %.16s and no longer has the token that logged in", identity->container.uuid,
                        identity->container.state);
-    VP_TRY(check_own_token(&identity->container, token_uuid, question->role, err));
-    VP_TRY(check_container(&identity->container, identity->user.uuid, question->role, err));
-    return check_user(&identity->user, &question->snapshot->config, question->role, err);
+    VP_TRY(auth_check_own_token(&identity->container, token_uuid, question->role, err));
+    VP_TRY(auth_check_container(&identity->container, identity->user.uuid, question->role, err));
+    return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);
 }
 
 enum vp_code auth_look_up(const struct auth_question *question, const char *container_uuid, const char *user_uuid,

@@ -43,3 +43,11 @@ VP_MUST_USE enum vp_code auth_look_up(const struct auth_question *question, cons
 
 /* The asker for the mount's own token, or for `token` where the mount has none. */
 struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token);
+
+/* The single steps, for telling the decision instead of taking it. */
+VP_MUST_USE enum vp_code auth_check_own_token(const struct arv_container *container, const char *token_uuid,
+                                              const struct auth_role *role, struct vp_error *err);
+VP_MUST_USE enum vp_code auth_check_container(const struct arv_container *container, const char *user_uuid,
+                                              const struct auth_role *role, struct vp_error *err);
+VP_MUST_USE enum vp_code auth_check_user(const struct arv_user *user, const struct auth_config *config,
+                                         const struct auth_role *role, struct vp_error *err);

@@ -48,6 +48,17 @@ enum vp_code auth_lifetime(const struct auth_role *role, int64_t token_expires_a
     return VP_OK;
 }
 
+enum vp_code auth_check_window(const struct auth_role *role, const struct arv_container *container, int64_t now_s,
+                               struct vp_error *err)
+{
+    if (role->login_window_s == 0)
+        return VP_OK;
+    if (container->started_at_s != VP_TIME_NONE && now_s - container->started_at_s <= role->login_window_s)
+        return VP_OK;
+    return vp_fail(err, VP_REASON_WINDOW_CLOSED, "container %s did not start within the last %lld seconds",
+                   container->uuid, (long long)role->login_window_s);
+}
+
 /* ---- policies ---- */
 
 static enum vp_code add_role_policies(const struct auth_question *question, struct vp_texts *policies,

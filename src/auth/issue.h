@@ -43,3 +43,7 @@ VP_MUST_USE enum vp_code auth_issue(const struct auth_question *question, const 
                                     const struct arv_identity *identity, const struct auth_grants *grants,
                                     int64_t now_s, const char *remote_addr, struct logical_reply *reply,
                                     struct vp_error *err);
+
+/* Did the container start recently enough for the role? VP_REASON_WINDOW_CLOSED. */
+VP_MUST_USE enum vp_code auth_check_window(const struct auth_role *role, const struct arv_container *container,
+                                           int64_t now_s, struct vp_error *err);

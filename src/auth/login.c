@@ -71,17 +71,6 @@ static enum vp_code check_address(const struct logical_call *call, const struct 
                    call->remote_addr == NULL ? "an unknown address" : call->remote_addr);
 }
 
-static enum vp_code check_window(const struct auth_role *role, const struct arv_container *container, int64_t now_s,
-                                 struct vp_error *err)
-{
-    if (role->login_window_s == 0)
-        return VP_OK;
-    if (container->started_at_s != VP_TIME_NONE && now_s - container->started_at_s <= role->login_window_s)
-        return VP_OK;
-    return vp_fail(err, VP_REASON_WINDOW_CLOSED, "container %s did not start within the last %lld seconds",
-                   container->uuid, (long long)role->login_window_s);
-}
-
 static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
                            const struct auth_token *token, struct vp_error *err)
 {
@@ -90,7 +79,7 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_qu
     struct auth_grants grants = { 0 };
     VP_TRY(auth_identify(question, token, &identity, err));
     int64_t now_s = clock->now_s(clock->self);
-    enum vp_code code = check_window(question->role, &identity.container, now_s, err);
+    enum vp_code code = auth_check_window(question->role, &identity.container, now_s, err);
     if (code == VP_OK)
         code = auth_grants_of(question, token->secret, identity.user.uuid, identity.container.container_image, now_s,
                               &grants, err);

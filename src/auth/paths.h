@@ -14,6 +14,10 @@ enum vp_code auth_config_delete(const struct logical_call *call, struct vp_error
 
 enum vp_code auth_config_check_read(const struct logical_call *call, struct vp_error *err);
 
+extern const struct logical_field AUTH_EXPLAIN_FIELDS[];
+
+enum vp_code auth_explain(const struct logical_call *call, struct vp_error *err);
+
 enum vp_code auth_role_exists(const struct logical_call *call, bool *ret_exists, struct vp_error *err);
 enum vp_code auth_role_write(const struct logical_call *call, struct vp_error *err);
 enum vp_code auth_role_read(const struct logical_call *call, struct vp_error *err);

@@ -43,6 +43,17 @@ const struct logical_route AUTH_ROUTES[] = {
         .on = { [LOGICAL_READ] = auth_config_check_read },
     },
     {
+        .path = "explain",
+        .summary = "What would a login give, and why? Issues nothing.",
+        .help = "Give one of token, user_uuid and container_uuid, and role if the login would. The answer has the "
+                "outcome, the "
+                "reason of a refusal, and every grant of the user, kept or dropped and why. By user_uuid only the user "
+                "and his "
+                "grants are looked at; by uuid a service token is needed. The caller's address is not part of it.",
+        .fields = AUTH_EXPLAIN_FIELDS,
+        .on = { [LOGICAL_CREATE] = auth_explain, [LOGICAL_UPDATE] = auth_explain },
+    },
+    {
         .path = "role",
         .summary = "Names of the roles.",
         .help = "Sorted. after and limit give them page by page.",

@@ -1,0 +1,216 @@
+/* The path explain: the same decision as a login's, told instead of taken. Issues nothing. */
+#include <string.h>
+
+#include "backend.h"
+#include "issue.h"
+#include "paths.h"
+
+struct explain_args {
+    struct vp_secret *token;
+    char *user_uuid;
+    char *container_uuid;
+    char *role;
+};
+
+#define AT(member) offsetof(struct explain_args, member)
+
+const struct logical_field AUTH_EXPLAIN_FIELDS[] = {
+    { "token", LOGICAL_SECRET, AT(token), 0, NULL, 0, 0, "A container's run token." },
+    { "user_uuid", LOGICAL_TEXT, AT(user_uuid), 0, NULL, 0, 0, "An Arvados user: what is granted to him?" },
+    { "container_uuid", LOGICAL_TEXT, AT(container_uuid), 0, NULL, 0, 0, "A container: could it log in?" },
+    { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0, "As a login would name it." },
+    { 0 },
+};
+
+/* What was found out, as far as it came. */
+struct told {
+    struct arv_identity identity; /* records that were not asked for are empty */
+    struct auth_grants grants;
+    struct vp_texts policies;
+    struct auth_terms terms;
+};
+
+static void told_clear(struct told *told)
+{
+    arv_identity_clear(&told->identity);
+    auth_grants_clear(&told->grants);
+    vp_texts_clear(&told->policies);
+}
+
+static bool is_set(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+/* ---- who ---- */
+
+static enum vp_code find_by_token(const struct auth_question *question, const struct vp_secret *given,
+                                  struct told *told, struct vp_error *err)
+{
+    struct auth_token token = { 0 };
+    VP_TRY(auth_token_check(question->snapshot, given, &token, err));
+    enum vp_code code = auth_identify(question, &token, &told->identity, err);
+    auth_token_clear(&token);
+    return code;
+}
+
+static enum vp_code find_user(const struct auth_question *question, const char *uuid, struct told *told,
+                              struct vp_error *err)
+{
+    const struct arv_asker asker = auth_asker(question, NULL);
+    VP_TRY(arv_find_user(question->snapshot->arvados, &asker, uuid, &told->identity.user, err));
+    return auth_check_user(&told->identity.user, &question->snapshot->config, question->role, err);
+}
+
+static enum vp_code find_by_container(const struct auth_question *question, const char *uuid, struct told *told,
+                                      struct vp_error *err)
+{
+    const struct arv_asker asker = auth_asker(question, NULL);
+    struct arv_container *container = &told->identity.container;
+    VP_TRY(arv_find_container(question->snapshot->arvados, &asker, uuid, container, err));
+    if (container->runtime_user_uuid == NULL)
+        return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "container %s is %.16s and has no runtime user", uuid,
+                       container->state);
+    VP_TRY(auth_check_container(container, container->runtime_user_uuid, question->role, err));
+    VP_TRY(
+        auth_check_own_token(container, container->auth_uuid == NULL ? "" : container->auth_uuid, question->role, err));
+    return find_user(question, container->runtime_user_uuid, told, err);
+}
+
+/* ---- what ---- */
+
+static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
+                           const struct explain_args *args, struct told *told, struct vp_error *err)
+{
+    const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
+    struct arv_identity *identity = &told->identity;
+    if (args->token != NULL)
+        VP_TRY(find_by_token(question, args->token, told, err));
+    else if (is_set(args->container_uuid))
+        VP_TRY(find_by_container(question, args->container_uuid, told, err));
+    else
+        VP_TRY(find_user(question, args->user_uuid, told, err));
+    int64_t now_s = clock->now_s(clock->self);
+    VP_TRY(auth_grants_of(question, args->token, identity->user.uuid, identity->container.container_image, now_s,
+                          &told->grants, err));
+    if (identity->container.document != NULL)
+        VP_TRY(auth_check_window(question->role, &identity->container, now_s, err));
+    VP_TRY(auth_policies(question, &told->grants, &told->policies, &call->reply->warnings, err));
+    int64_t token_end_s = identity->token.document == NULL ? VP_TIME_NONE : identity->token.expires_at_s;
+    return auth_lifetime(question->role, token_end_s, told->grants.result.expires_at_s, now_s, &told->terms, err);
+}
+
+/* ---- telling ---- */
+
+static void write_grants(const struct auth_grants *grants, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, "grants");
+    vp_json_open_array(writer);
+    for (size_t i = 0; i < grants->result.n_verdicts; i++) {
+        const struct arv_link *link = &grants->links.items[i];
+        enum policy_drop drop = grants->result.verdicts[i];
+        vp_json_open_object(writer);
+        vp_json_add_text(writer, "link_uuid", link->uuid);
+        vp_json_add_text(writer, "policy", link->name);
+        vp_json_add_text(writer, "tail_uuid", link->tail_uuid);
+        vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
+        vp_json_add_bool(writer, "kept", drop == POLICY_KEPT);
+        vp_json_add_text(writer, "reason", drop == POLICY_KEPT ? NULL : policy_drop_word(drop));
+        vp_json_close_object(writer);
+    }
+    vp_json_close_array(writer);
+}
+
+static int status_of(enum vp_code code)
+{
+    return code == VP_OK ? 200 : code == VP_ERR_DENIED ? 403 : 400;
+}
+
+static enum vp_code answer(const struct logical_call *call, const struct auth_role *role, const struct told *told,
+                           enum vp_code code, const struct vp_error *refusal, struct vp_error *err)
+{
+    struct vp_json_writer writer;
+    bool granted = code == VP_OK;
+    vp_json_begin(&writer, &call->reply->data);
+    vp_json_open_object(&writer);
+    vp_json_add_text(&writer, "outcome", granted ? "granted" : "refused");
+    vp_json_add_text(&writer, "reason", granted ? NULL : vp_reason_word(refusal->reason));
+    vp_json_add_text(&writer, "detail", granted ? NULL : refusal->message);
+    vp_json_add_int(&writer, "status", status_of(code));
+    vp_json_add_text(&writer, "user_uuid", told->identity.user.uuid);
+    vp_json_add_text(&writer, "container_uuid", told->identity.container.uuid);
+    vp_json_add_text(&writer, "role", role->name == NULL ? "" : role->name);
+    vp_json_put_key(&writer, "policies");
+    vp_json_open_array(&writer);
+    for (size_t i = 0; granted && i < told->policies.n; i++)
+        vp_json_put_text(&writer, told->policies.items[i]);
+    vp_json_close_array(&writer);
+    vp_json_add_int(&writer, "ttl", granted ? told->terms.ttl_s : 0);
+    write_grants(&told->grants, &writer);
+    vp_json_close_object(&writer);
+    return vp_buf_check(&call->reply->data, "the explanation", err);
+}
+
+/* A refusal that a login would meet is an answer here; what keeps us from knowing is a failure. */
+static bool is_outcome(enum vp_code code, const struct vp_error *fault)
+{
+    return code == VP_OK || code == VP_ERR_DENIED ||
+           (code == VP_ERR_INPUT && fault->reason != VP_REASON_BAD_REQUEST &&
+            fault->reason != VP_REASON_NOT_CONFIGURED);
+}
+
+static enum vp_code explain(const struct logical_call *call, const struct explain_args *args,
+                            const struct auth_snapshot *snapshot, struct vp_error *err)
+{
+    struct auth_role role = { 0 };
+    struct told told = { 0 };
+    struct vp_error refusal = { 0 };
+    const char *name = is_set(args->role) ? args->role : snapshot->config.default_role;
+    enum vp_code code = auth_role_for(call, snapshot, name, &role, &refusal);
+    if (code == VP_OK) {
+        const struct auth_question question = auth_question_of(call, snapshot, &role);
+        code = decide(call, &question, args, &told, &refusal);
+    }
+    if (is_outcome(code, &refusal)) {
+        code = answer(call, &role, &told, code, &refusal, err);
+    } else if (err != NULL) {
+        *err = refusal;
+    }
+    told_clear(&told);
+    auth_role_clear(&role);
+    return code;
+}
+
+static enum vp_code check_args(const struct explain_args *args, const struct auth_snapshot *snapshot,
+                               struct vp_error *err)
+{
+    bool by_user = is_set(args->user_uuid);
+    bool by_container = is_set(args->container_uuid);
+    if ((args->token != NULL) + by_user + by_container != 1)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "give one of the fields \"token\", \"user_uuid\" and \"container_uuid\"");
+    if (by_user && !arv_is_uuid(args->user_uuid, "tpzed"))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"user_uuid\" is not the uuid of a user");
+    if (by_container && !arv_is_uuid(args->container_uuid, "dz642"))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"container_uuid\" is not the uuid of a container");
+    if (args->token == NULL && snapshot->config.service_token == NULL)
+        return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
+                       "asking by uuid needs a service token in the config; give a container's token instead");
+    return VP_OK;
+}
+
+enum vp_code auth_explain(const struct logical_call *call, struct vp_error *err)
+{
+    struct explain_args args = { 0 };
+    struct auth_snapshot *snapshot = NULL;
+    enum vp_code code = logical_fields_update(AUTH_EXPLAIN_FIELDS, call->data, true, &args, err);
+    if (code == VP_OK)
+        code = auth_snapshot_get(call, &snapshot, err);
+    if (code == VP_OK)
+        code = check_args(&args, snapshot, err);
+    if (code == VP_OK)
+        code = explain(call, &args, snapshot, err);
+    auth_snapshot_release(&snapshot);
+    logical_fields_clear(AUTH_EXPLAIN_FIELDS, &args);
+    return code;
+}
