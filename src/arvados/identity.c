@@ -233,6 +233,20 @@ static struct arv_question user_question(const char *uuid)
     return by_uuid("users", "/arvados/v1/users", USER_SELECT, uuid, "bypass_federation");
 }
 
+/* An answer that can't be right is not hidden behind a record that is missing. */
+static enum vp_code take_both(struct arv_question *questions, const char *container_uuid, const char *user_uuid,
+                              struct arv_identity *identity, struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    enum vp_code container = take_container(&questions[CONTAINER], container_uuid, &identity->container, &fault);
+    enum vp_code user = take_user(&questions[USER], user_uuid, &identity->user, err);
+    if (container == VP_OK || (container == VP_ERR_DENIED && user == VP_ERR_UPSTREAM))
+        return user;
+    if (err != NULL)
+        *err = fault;
+    return container;
+}
+
 enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *asker, const char *container_uuid,
                          const char *user_uuid, struct arv_identity *ret_identity, struct vp_error *err)
 {
@@ -240,9 +254,7 @@ enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *aske
     struct arv_question questions[] = { container_question(container_uuid), user_question(user_uuid) };
     enum vp_code code = arv_ask(client, asker, questions, sizeof questions / sizeof questions[0], err);
     if (code == VP_OK)
-        code = take_container(&questions[CONTAINER], container_uuid, &identity.container, err);
-    if (code == VP_OK)
-        code = take_user(&questions[USER], user_uuid, &identity.user, err);
+        code = take_both(questions, container_uuid, user_uuid, &identity, err);
     arv_question_clear(&questions[CONTAINER]);
     arv_question_clear(&questions[USER]);
     if (code != VP_OK) {
