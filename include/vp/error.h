@@ -106,7 +106,8 @@ const char *vp_reason_word(enum vp_reason reason);
 enum vp_code vp_reason_code(enum vp_reason reason);
 
 /* Fills `err` (its old content is dropped) and returns the reason's code, so that raising is one line. Text that does
- * not fit is cut at a whole UTF-8 character; control characters become '?'. `err` may be NULL. Untrusted text in
+ * not fit is cut at a whole UTF-8 character; control characters and
+ * bytes that are not UTF-8 become '?'. `err` may be NULL. Untrusted text in
  * formats is capped by the caller (%.64s). */
 enum vp_code vp_fail(struct vp_error *err, enum vp_reason reason, const char *format, ...) VP_PRINTF(3, 4);
 

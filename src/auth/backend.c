@@ -10,7 +10,10 @@
 #include "paths.h"
 
 /* Requests that wait for a place at Arvados, per mount: two calls for each login of a storm of 2,000. */
-enum { QUEUE_MAX = 8192 };
+enum {
+    QUEUE_MAX = 8192,
+    DISTRUST_MS = 2 * 60 * 1000, /* longer than the host lets any request last */
+};
 
 static enum vp_code shared_new(void **ret_shared, struct vp_error *err)
 {
@@ -74,6 +77,15 @@ void auth_mount_forget(struct auth_mount *mount)
     auth_snapshot_release(&snapshot);
 }
 
+void auth_mount_written(struct auth_mount *mount, enum vp_code outcome)
+{
+    const struct vp_clock *clock = mount->shared->clock;
+    pthread_mutex_lock(&mount->lock);
+    mount->distrust_until_ms = outcome == VP_OK ? 0 : clock->monotonic_ms(clock->self) + DISTRUST_MS;
+    pthread_mutex_unlock(&mount->lock);
+    auth_mount_forget(mount);
+}
+
 void auth_snapshot_release(struct auth_snapshot **place)
 {
     struct auth_snapshot *snapshot = VP_TAKE(*place);
@@ -109,6 +121,14 @@ enum vp_code auth_client_new(const struct auth_shared *shared, const struct auth
     return arv_client_new(shared->http, &options, ret_client, err);
 }
 
+static enum vp_code unreadable(const struct vp_error *fault, struct vp_error *err)
+{
+    (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
+                  "the stored config does not pass this version's checks; write it again");
+    vp_error_add_detail(err, "%s", fault->message);
+    return vp_reason_code(VP_REASON_CONFIG_UNREADABLE);
+}
+
 /* A record that passed when it was written can fail now only if it was damaged or the rules became stricter: the operator
  * must act either way, and nothing is granted on it meanwhile. */
 static enum vp_code check_stored(const struct auth_config *config, struct vp_error *err)
@@ -116,10 +136,7 @@ static enum vp_code check_stored(const struct auth_config *config, struct vp_err
     struct vp_error fault = { 0 };
     if (auth_config_check(config, &fault) == VP_OK && or_null(config->cluster_id) != NULL)
         return VP_OK;
-    (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
-                  "the stored config does not pass this version's checks; write it again");
-    vp_error_add_detail(err, "%s", fault.message);
-    return vp_reason_code(VP_REASON_CONFIG_UNREADABLE);
+    return unreadable(&fault, err);
 }
 
 static enum vp_code load_parts(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
@@ -139,7 +156,9 @@ static enum vp_code load_parts(const struct logical_call *call, struct auth_snap
     VP_TRY(call->storage->list(call->storage->self, "role/", call->cancel, &roles, err));
     snapshot->has_roles = roles.n > 0;
     vp_texts_clear(&roles);
-    return auth_client_new(mount->shared, &snapshot->config, &snapshot->arvados, err);
+    struct vp_error fault = { 0 };
+    code = auth_client_new(mount->shared, &snapshot->config, &snapshot->arvados, &fault);
+    return code == VP_OK ? VP_OK : unreadable(&fault, err);
 }
 
 static enum vp_code load(const struct logical_call *call, struct auth_snapshot **ret_snapshot, struct vp_error *err)
@@ -172,9 +191,10 @@ static struct auth_snapshot *cached(struct auth_mount *mount, unsigned *ret_gene
 /* Keeps it for later requests, unless the config changed since it was read. */
 static void remember(struct auth_mount *mount, struct auth_snapshot *snapshot, unsigned generation)
 {
+    const struct vp_clock *clock = mount->shared->clock;
     struct auth_snapshot *replaced = NULL;
     pthread_mutex_lock(&mount->lock);
-    if (mount->generation == generation) {
+    if (mount->generation == generation && clock->monotonic_ms(clock->self) >= mount->distrust_until_ms) {
         replaced = mount->snapshot;
         mount->snapshot = snapshot;
         atomic_fetch_add(&snapshot->references, 1);

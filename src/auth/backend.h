@@ -29,6 +29,7 @@ struct auth_mount {
     pthread_mutex_t write_lock;     /* held over read-compare-write of the config record */
     pthread_mutex_t lock;           /* guards the two below; never held while calling out */
     struct auth_snapshot *snapshot; /* NULL: to be loaded at the next request */
+    int64_t distrust_until_ms;      /* monotonic: till then nothing is cached, since a write's outcome is not known */
     unsigned generation;            /* counts changes, so that a slow load can't bring back what was dropped */
 };
 
@@ -44,6 +45,10 @@ VP_MUST_USE enum vp_code auth_client_new(const struct auth_shared *shared, const
 
 /* Forgets the snapshot; requests under way keep theirs. */
 void auth_mount_forget(struct auth_mount *mount);
+
+/* The same after a write to storage. One that failed may still land later, and nobody would say so: for a while every request
+ * then reads its configuration anew. */
+void auth_mount_written(struct auth_mount *mount, enum vp_code outcome);
 
 /* Monotonic time by which all Arvados calls of a request that starts now must be done. */
 int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_config *config);

@@ -67,20 +67,23 @@ void auth_config_clear(struct auth_config *config)
 
 static const struct auth_record CONFIG_RECORD = { "the stored config", "config", AUTH_CONFIG_FIELDS, true };
 
-enum vp_code auth_config_load(const struct logical_call *call, struct auth_config *ret_config,
-                              struct vp_buf *ret_record, bool *ret_found, struct vp_error *err)
+enum vp_code auth_config_decode(const struct vp_buf *record, struct auth_config *ret_config, struct vp_error *err)
 {
     struct auth_config config = { 0 };
-    VP_TRY(call->storage->get(call->storage->self, AUTH_CONFIG_KEY, call->cancel, ret_record, ret_found, err));
-    if (!*ret_found)
-        return VP_OK;
-    enum vp_code code = auth_record_decode(&CONFIG_RECORD, ret_record, &config, err);
+    enum vp_code code = auth_record_decode(&CONFIG_RECORD, record, &config, err);
     if (code != VP_OK) {
         auth_config_clear(&config);
         return code;
     }
     *ret_config = config;
     return VP_OK;
+}
+
+enum vp_code auth_config_load(const struct logical_call *call, struct auth_config *ret_config,
+                              struct vp_buf *ret_record, bool *ret_found, struct vp_error *err)
+{
+    VP_TRY(call->storage->get(call->storage->self, AUTH_CONFIG_KEY, call->cancel, ret_record, ret_found, err));
+    return *ret_found ? auth_config_decode(ret_record, ret_config, err) : VP_OK;
 }
 
 static bool same_bytes(const struct vp_buf *a, const struct vp_buf *b)
@@ -209,7 +212,7 @@ static enum vp_code check_policies(const struct auth_config *config, struct vp_e
             !policy_name_has_prefix(name, &config->allowed_policy_prefixes))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"allowed_policies\": \"%.64s\" is not a policy name under allowed_policy_prefixes",
-                           name);
+                           auth_quotable(name));
     }
     return VP_OK;
 }

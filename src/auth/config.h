@@ -37,6 +37,10 @@ extern const struct logical_field AUTH_CONFIG_FIELDS[];
 VP_MUST_USE enum vp_code auth_config_load(const struct logical_call *call, struct auth_config *ret_config,
                                           struct vp_buf *ret_record, bool *ret_found, struct vp_error *err);
 
+/* A record that was loaded, once more. */
+VP_MUST_USE enum vp_code auth_config_decode(const struct vp_buf *record, struct auth_config *ret_config,
+                                            struct vp_error *err);
+
 /* Writes the record if the stored one still is `expected` (empty: none). VP_REASON_BAD_REQUEST when another write came
  * between. The caller holds the mount's write lock. */
 VP_MUST_USE enum vp_code auth_config_store(const struct logical_call *call, const struct auth_config *config,

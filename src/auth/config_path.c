@@ -138,8 +138,7 @@ static enum vp_code store(const struct logical_call *call, const struct auth_con
     pthread_mutex_lock(&mount->write_lock);
     enum vp_code code = auth_config_store(call, config, expected, err);
     pthread_mutex_unlock(&mount->write_lock);
-    /* Also after a failure: then nobody knows what is stored. */
-    auth_mount_forget(mount);
+    auth_mount_written(mount, code);
     return code;
 }
 
@@ -148,11 +147,10 @@ enum vp_code auth_config_write(const struct logical_call *call, struct vp_error 
     struct auth_config before = { 0 };
     struct auth_config config = { 0 };
     struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
-    struct vp_buf again = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
     bool found = false;
     enum vp_code code = auth_config_load(call, &before, &record, &found, err);
     if (code == VP_OK && found)
-        code = auth_config_load(call, &config, &again, &found, err);
+        code = auth_config_decode(&record, &config, err); /* the same record: what is compared is what is changed */
     else if (code == VP_OK)
         code = logical_fields_init(AUTH_CONFIG_FIELDS, &config, err);
     if (code == VP_OK)
@@ -160,7 +158,6 @@ enum vp_code auth_config_write(const struct logical_call *call, struct vp_error 
     if (code == VP_OK)
         code = store(call, &config, &record, err);
     vp_buf_clear(&record);
-    vp_buf_clear(&again);
     auth_config_clear(&before);
     auth_config_clear(&config);
     return code;
@@ -216,8 +213,8 @@ enum vp_code auth_config_delete(const struct logical_call *call, struct vp_error
 {
     struct auth_mount *mount = call->mount;
     pthread_mutex_lock(&mount->write_lock);
-    enum vp_code code = call->storage->remove(call->storage->self, AUTH_CONFIG_KEY, call->cancel, err);
+    enum vp_code code = call->storage->remove(call->storage->self, AUTH_CONFIG_KEY, NULL, err);
     pthread_mutex_unlock(&mount->write_lock);
-    auth_mount_forget(mount);
+    auth_mount_written(mount, code);
     return code;
 }

@@ -40,14 +40,22 @@ static bool in_clusters(const char *uuid, const struct vp_texts *clusters)
     return false;
 }
 
+static enum vp_code check_token_cluster(const struct auth_snapshot *snapshot, const char *token_uuid,
+                                        struct vp_error *err)
+{
+    if (in_clusters(token_uuid, &snapshot->config.allowed_token_clusters))
+        return VP_OK;
+    return vp_fail(err, VP_REASON_CLUSTER_NOT_ALLOWED, "tokens of cluster %.5s may not log in at this mount",
+                   token_uuid);
+}
+
 enum vp_code auth_token_check(const struct auth_snapshot *snapshot, const struct vp_secret *given,
                               struct auth_token *ret_token, struct vp_error *err)
 {
     struct auth_token token = { 0 };
     VP_TRY(arv_token_parse(given, &token.secret, &token.parts, err));
-    if (!in_clusters(token.parts.uuid, &snapshot->config.allowed_token_clusters)) {
-        enum vp_code code = vp_fail(err, VP_REASON_CLUSTER_NOT_ALLOWED,
-                                    "tokens of cluster %.5s may not log in at this mount", token.parts.uuid);
+    enum vp_code code = check_token_cluster(snapshot, token.parts.uuid, err);
+    if (code != VP_OK) {
         auth_token_clear(&token);
         return code;
     }
@@ -178,6 +186,9 @@ static enum vp_code check_login(const struct auth_question *question, const stru
                                 const struct arv_identity *identity, struct vp_error *err)
 {
     VP_TRY(check_token(&identity->token, &identity->user, token, err));
+    /* A runtime token belongs to no container: there the segment behind it is what named one, so it must be this one. */
+    if (identity->container.auth_uuid == NULL && strcmp(token->parts.container_uuid, identity->container.uuid) != 0)
+        return contradiction("a runtime token's container is another than the token names", err);
     VP_TRY(auth_check_own_token(&identity->container, token->parts.uuid, question->role, err));
     VP_TRY(auth_check_container(&identity->container, identity->user.uuid, question->role, err));
     return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);
@@ -207,6 +218,7 @@ static enum vp_code check_renewal(const struct auth_question *question, const ch
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING,
                        "container %s is %.16s and no longer has the token that logged in", identity->container.uuid,
                        identity->container.state);
+    VP_TRY(check_token_cluster(question->snapshot, token_uuid, err));
     VP_TRY(auth_check_own_token(&identity->container, token_uuid, question->role, err));
     VP_TRY(auth_check_container(&identity->container, identity->user.uuid, question->role, err));
     return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);

@@ -24,6 +24,13 @@ const struct logical_field AUTH_LOGIN_FIELDS[] = {
     { 0 },
 };
 
+/* The two texts on which the host forwards a request to the active node. Others of its words are not for strangers. */
+static bool is_for_the_host(const char *text)
+{
+    return strstr(text, "please forward to the active node") != NULL ||
+           strstr(text, "cannot write to readonly storage") != NULL;
+}
+
 /* What a stranger is told: the class of what happened, and where its reason can be found. Nothing in it differs between an
  * unknown, an expired and a finished token. */
 static enum vp_code tell_stranger(enum vp_code code, const struct logical_call *call, struct vp_error *err)
@@ -34,6 +41,10 @@ static enum vp_code tell_stranger(enum vp_code code, const struct logical_call *
         [VP_ERR_UPSTREAM] = "Arvados gave an answer that can't be trusted, so the login was refused",
         [VP_ERR_INTERNAL] = "this auth method can't serve logins at the moment; its admin must act",
     };
+    if (code == VP_ERR_HOST && !is_for_the_host(err->message)) {
+        err->reason = VP_REASON_INTERNAL;
+        code = VP_ERR_INTERNAL;
+    }
     if ((size_t)code >= sizeof TEXTS / sizeof TEXTS[0] || TEXTS[code] == NULL)
         return code;
     char reason[sizeof err->message];
@@ -83,8 +94,11 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_qu
     if (code == VP_OK)
         code = auth_grants_of(question, token->secret, identity.user.uuid, identity.container.container_image, now_s,
                               &grants, err);
+    /* The host counts the token's life from its own clock, later than this: so no time that passed while Arvados was asked may
+     * be given away. */
     if (code == VP_OK)
-        code = auth_issue(question, token, &identity, &grants, now_s, call->remote_addr, call->reply, err);
+        code = auth_issue(question, token, &identity, &grants, clock->now_s(clock->self), call->remote_addr,
+                          call->reply, err);
     auth_grants_clear(&grants);
     arv_identity_clear(&identity);
     return code;

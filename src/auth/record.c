@@ -1,6 +1,9 @@
 #include "record.h"
 
-enum { RECORD_VERSION = 1 };
+#include <string.h>
+
+/* Arvados' secrets have 50 characters or so, its uuids 27. */
+enum { RECORD_VERSION = 1, QUOTE_MAX = 32 };
 
 struct head {
     int64_t version;
@@ -56,9 +59,9 @@ enum vp_code auth_record_store(const struct auth_record *record, const struct lo
     vp_json_close_object(&writer);
     vp_json_close_object(&writer);
     enum vp_code code = vp_buf_check(&text, record->what, err);
+    /* Not cancelled with its caller: a write that is given up here may still land. */
     if (code == VP_OK)
-        code = call->storage->put(call->storage->self, key, vp_buf_text(&text), text.len, record->seal_wrap,
-                                  call->cancel, err);
+        code = call->storage->put(call->storage->self, key, vp_buf_text(&text), text.len, record->seal_wrap, NULL, err);
     vp_buf_clear(&text);
     return code;
 }
@@ -68,7 +71,12 @@ enum vp_code auth_check_each(const struct vp_texts *texts, bool (*good)(const ch
 {
     for (size_t i = 0; i < texts->n; i++)
         if (!good(texts->items[i]))
-            return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\": \"%.64s\" is not %s", field, texts->items[i],
-                           wanted);
+            return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\": \"%.64s\" is not %s", field,
+                           auth_quotable(texts->items[i]), wanted);
     return VP_OK;
+}
+
+const char *auth_quotable(const char *text)
+{
+    return strlen(text) <= QUOTE_MAX && strchr(text, '/') == NULL ? text : "...";
 }

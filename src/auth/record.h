@@ -21,3 +21,6 @@ VP_MUST_USE enum vp_code auth_record_store(const struct auth_record *record, con
 /* Each item of a list field must be `good`. VP_REASON_BAD_REQUEST naming field and item. */
 VP_MUST_USE enum vp_code auth_check_each(const struct vp_texts *texts, bool (*good)(const char *text),
                                          const char *field, const char *wanted, struct vp_error *err);
+
+/* What may stand in an answer and a log: the text, or "..." for one that could be a token in the wrong field. */
+const char *auth_quotable(const char *text);

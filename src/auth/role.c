@@ -135,7 +135,8 @@ static enum vp_code check_token(const struct auth_role *role, struct vp_error *e
 {
     enum logical_token_type type = LOGICAL_TOKEN_DEFAULT;
     if (!find_token_type(type_word(role), &type))
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "invalid 'token_type' value \"%.32s\"", type_word(role));
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "invalid 'token_type' value \"%.32s\"",
+                       auth_quotable(type_word(role)));
     bool batch = type == LOGICAL_TOKEN_BATCH || type == LOGICAL_TOKEN_DEFAULT_BATCH;
     if (batch && role->token_period_s != 0)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
@@ -165,12 +166,12 @@ static enum vp_code check_against_mount(const struct auth_role *role, const stru
         if (!is_narrower(role->allowed_policy_prefixes.items[i], &config->allowed_policy_prefixes))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"allowed_policy_prefixes\": \"%.64s\" is not under the mount's prefixes",
-                           role->allowed_policy_prefixes.items[i]);
+                           auth_quotable(role->allowed_policy_prefixes.items[i]));
     for (size_t i = 0; i < role->token_policies.n; i++)
         if (!auth_config_allows(config, role->token_policies.items[i]))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"token_policies\": \"%.64s\" is not a policy that this mount allows",
-                           role->token_policies.items[i]);
+                           auth_quotable(role->token_policies.items[i]));
     return VP_OK;
 }
 
@@ -264,7 +265,7 @@ enum vp_code auth_role_for(const struct logical_call *call, const struct auth_sn
         /* A name that no role can have is not looked up: storage keys are paths. */
         code = auth_role_is_name(name) ? auth_role_load(call, name, &role, &found, err) : VP_OK;
         if (code == VP_OK && !found)
-            code = vp_fail(err, VP_REASON_ROLE_UNKNOWN, "role \"%.64s\" is not known", name);
+            code = vp_fail(err, VP_REASON_ROLE_UNKNOWN, "role \"%.64s\" is not known", auth_quotable(name));
     }
     if (code != VP_OK) {
         auth_role_clear(&role);

@@ -58,7 +58,7 @@ enum vp_code auth_role_write(const struct logical_call *call, struct vp_error *e
     if (code == VP_OK)
         code = auth_role_store(call, &role, err);
     pthread_mutex_unlock(&mount->write_lock);
-    auth_mount_forget(mount);
+    auth_mount_written(mount, code);
     auth_role_clear(&role);
     return code;
 }
@@ -96,10 +96,12 @@ enum vp_code auth_role_delete(const struct logical_call *call, struct vp_error *
     VP_TRY(check_name(call, err));
     vp_buf_add_format(&key, AUTH_ROLE_PREFIX "%s", call->name);
     enum vp_code code = vp_buf_check(&key, "the role's name", err);
+    pthread_mutex_lock(&mount->write_lock); /* or a write under way would bring it back */
     if (code == VP_OK)
-        code = call->storage->remove(call->storage->self, vp_buf_text(&key), call->cancel, err);
+        code = call->storage->remove(call->storage->self, vp_buf_text(&key), NULL, err);
+    pthread_mutex_unlock(&mount->write_lock);
     vp_buf_clear(&key);
-    auth_mount_forget(mount);
+    auth_mount_written(mount, code);
     return code;
 }
 

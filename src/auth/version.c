@@ -1,6 +1,8 @@
 /* Versions: of this plugin, and of the cluster it asks. */
 #include "vp/version.h"
 
+#include <string.h>
+
 #include "backend.h"
 #include "paths.h"
 
@@ -36,6 +38,9 @@ enum vp_code auth_version(const struct logical_call *call, struct vp_error *err)
         .cancel = call->cancel,
     };
     enum vp_code code = arv_discover(snapshot->arvados, &asker, &discovery, err);
+    if (code == VP_OK && strcmp(discovery.cluster_id, snapshot->config.cluster_id) != 0)
+        code = vp_fail(err, VP_REASON_WRONG_CLUSTER, "the server says it is cluster %s, and the config says %s",
+                       discovery.cluster_id, snapshot->config.cluster_id);
     auth_snapshot_release(&snapshot);
     VP_TRY(code);
     return answer(call, &discovery, err);

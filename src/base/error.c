@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static const struct {
     const char *word;
     enum vp_code code;
@@ -22,7 +24,8 @@ enum vp_code vp_reason_code(enum vp_reason reason)
     return REASONS[reason].code;
 }
 
-/* Cuts an unfinished UTF-8 character at the end and makes the line one line. */
+/* Cuts an unfinished UTF-8 character at the end and makes the text one line of UTF-8: formats such as %.64s cut
+ * characters in the middle too, and the host takes no message whose texts are not UTF-8. */
 static void tidy(char *text)
 {
     size_t len = strlen(text);
@@ -35,9 +38,16 @@ static void tidy(char *text)
         if (len - start + 1 < want)
             text[start - 1] = '\0';
     }
-    for (char *at = text; *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+    size_t left = strlen(text);
+    for (char *at = text; left > 0;) {
+        size_t width = vp_utf8_len(at, left);
+        if (width == 0 || (unsigned char)*at < 0x20 || *at == 0x7F) {
             *at = '?';
+            width = 1;
+        }
+        at += width;
+        left -= width;
+    }
 }
 
 enum vp_code vp_fail(struct vp_error *err, enum vp_reason reason, const char *format, ...)

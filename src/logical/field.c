@@ -40,7 +40,7 @@ static enum vp_code update_member(void *context, const char *key, const struct v
     if (field == NULL && update->strict)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "unknown field \"%.64s\"; fields are listed by path-help, and a mistyped one would bind nothing",
-                       key);
+                       strchr(key, '/') == NULL ? key : "...");
     if (field == NULL)
         return VP_OK;
     if ((field->flags & LOGICAL_NOT_YET) != 0)

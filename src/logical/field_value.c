@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Sums of a few of them stay far from the end of int64_t, in nanoseconds too. */
+enum { DURATION_MAX_S = 10 * 366 * 24 * 3600 };
+
 static enum vp_code wrong(const struct logical_field *field, const char *wanted, struct vp_error *err)
 {
     return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\" must be %s", field->name, wanted);
@@ -82,6 +85,10 @@ static enum vp_code set_list(const struct logical_field *field, const struct vp_
 {
     struct vp_texts list = { 0 };
     enum vp_code code = read_list(field, value, &list, err);
+    /* "" and [] empty a list, which for some means "any"; blanks were meant to be something. */
+    bool blank = vp_json_type(value) == VP_JSON_TEXT ? *vp_json_text(value) != '\0' : vp_json_len(value) > 0;
+    if (code == VP_OK && list.n == 0 && blank)
+        code = wrong(field, "empty, or a list with something in it", err);
     if (code != VP_OK) {
         vp_texts_clear(&list);
         return code;
@@ -154,6 +161,8 @@ static enum vp_code set_number(const struct logical_field *field, int64_t number
                        (long long)field->min, (long long)field->max, unit);
     if (!bounded && number < 0)
         return wrong(field, "zero or more", err);
+    if (!bounded && field->type == LOGICAL_DURATION && number > DURATION_MAX_S)
+        return wrong(field, "ten years at the most", err);
     *(int64_t *)target = number;
     return VP_OK;
 }

@@ -1,4 +1,7 @@
 vpa_unit(logical dispatch)
 vpa_unit(logical field)
 vpa_unit(logical field_value)
+vpa_unit(logical help)
+vpa_unit(logical openapi)
+vpa_unit(logical paths)
 vpa_unit(logical reply)

@@ -11,7 +11,8 @@
 #define GOOD                                                                                                          \
     "\"arvados_api_host\":\"arvados.example.org\",\"allowed_policy_prefixes\":[\"arvados-\"],\"cluster_id\":\"zzzzz\"," \
     "\"verify_connection\":false"
-#define TOKEN "v2/zzzzz-gj3su-077z32aux8dg2s1/3kg6k6lzmp9kj5cpkcoxie963cmvjahbt2fod9zru30k1jqdmi"
+#define SECRET "3kg6k6lzmp9kj5cpkcoxie963cmvjahbt2fod9zru30k1jqdmi"
+#define TOKEN "v2/zzzzz-gj3su-077z32aux8dg2s1/" SECRET
 
 static struct fake_mount mount;
 
@@ -146,8 +147,50 @@ TEST(the_words_of_the_hosts_storage_pass_unchanged)
     fake_storage_fail(mount.storage, FAKE_GET, "the disk burns");
     EXPECT_FAIL(VP_REASON_HOST, fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
     EXPECT_TEXT("the disk burns", mount.err.message);
+}
+
+TEST(a_stranger_hears_nothing_of_the_hosts_words_but_those_that_forward_a_login)
+{
+    fake_storage_fail(mount.storage, FAKE_GET, "failed to connect to unix:/tmp/plugin123");
+    EXPECT_FAIL(VP_REASON_INTERNAL, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"),
+                &mount.err);
+    EXPECT_LACKS("plugin123", mount.err.message);
+    EXPECT_CONTAINS("plugin123", mount.err.detail);
+
+    fake_storage_fail(mount.storage, FAKE_GET, "cannot write to readonly storage");
     EXPECT_FAIL(VP_REASON_HOST, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"),
                 &mount.err);
+    EXPECT_TEXT("cannot write to readonly storage", mount.err.message);
+}
+
+TEST(after_a_write_that_failed_the_config_is_read_anew_since_it_may_still_land)
+{
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    fake_storage_fail(mount.storage, FAKE_PUT, "deadline exceeded");
+    EXPECT_FAIL(VP_REASON_HOST, write_config("{\"allowed_token_clusters\":[\"yyyyy\"]}"), &mount.err);
+    fake_storage_fail(mount.storage, FAKE_PUT, NULL);
+    EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\"}"),
+                &mount.err);
+
+    fake_storage_plant(mount.storage, "config",
+                       "{\"record_version\":1,\"config\":{" GOOD ",\"allowed_token_clusters\":[\"yyyyy\"]}}");
+
+    EXPECT_FAIL(VP_REASON_CLUSTER_NOT_ALLOWED,
+                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"), &mount.err);
+}
+
+TEST(a_token_in_the_wrong_field_is_not_quoted)
+{
+    static const char *const BODIES[] = { "{\"trusted_link_owners\":\"" TOKEN "\"}", "{\"allowed_policies\":\"" TOKEN "\"}",
+                                          "{\"" TOKEN "\":1}", "{\"allowed_token_clusters\":\"" SECRET "\"}" };
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++) {
+        EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config(BODIES[i]), &mount.err);
+        EXPECT_LACKS("3kg6k6", mount.err.message);
+    }
+    EXPECT_FAIL(VP_REASON_ROLE_UNKNOWN,
+                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"" TOKEN "\"}"), &mount.err);
+    EXPECT_LACKS("3kg6k6", mount.err.message);
 }
 
 TEST(a_put_that_failed_leaves_no_picture_of_the_new_config)
@@ -242,6 +285,9 @@ int main(void)
         FRESH(records_that_can_not_be_read_as_they_were_meant_refuse),
         FRESH(a_record_that_breaks_the_rules_of_this_version_serves_no_login),
         FRESH(the_words_of_the_hosts_storage_pass_unchanged),
+        FRESH(a_stranger_hears_nothing_of_the_hosts_words_but_those_that_forward_a_login),
+        FRESH(after_a_write_that_failed_the_config_is_read_anew_since_it_may_still_land),
+        FRESH(a_token_in_the_wrong_field_is_not_quoted),
         FRESH(a_put_that_failed_leaves_no_picture_of_the_new_config),
         FRESH(a_standby_sends_logins_and_renewals_on_before_it_does_anything),
         FRESH(a_mount_that_has_roles_refuses_logins_without_one),
