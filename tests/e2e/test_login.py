@@ -733,3 +733,20 @@ def test_a_caller_who_leaves_ends_the_question_to_arvados(granted):
         mount.bao.call("POST", f"auth/{mount.path}/login", {"token": container.token}, token="", timeout=1)
     wait_until(lambda: mount.sim.log.running() <= 1, "the plugin to give up", 5)
     assert mount.bao.call("GET", f"auth/{mount.path}/config").status_code == 200
+
+
+def test_a_token_in_the_wrong_field_is_not_quoted(granted):
+    mount, container = granted
+    answer = mount.login(container.token, role=container.token)
+    assert answer.status_code == 400
+    assert container.secret[:8] not in answer.text
+    answer = mount.write_config(trusted_link_owners=[container.token])
+    assert answer.status_code == 400
+    assert container.secret[:8] not in answer.text
+    assert container.secret[:8] not in mount.bao.log()
+
+
+def test_version_notices_a_server_of_another_cluster(bare_mount):
+    bare_mount.configure(cluster_id="yyyyy", verify_connection=False)
+    answer = bare_mount.bao.call("GET", f"auth/{bare_mount.path}/version")
+    assert answer.status_code == 502 and "zzzzz" in errors(answer)

@@ -175,3 +175,23 @@ def test_a_revoked_token_needs_nothing_of_arvados(session):
     mount.sim.stop()
     assert mount.bao.call("POST", "auth/token/revoke-self", token=auth["client_token"]).status_code == 204
     assert not alive(mount, auth)
+
+
+def test_a_cluster_that_is_no_longer_allowed_ends_renewal_as_it_does_logins(session):
+    mount, container, auth = session
+    assert mount.write_config(allowed_token_clusters=["yyyyy"]).status_code == 204
+    assert mount.login(container.token).status_code == 403
+    assert_refused(mount, auth)
+
+
+def test_the_end_of_a_grant_is_judged_by_the_clock_after_arvados_answered(granted):
+    mount, container = granted
+    mount.configure(request_timeout="20s")
+    end = time.time() + 40
+    mount.sim.grant("arvados-brief", "active",
+                    properties={"expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))})
+    mount.sim.faults.add("/arvados/v1/links", faults.delay(4.0), times=1)
+
+    auth = mount.logged_in(container.token)["auth"]
+
+    assert time.time() + auth["lease_duration"] <= end + 1
