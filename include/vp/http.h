@@ -67,7 +67,7 @@ struct http_exchange {
  *
  * VP_OK: each exchange was answered (look at its status). Else the failure of the first one in order that was not, also
  * in its own `error`: upstream_unreachable, upstream_timeout, upstream_tls, upstream_dns, upstream_bad_answer (too big,
- * encoded, redirect (3xx), cut short, no HTTP), overloaded, cancelled. Answers of 5xx are tried again `max_retries` times
+ * encoded, redirect (3xx), no HTTP), overloaded, cancelled. Answers of 5xx are tried again `max_retries` times
  * with a jittered pause while the budget lasts, failed connections likewise; the last 5xx counts as an answer.
  * A 503 whose body is empty is how an overloaded Arvados answers; it is tried again likewise. */
 VP_MUST_USE enum vp_code http_round(struct http_site *site, struct http_exchange *exchanges, size_t n,

@@ -412,7 +412,7 @@ static const struct meaning {
     { CURLE_SSL_CERTPROBLEM, VP_REASON_UPSTREAM_TLS, false, "the server wants a client certificate" },
     { CURLE_SSL_CLIENTCERT, VP_REASON_UPSTREAM_TLS, false, "the server wants a client certificate" },
     { CURLE_SSL_CIPHER, VP_REASON_UPSTREAM_TLS, false, "the server and we share no cipher" },
-    { CURLE_PARTIAL_FILE, VP_REASON_UPSTREAM_BAD_ANSWER, true, "the server's answer is cut short" },
+    { CURLE_PARTIAL_FILE, VP_REASON_UPSTREAM_UNREACHABLE, true, "the server's answer is cut short" },
     { CURLE_FILESIZE_EXCEEDED, VP_REASON_UPSTREAM_BAD_ANSWER, false, "the server's answer is larger than allowed" },
     { CURLE_UNSUPPORTED_PROTOCOL, VP_REASON_UPSTREAM_BAD_ANSWER, false, "the server's answer is no HTTP/1.1" },
     { CURLE_WEIRD_SERVER_REPLY, VP_REASON_UPSTREAM_BAD_ANSWER, false, "the server's answer is no HTTP/1.1" },

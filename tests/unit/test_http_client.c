@@ -258,12 +258,12 @@ TEST(an_answer_that_is_cut_short_is_tried_again_and_never_taken)
         enum fake_end end;
         enum vp_reason reason;
     } ROWS[] = {
-        { OK_HEAD "Content-Length: 3\r\n\r\n{}", FAKE_CLOSE, VP_REASON_UPSTREAM_BAD_ANSWER },
-        { OK_HEAD "Content-Length: 3\r\n\r\n", FAKE_CLOSE, VP_REASON_UPSTREAM_BAD_ANSWER },
-        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", FAKE_CLOSE, VP_REASON_UPSTREAM_BAD_ANSWER },
-        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{", FAKE_CLOSE, VP_REASON_UPSTREAM_BAD_ANSWER },
-        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", FAKE_CLOSE, VP_REASON_UPSTREAM_BAD_ANSWER },
-        { OK_HEAD "Content-Length: 3\r\n\r\n{}", FAKE_ABORT, VP_REASON_UPSTREAM_BAD_ANSWER },
+        { OK_HEAD "Content-Length: 3\r\n\r\n{}", FAKE_CLOSE, VP_REASON_UPSTREAM_UNREACHABLE },
+        { OK_HEAD "Content-Length: 3\r\n\r\n", FAKE_CLOSE, VP_REASON_UPSTREAM_UNREACHABLE },
+        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", FAKE_CLOSE, VP_REASON_UPSTREAM_UNREACHABLE },
+        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{", FAKE_CLOSE, VP_REASON_UPSTREAM_UNREACHABLE },
+        { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", FAKE_CLOSE, VP_REASON_UPSTREAM_UNREACHABLE },
+        { OK_HEAD "Content-Length: 3\r\n\r\n{}", FAKE_ABORT, VP_REASON_UPSTREAM_UNREACHABLE },
         { "", FAKE_CLOSE, VP_REASON_UPSTREAM_UNREACHABLE },
         { "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", FAKE_CLOSE,
           VP_REASON_UPSTREAM_UNREACHABLE },
