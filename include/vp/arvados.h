@@ -33,6 +33,9 @@ bool arv_is_portable_data_hash(const char *text);
 bool arv_is_system_user(const char *user_uuid);
 bool arv_is_anonymous_user(const char *user_uuid);
 
+/* The role that all the world is in (…-j7d0g-anonymouspublic). */
+bool arv_is_anonymous_role(const char *group_uuid);
+
 /* A token taken apart: v2/<5>-gj3su-<15>/<20..128 of a-z0-9>[/<5>-dz642-<15>]. */
 struct arv_token_text {
     char uuid[ARV_UUID_LEN + 1];
@@ -107,16 +110,20 @@ struct arv_token {
 
 /* The three answers about one token, asked in parallel. */
 struct arv_identity {
+    bool has_container; /* else the token is not a container's, and the next is empty */
     struct arv_container container;
     struct arv_user user;
     struct arv_token token;
 };
 
+enum arv_token_kind { ARV_CONTAINER_TOKEN, ARV_ANY_TOKEN };
+
 /* containers/current, users/current and api_client_authorizations/current in one round with asker->token.
  * VP_REASON_TOKEN_REJECTED: any of them 401. VP_REASON_TOKEN_SCOPE: 403. VP_REASON_NOT_CONTAINER_TOKEN: containers/current
- * 404. A 401 is Arvados' answer to every token while its database is down too. Nothing is cross-checked here. */
+ * 404, where a container's token is wanted; else the identity has no container then. A 401 is Arvados' answer to every token while its database is down too. Nothing is cross-checked here. */
 VP_MUST_USE enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker,
-                                      struct arv_identity *ret_identity, struct vp_error *err);
+                                      enum arv_token_kind wanted, struct arv_identity *ret_identity,
+                                      struct vp_error *err);
 void arv_identity_clear(struct arv_identity *identity); /* also of a zeroed one */
 
 /* Whose token is asker->token: api_client_authorizations/current alone. Freed by arv_token_clear(). */
@@ -138,10 +145,29 @@ VP_MUST_USE enum vp_code arv_find_container(struct arv_client *client, const str
 VP_MUST_USE enum vp_code arv_find_user(struct arv_client *client, const struct arv_asker *asker, const char *user_uuid,
                                        struct arv_user *ret_user, struct vp_error *err);
 
-/* Those of the groups that are projects, which the token can read and which are not trashed. */
-VP_MUST_USE enum vp_code arv_projects_among(struct arv_client *client, const struct arv_asker *asker,
-                                            const struct vp_texts *group_uuids, struct vp_texts *ret_project_uuids,
-                                            struct vp_error *err);
+/* ---- groups ---- */
+
+/* Those of the groups that are of that class ("project", "role"), which the token can read and which are not in the trash.
+ * The uuids are groups' of this cluster: a list with others would be asked of theirs. */
+VP_MUST_USE enum vp_code arv_groups_among(struct arv_client *client, const struct arv_asker *asker,
+                                          const struct vp_texts *group_uuids, const char *group_class,
+                                          struct vp_texts *ret_uuids, struct vp_error *err);
+
+/* Which of some groups a user is a member of, directly or through other groups. */
+struct arv_memberships {
+    struct vp_texts roles;   /* uuids of roles */
+    struct vp_texts trashed; /* listed as his, and in the trash or no roles */
+    bool unknown;            /* this Arvados is older than 3.0 and can't tell: both lists are empty */
+};
+
+/* computed_permissions, which knows memberships of roles in the trash as well, beside groups, which does not. Needs an
+ * admin's token. Failing a row, a user is no member. What was not asked for is an answer that can't be right. */
+VP_MUST_USE enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_asker *asker,
+                                               const char *user_uuid, const struct vp_texts *group_uuids,
+                                               struct arv_memberships *ret_memberships, struct vp_error *err);
+VP_MUST_USE enum vp_code arv_memberships_copy(const struct arv_memberships *memberships,
+                                              struct arv_memberships *ret_copy, struct vp_error *err);
+void arv_memberships_clear(struct arv_memberships *memberships);
 
 /* ---- links ---- */
 
@@ -154,7 +180,7 @@ struct arv_link {
     const char *tail_uuid;
     const char *head_uuid;
     const char *name;
-    const struct vp_json *properties; /* an object */
+    const struct vp_json *properties; /* an object; NULL for anything else, which is for the caller to judge */
 };
 
 struct arv_links {
@@ -166,10 +192,17 @@ struct arv_links {
 
 enum { ARV_LINKS_MAX = 10000 }; /* in one answer list; more is links_incomplete, never a cut list */
 
-/* All links with that class, one of these owners and one of these tails; paged by uuid. The filters are only asked for:
+/* All links with that class, one of these owners and one of these tails (NULL: any); paged by uuid. The filters are only asked for:
  * the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages that repeat, go back, don't end or are too many. */
 VP_MUST_USE enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker,
                                         const char *link_class, const struct vp_texts *owner_uuids,
                                         const struct vp_texts *tail_uuids, struct arv_links *ret_links,
                                         struct vp_error *err);
+
+/* For showing only: links with that class and one of these tails, of other owners than these. The first ones; *ret_more says
+ * that there are further ones. */
+VP_MUST_USE enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_asker *asker,
+                                             const char *link_class, const struct vp_texts *owner_uuids,
+                                             const struct vp_texts *tail_uuids, struct arv_links *ret_links,
+                                             bool *ret_more, struct vp_error *err);
 void arv_links_clear(struct arv_links *links);

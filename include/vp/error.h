@@ -56,12 +56,14 @@ enum vp_code {
     X(TOKEN_REJECTED, "token_rejected", VP_ERR_DENIED)                     \
     X(TOKEN_SCOPE, "token_scope", VP_ERR_DENIED)                           \
     X(NOT_CONTAINER_TOKEN, "not_container_token", VP_ERR_DENIED)           \
+    X(NOT_USER_TOKEN, "not_user_token", VP_ERR_DENIED)                     \
     X(CONTAINER_NOT_RUNNING, "container_not_running", VP_ERR_DENIED)       \
     X(RUNTIME_TOKEN, "runtime_token", VP_ERR_DENIED)                       \
     X(USER_INACTIVE, "user_inactive", VP_ERR_DENIED)                       \
     X(USER_FORBIDDEN, "user_forbidden", VP_ERR_DENIED)                     \
     X(CLUSTER_NOT_ALLOWED, "cluster_not_allowed", VP_ERR_DENIED)           \
     X(BOUND_USER, "bound_mismatch:bound_user_uuids", VP_ERR_DENIED)        \
+    X(BOUND_GROUP, "bound_mismatch:bound_group_uuids", VP_ERR_DENIED)      \
     X(BOUND_IMAGE, "bound_mismatch:bound_container_images", VP_ERR_DENIED) \
     X(CIDR_MISMATCH, "cidr_mismatch", VP_ERR_DENIED)                       \
     X(WINDOW_CLOSED, "window_closed", VP_ERR_DENIED)                       \

@@ -4,6 +4,7 @@
  * no compression. Knows nothing of Arvados. All functions may be called from any thread, except where said. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,20 @@ VP_MUST_USE enum vp_code http_origin_parse(const char *text, struct http_origin 
 /* VP_REASON_BAD_REQUEST when the text holds no certificate, or one that OpenSSL can't read. */
 VP_MUST_USE enum vp_code http_check_ca_pem(const char *pem, struct vp_error *err);
 
+/* What became of the requests of one mount, whatever sites it had. Zeroed at the start; written by the transfer thread,
+ * read by anybody. */
+enum { HTTP_STATUS_END = 600, HTTP_LATENCIES = 80 };
+struct http_stats {
+    atomic_uint_least64_t by_status[HTTP_STATUS_END]; /* tries that were answered */
+    atomic_uint_least64_t by_reason[VP_REASON_N];     /* tries that were not, and what the full queue refused */
+    atomic_uint_least64_t latencies[HTTP_LATENCIES];  /* of the answered ones; see http_stats_latency_ms() */
+    atomic_uint in_flight;
+    atomic_uint queued; /* waiting for a place, or pausing before another try */
+};
+
+/* The time within which `percent` of the answers came, to 25 %; -1 before the first answer. */
+int64_t http_stats_latency_ms(const struct http_stats *stats, unsigned percent);
+
 /* One server as one mount sees it: where, whom to trust, how much at a time. */
 struct http_site;
 
@@ -40,6 +55,7 @@ struct http_site_options {
     unsigned max_concurrent;     /* transfers at one time; more wait in a queue */
     unsigned max_queued;         /* length of that queue; past it VP_REASON_OVERLOADED */
     unsigned max_retries;        /* extra tries per exchange for failed connections and 5xx */
+    struct http_stats *stats;    /* borrowed, outlives the site; NULL: nobody counts */
 };
 
 /* Copies what it keeps. Freeing is for when no round is under way on it. */

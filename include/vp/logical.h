@@ -67,6 +67,9 @@ struct logical_auth {
     struct logical_pairs metadata;
     char *alias_name; /* never empty in a login's answer: the host refuses it */
     struct logical_pairs alias_metadata;
+    struct vp_texts
+        group_aliases;   /* names of external groups. The host makes the user a member of just those, so an empty
+                                    * list ends what earlier logins gave */
     char *internal_data; /* JSON object text; may hold a token, so it is wiped */
     int64_t ttl_s;
     int64_t max_ttl_s;          /* longest time since issue that a renewal may reach; 0: the mount's */
@@ -88,10 +91,11 @@ void logical_auth_clear(struct logical_auth *auth);
 struct logical_reply {
     struct vp_buf data;        /* a JSON object; empty: none */
     struct logical_auth *auth; /* login */
-    bool renewed;              /* renewal: the three below replace those of the token */
+    bool renewed;              /* renewal: the four below replace those of the token */
     int64_t ttl_s;
     int64_t max_ttl_s;
     int64_t period_s;
+    struct vp_texts group_aliases;
     struct vp_texts warnings;
 };
 enum { LOGICAL_REPLY_MAX = 4 * 1024 * 1024 }; /* bytes of data */
@@ -147,6 +151,8 @@ enum logical_field_type {
     LOGICAL_DURATION, /* int64_t seconds; in: seconds as number or text, or "1h30m", "10m", "1d" */
     LOGICAL_TEXTS,    /* struct vp_texts; in: an array of texts or one comma-separated text; blanks trimmed, empty
                        * items dropped */
+    LOGICAL_MAP, /* struct logical_pairs; in: an object of texts, or "key=value" texts in the forms of a list; a key
+                       * given twice is refused */
 };
 
 enum {

@@ -21,7 +21,8 @@ enum policy_name_verdict policy_name_check(const char *name);
 /* An allowlist entry: [a-z0-9][a-z0-9_-]*[-_], at most POLICY_NAME_MAX - 1 long. */
 bool policy_is_prefix(const char *text);
 
-/* Starts with one of the prefixes and goes on. */
+/* Starts with the prefix, or one of the prefixes, and goes on. */
+bool policy_name_starts(const char *name, const char *prefix);
 bool policy_name_has_prefix(const char *name, const struct vp_texts *prefixes);
 
 /* ---- links ---- */
@@ -32,6 +33,8 @@ bool policy_name_has_prefix(const char *name, const struct vp_texts *prefixes);
     X(UNTRUSTED_OWNER, "untrusted_owner")                 \
     X(UNTRUSTED_MODIFIER, "untrusted_modifier")           \
     X(WRONG_TAIL, "wrong_tail")                           \
+    X(ROLE_TRASHED, "role_trashed")                       \
+    X(ANONYMOUS_ROLE, "anonymous_role")                   \
     X(BAD_NAME, "bad_name")                               \
     X(RESERVED_NAME, "reserved_name")                     \
     X(OUTSIDE_PREFIX, "outside_prefix")                   \
@@ -62,6 +65,7 @@ struct policy_link {
     int64_t not_before_s;        /* 0: none */
     int64_t expires_at_s;        /* VP_TIME_NONE: never */
     const char *container_image; /* NULL: any */
+    const char *owner_prefix;    /* what the mount demands of names that this owner grants; NULL: nothing more */
 };
 
 /* What counts. Lists borrowed. */
@@ -72,8 +76,12 @@ struct policy_rules {
     const struct vp_texts *allowed_prefixes;  /* the mount's; empty: nothing is allowed */
     const struct vp_texts *narrower_prefixes; /* the role's; a name must be under these as well. Empty: no narrower */
     const struct vp_texts *allowed_policies;  /* empty: all under the prefixes */
-    const char *tail_uuid;                    /* the user */
-    const char *container_image;              /* NULL: unknown, matches no bound link */
+    const char *user_uuid;
+    const struct vp_texts *roles;         /* Arvados roles that the user is a member of */
+    const struct vp_texts *trashed_roles; /* those that were his and are in the trash, or are no roles */
+    const char *anonymous_role;           /* everybody is in it, so it grants nothing */
+    const char *container_image;          /* NULL: unknown, matches no bound link */
+    bool any_image;                       /* for looking at grants without a container: bound links count */
     int64_t now_s;
 };
 

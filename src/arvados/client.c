@@ -59,15 +59,25 @@ void arv_target_build(struct vp_buf *target, const char *path, const char *const
     }
 }
 
-void arv_put_in_filter(struct vp_json_writer *writer, const char *attribute, const struct vp_texts *operands)
+void arv_put_list_filter(struct vp_json_writer *writer, const char *attribute, const char *comparison,
+                         const struct vp_texts *operands)
 {
     vp_json_open_array(writer);
     vp_json_put_text(writer, attribute);
-    vp_json_put_text(writer, "in");
+    vp_json_put_text(writer, comparison);
     vp_json_open_array(writer);
     for (size_t i = 0; i < operands->n; i++)
         vp_json_put_text(writer, operands->items[i]);
     vp_json_close_array(writer);
+    vp_json_close_array(writer);
+}
+
+void arv_put_filter(struct vp_json_writer *writer, const char *attribute, const char *comparison, const char *operand)
+{
+    vp_json_open_array(writer);
+    vp_json_put_text(writer, attribute);
+    vp_json_put_text(writer, comparison);
+    vp_json_put_text(writer, operand);
     vp_json_close_array(writer);
 }
 
@@ -156,6 +166,10 @@ static enum vp_code read_answer(const struct arv_asker *asker, struct arv_questi
         *err = exchange->error;
         vp_error_add_detail(err, "%s", question->name);
         return vp_reason_code(err->reason);
+    }
+    if (exchange->status == 404 && question->may_be_missing) {
+        question->missing = true;
+        return VP_OK;
     }
     VP_TRY(judge_status(asker, question, exchange, err));
     struct vp_error fault = { 0 };

@@ -17,15 +17,19 @@ struct arv_question {
     const char *name;         /* for messages: "users/current" */
     struct vp_buf target;     /* path and query */
     enum vp_reason not_found; /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
+    bool may_be_missing;      /* a 404 is as good as an answer */
     const struct vp_json_source *source;
-    struct vp_json *document; /* out: the decoded answer of a 200 */
+    bool missing;             /* out: it was a 404 that may be */
+    struct vp_json *document; /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it */
 };
 
 /* Path of the API with an optional select list and further parameters, as name and value in turn, NULL-terminated. */
 void arv_target_build(struct vp_buf *target, const char *path, const char *const *parameters);
 
-/* One filter of a query: the attribute is among the operands. */
-void arv_put_in_filter(struct vp_json_writer *writer, const char *attribute, const struct vp_texts *operands);
+/* One filter of a query: the attribute compares so with the operand, or with the operands ("in", "not in"). */
+void arv_put_filter(struct vp_json_writer *writer, const char *attribute, const char *comparison, const char *operand);
+void arv_put_list_filter(struct vp_json_writer *writer, const char *attribute, const char *comparison,
+                         const struct vp_texts *operands);
 
 /* Asks all at once. On success every document is set. When several fail, the one that says least about the token wins: our
  * own end (cancelled, internal), then no answer, then a wrong answer, then 401, 403, 404. So an outage is never told as a

@@ -64,6 +64,11 @@ bool arv_is_anonymous_user(const char *user_uuid)
     return arv_is_uuid(user_uuid, "tpzed") && strcmp(user_uuid + ARV_UUID_LEN - TAIL_LEN, "anonymouspublic") == 0;
 }
 
+bool arv_is_anonymous_role(const char *group_uuid)
+{
+    return arv_is_uuid(group_uuid, "j7d0g") && strcmp(group_uuid + ARV_UUID_LEN - TAIL_LEN, "anonymouspublic") == 0;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

@@ -113,13 +113,15 @@ static enum vp_code decode_current(struct arv_question *questions, struct arv_id
     identity->container.document = VP_TAKE(questions[CONTAINER].document);
     identity->user.document = VP_TAKE(questions[USER].document);
     identity->token.document = VP_TAKE(questions[TOKEN].document);
-    VP_TRY(decode_container(identity->container.document, questions[CONTAINER].name, &identity->container, err));
+    identity->has_container = !questions[CONTAINER].missing;
+    if (identity->has_container)
+        VP_TRY(decode_container(identity->container.document, questions[CONTAINER].name, &identity->container, err));
     VP_TRY(decode_user(identity->user.document, questions[USER].name, &identity->user, err));
     return decode_token(identity->token.document, questions[TOKEN].name, &identity->token, err);
 }
 
-enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker, struct arv_identity *ret_identity,
-                          struct vp_error *err)
+enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker, enum arv_token_kind wanted,
+                          struct arv_identity *ret_identity, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
     struct arv_question questions[N_RECORDS] = {
@@ -128,6 +130,7 @@ enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *ask
         [USER] = current("users/current", "/arvados/v1/users/current", USER_SELECT, VP_REASON_NONE),
         [TOKEN] = token_question(),
     };
+    questions[CONTAINER].may_be_missing = wanted == ARV_ANY_TOKEN;
     enum vp_code code = arv_ask(client, asker, questions, N_RECORDS, err);
     if (code == VP_OK)
         code = decode_current(questions, &identity, err);
@@ -250,7 +253,7 @@ static enum vp_code take_both(struct arv_question *questions, const char *contai
 enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *asker, const char *container_uuid,
                          const char *user_uuid, struct arv_identity *ret_identity, struct vp_error *err)
 {
-    struct arv_identity identity = { 0 };
+    struct arv_identity identity = { .has_container = true };
     struct arv_question questions[] = { container_question(container_uuid), user_question(user_uuid) };
     enum vp_code code = arv_ask(client, asker, questions, sizeof questions / sizeof questions[0], err);
     if (code == VP_OK)
@@ -296,61 +299,5 @@ enum vp_code arv_find_user(struct arv_client *client, const struct arv_asker *as
         return code;
     }
     *ret_user = user;
-    return VP_OK;
-}
-
-/* ---- for looking an admin's set-up over ---- */
-
-struct group {
-    const char *uuid;
-    const char *group_class;
-};
-
-static const struct vp_json_field GROUP_FIELDS[] = {
-    { "uuid", VP_JSON_TO_TEXT, offsetof(struct group, uuid), 0, ARV_UUID_LEN },
-    { "group_class", VP_JSON_TO_TEXT, offsetof(struct group, group_class), VP_JSON_OR_NULL, 64 },
-    { 0 },
-};
-
-static enum vp_code add_projects(const struct vp_json *document, struct vp_texts *projects, struct vp_error *err)
-{
-    struct list list = { 0 };
-    VP_TRY(arv_decode(document, LIST_FIELDS, "groups", &list, err));
-    for (size_t i = 0; i < vp_json_len(list.items); i++) {
-        struct group group = { 0 };
-        VP_TRY(arv_decode(vp_json_at(list.items, i), GROUP_FIELDS, "groups", &group, err));
-        if (group.group_class != NULL && strcmp(group.group_class, "project") == 0)
-            VP_TRY(vp_texts_add(projects, group.uuid, err));
-    }
-    return VP_OK;
-}
-
-enum vp_code arv_projects_among(struct arv_client *client, const struct arv_asker *asker,
-                                const struct vp_texts *group_uuids, struct vp_texts *ret_project_uuids,
-                                struct vp_error *err)
-{
-    struct arv_question question = { .name = "groups", .target = VP_BUF_INIT(ARV_TARGET_MAX) };
-    struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
-    struct vp_texts projects = { 0 };
-    struct vp_json_writer writer;
-    vp_json_begin(&writer, &filters);
-    vp_json_open_array(&writer);
-    arv_put_in_filter(&writer, "uuid", group_uuids);
-    vp_json_close_array(&writer);
-    arv_target_build(&question.target, "/arvados/v1/groups",
-                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", "[\"uuid\",\"group_class\"]",
-                                            "count", "none", "limit", "1000", NULL });
-    enum vp_code code = vp_buf_check(&filters, "the filters of a group query", err);
-    vp_buf_clear(&filters);
-    if (code == VP_OK)
-        code = arv_ask(client, asker, &question, 1, err);
-    if (code == VP_OK)
-        code = add_projects(question.document, &projects, err);
-    arv_question_clear(&question);
-    if (code != VP_OK) {
-        vp_texts_clear(&projects);
-        return code;
-    }
-    *ret_project_uuids = projects;
     return VP_OK;
 }

@@ -4,11 +4,12 @@
 
 #include "client.h"
 
-enum { PAGE_LIMIT = 1000, PAGES_MAX = 64, TEXT_MAX = 255 };
+enum { PAGE_LIMIT = 1000, PAGES_MAX = 64, TEXT_MAX = 4 * 255 /* the columns hold 255 characters */ };
 
-#define LINK_SELECT                                                                                           \
-    "[\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\"," \
-    "\"properties\"]"
+#define LINK_COLUMNS \
+    "\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\""
+#define LINK_SELECT "[" LINK_COLUMNS ",\"properties\"]"
+#define LINK_SELECT_PLAIN "[" LINK_COLUMNS "]" /* what anybody may write as long as he likes stays out */
 
 #define AT(member) offsetof(struct arv_link, member)
 
@@ -16,11 +17,10 @@ static const struct vp_json_field LINK_FIELDS[] = {
     { "uuid", VP_JSON_TO_TEXT, AT(uuid), 0, ARV_UUID_LEN },
     { "owner_uuid", VP_JSON_TO_TEXT, AT(owner_uuid), VP_JSON_OR_NULL, TEXT_MAX },
     { "link_class", VP_JSON_TO_TEXT, AT(link_class), VP_JSON_OR_NULL, TEXT_MAX },
-    { "name", VP_JSON_TO_TEXT, AT(name), VP_JSON_OR_NULL, 4 * TEXT_MAX },
+    { "name", VP_JSON_TO_TEXT, AT(name), VP_JSON_OR_NULL, TEXT_MAX },
     { "tail_uuid", VP_JSON_TO_TEXT, AT(tail_uuid), VP_JSON_OR_NULL, TEXT_MAX },
     { "head_uuid", VP_JSON_TO_TEXT, AT(head_uuid), VP_JSON_OR_NULL, TEXT_MAX },
     { "modified_by_user_uuid", VP_JSON_TO_TEXT, AT(modified_by_user_uuid), VP_JSON_OR_NULL, TEXT_MAX },
-    { "properties", VP_JSON_TO_OBJECT, AT(properties), 0, 0 },
     { 0 },
 };
 
@@ -39,28 +39,22 @@ static const struct vp_json_field PAGE_FIELDS[] = {
 struct query {
     const char *link_class;
     const struct vp_texts *owner_uuids;
-    const struct vp_texts *tail_uuids;
+    const struct vp_texts *tail_uuids; /* NULL: any */
+    const char *select;
+    bool of_others; /* of all owners but these */
 };
-
-static void put_filter(struct vp_json_writer *writer, const char *attribute, const char *operator, const char * operand)
-{
-    vp_json_open_array(writer);
-    vp_json_put_text(writer, attribute);
-    vp_json_put_text(writer, operator);
-    vp_json_put_text(writer, operand);
-    vp_json_close_array(writer);
-}
 
 static void write_filters(const struct query *query, const char *after_uuid, struct vp_buf *filters)
 {
     struct vp_json_writer writer;
     vp_json_begin(&writer, filters);
     vp_json_open_array(&writer);
-    put_filter(&writer, "link_class", "=", query->link_class);
-    arv_put_in_filter(&writer, "owner_uuid", query->owner_uuids);
-    arv_put_in_filter(&writer, "tail_uuid", query->tail_uuids);
+    arv_put_filter(&writer, "link_class", "=", query->link_class);
+    arv_put_list_filter(&writer, "owner_uuid", query->of_others ? "not in" : "in", query->owner_uuids);
+    if (query->tail_uuids != NULL)
+        arv_put_list_filter(&writer, "tail_uuid", "in", query->tail_uuids);
     if (*after_uuid != '\0')
-        put_filter(&writer, "uuid", ">", after_uuid);
+        arv_put_filter(&writer, "uuid", ">", after_uuid);
     vp_json_close_array(&writer);
 }
 
@@ -73,7 +67,7 @@ static enum vp_code ask_page(struct arv_client *client, const struct arv_asker *
     enum vp_code code = vp_buf_check(&filters, "the filters of a link query", err);
     if (code == VP_OK) {
         arv_target_build(&question.target, "/arvados/v1/links",
-                         (const char *const[]){ "filters", vp_buf_text(&filters), "select", LINK_SELECT, "order",
+                         (const char *const[]){ "filters", vp_buf_text(&filters), "select", query->select, "order",
                                                 "[\"uuid asc\"]", "limit", "1000", "count", "exact", NULL });
         code = arv_ask(client, asker, &question, 1, err);
     }
@@ -98,6 +92,8 @@ static enum vp_code add_item(const struct vp_json *record, struct arv_links *lin
     VP_TRY(arv_decode(record, LINK_FIELDS, "links", link, err));
     if (!arv_is_uuid(link->uuid, "o0j2j"))
         return arv_bad_answer(err, "links", "a uuid is no link's");
+    const struct vp_json *properties = vp_json_get(record, "properties");
+    link->properties = vp_json_type(properties) == VP_JSON_OBJECT ? properties : NULL;
     if (links->n > 0 && strcmp(link->uuid, links->items[links->n - 1].uuid) <= 0)
         return incomplete(err, "its pages repeat or go back");
     links->n++;
@@ -162,7 +158,7 @@ enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *a
                             const struct vp_texts *owner_uuids, const struct vp_texts *tail_uuids,
                             struct arv_links *ret_links, struct vp_error *err)
 {
-    const struct query query = { link_class, owner_uuids, tail_uuids };
+    const struct query query = { link_class, owner_uuids, tail_uuids, LINK_SELECT, false };
     struct arv_links links = { 0 };
     enum vp_code code = read_pages(client, asker, &query, &links, err);
     if (code != VP_OK) {
@@ -170,6 +166,27 @@ enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *a
         return code;
     }
     *ret_links = links;
+    return VP_OK;
+}
+
+enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_asker *asker, const char *link_class,
+                                 const struct vp_texts *owner_uuids, const struct vp_texts *tail_uuids,
+                                 struct arv_links *ret_links, bool *ret_more, struct vp_error *err)
+{
+    const struct query query = { link_class, owner_uuids, tail_uuids, LINK_SELECT_PLAIN, true };
+    struct arv_links links = { 0 };
+    struct vp_json *document = NULL;
+    bool whole = false;
+    VP_TRY(ask_page(client, asker, &query, "", &document, err));
+    enum vp_code code = keep_page(&links, document, err);
+    if (code == VP_OK)
+        code = add_page(document, &links, &whole, err);
+    if (code != VP_OK) {
+        arv_links_clear(&links);
+        return code;
+    }
+    *ret_links = links;
+    *ret_more = !whole;
     return VP_OK;
 }
 

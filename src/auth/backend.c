@@ -8,6 +8,7 @@
 #include "vp/version.h"
 
 #include "paths.h"
+#include "table.h"
 
 /* Requests that wait for a place at Arvados, per mount: two calls for each login of a storm of 2,000. */
 enum {
@@ -44,6 +45,7 @@ static enum vp_code mount_new(void *shared, void **ret_mount, struct vp_error *e
     if (mount == NULL)
         return vp_fail_no_memory(err);
     mount->shared = shared;
+    mount->counters.since_s = mount->shared->clock->now_s(mount->shared->clock->self);
     pthread_mutex_init(&mount->lock, NULL);
     pthread_mutex_init(&mount->write_lock, NULL);
     *ret_mount = mount;
@@ -91,6 +93,7 @@ void auth_snapshot_release(struct auth_snapshot **place)
     struct auth_snapshot *snapshot = VP_TAKE(*place);
     if (snapshot == NULL || atomic_fetch_sub(&snapshot->references, 1) > 1)
         return;
+    auth_cache_free(snapshot->cache);
     arv_client_free(snapshot->arvados);
     auth_config_clear(&snapshot->config);
     free(snapshot);
@@ -107,8 +110,8 @@ static const char *or_null(const char *text)
     return text == NULL || *text == '\0' ? NULL : text;
 }
 
-enum vp_code auth_client_new(const struct auth_shared *shared, const struct auth_config *config,
-                             struct arv_client **ret_client, struct vp_error *err)
+enum vp_code auth_client_new(struct auth_mount *mount, const struct auth_config *config, struct arv_client **ret_client,
+                             struct vp_error *err)
 {
     struct http_site_options options = {
         .ca_pem = or_null(config->arvados_ca_cert),
@@ -116,9 +119,10 @@ enum vp_code auth_client_new(const struct auth_shared *shared, const struct auth
         .max_concurrent = (unsigned)config->max_concurrent_requests,
         .max_queued = QUEUE_MAX,
         .max_retries = (unsigned)config->max_retries,
+        .stats = &mount->stats,
     };
     VP_TRY(http_origin_parse(config->arvados_api_host, &options.origin, err));
-    return arv_client_new(shared->http, &options, ret_client, err);
+    return arv_client_new(mount->shared->http, &options, ret_client, err);
 }
 
 static enum vp_code unreadable(const struct vp_error *fault, struct vp_error *err)
@@ -141,7 +145,7 @@ static enum vp_code check_stored(const struct auth_config *config, struct vp_err
 
 static enum vp_code load_parts(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
 {
-    const struct auth_mount *mount = call->mount;
+    struct auth_mount *mount = call->mount;
     struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
     struct vp_texts roles = { 0 };
     bool found = false;
@@ -156,8 +160,9 @@ static enum vp_code load_parts(const struct logical_call *call, struct auth_snap
     VP_TRY(call->storage->list(call->storage->self, "role/", call->cancel, &roles, err));
     snapshot->has_roles = roles.n > 0;
     vp_texts_clear(&roles);
+    VP_TRY(auth_cache_new(&snapshot->cache, err));
     struct vp_error fault = { 0 };
-    code = auth_client_new(mount->shared, &snapshot->config, &snapshot->arvados, &fault);
+    code = auth_client_new(mount, &snapshot->config, &snapshot->arvados, &fault);
     return code == VP_OK ? VP_OK : unreadable(&fault, err);
 }
 

@@ -9,6 +9,7 @@
 #include "vp/logical.h"
 
 #include "config.h"
+#include "counters.h"
 
 /* The configuration as one request sees it from beginning to end, with the client that follows from it. Immutable,
  * counted: a change of the config makes a new one, and the old one goes with its last request. */
@@ -16,7 +17,9 @@ struct auth_snapshot {
     atomic_uint references;
     struct auth_config config; /* filled */
     struct arv_client *arvados;
-    bool has_roles; /* a role record is stored, whichever version of the plugin wrote it */
+    struct auth_cache *cache;            /* grants, see table.h */
+    atomic_int_least64_t token_expiry_s; /* of the service token; VP_TIME_NONE: never. 0: not asked yet */
+    bool has_roles;                      /* a role record is stored, whichever version of the plugin wrote it */
 };
 
 struct auth_shared {
@@ -26,6 +29,8 @@ struct auth_shared {
 
 struct auth_mount {
     struct auth_shared *shared;
+    struct auth_counters counters;
+    struct http_stats stats;
     pthread_mutex_t write_lock;     /* held over read-compare-write of the config record */
     pthread_mutex_t lock;           /* guards the two below; never held while calling out */
     struct auth_snapshot *snapshot; /* NULL: to be loaded at the next request */
@@ -38,9 +43,8 @@ VP_MUST_USE enum vp_code auth_snapshot_get(const struct logical_call *call, stru
                                            struct vp_error *err);
 void auth_snapshot_release(struct auth_snapshot **snapshot);
 
-/* Makes one that no mount holds, from a configuration that was checked (and is copied by its stored form): for proving a
- * new config before it is stored. */
-VP_MUST_USE enum vp_code auth_client_new(const struct auth_shared *shared, const struct auth_config *config,
+/* A client for a configuration that was checked. Its calls count as the mount's. */
+VP_MUST_USE enum vp_code auth_client_new(struct auth_mount *mount, const struct auth_config *config,
                                          struct arv_client **ret_client, struct vp_error *err);
 
 /* Forgets the snapshot; requests under way keep theirs. */

@@ -169,7 +169,7 @@ static void check_without_token(struct check *check)
 static enum vp_code collect_groups(const struct vp_texts *owners, struct vp_texts *ret_groups, struct vp_error *err)
 {
     for (size_t i = 0; i < owners->n; i++)
-        if (!arv_is_system_user(owners->items[i]))
+        if (arv_is_uuid(owners->items[i], "j7d0g"))
             VP_TRY(vp_texts_add(ret_groups, owners->items[i], err));
     return VP_OK;
 }
@@ -194,7 +194,7 @@ static void check_owners(struct check *check)
     struct vp_texts projects = { 0 };
     enum vp_code code = collect_groups(&config_of(check)->trusted_link_owners, &groups, &fault);
     if (code == VP_OK && groups.n > 0 && check->token_good)
-        code = arv_projects_among(check->snapshot->arvados, &check->asker, &groups, &projects, &fault);
+        code = arv_groups_among(check->snapshot->arvados, &check->asker, &groups, "project", &projects, &fault);
     if (code != VP_OK)
         failure(check, "trusted_owners", &fault);
     else if (groups.n > 0 && !check->token_good)

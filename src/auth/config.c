@@ -26,7 +26,8 @@ const struct logical_field AUTH_CONFIG_FIELDS[] = {
     { "cluster_id", LOGICAL_TEXT, AT(cluster_id), 0, NULL, 0, 0,
       "Five characters. Empty: learned from the discovery document. A host that says another id is refused." },
     { "login_kind", LOGICAL_TEXT, AT(login_kind), 0, "container", 0, 0,
-      "What may log in here: container. (user, for people who write secrets, is not in this version.)" },
+      "What may log in here: container; or user, on a mount of its own for people who write secrets. A container can make "
+      "an ordinary token of its user, so grant nothing on a user mount that a container must not have." },
     { "allowed_token_clusters", LOGICAL_TEXTS, AT(allowed_token_clusters), 0, NULL, 0, 0,
       "Prefixes of the token uuids that may log in. Empty: the cluster's own." },
     { "allowed_user_clusters", LOGICAL_TEXTS, AT(allowed_user_clusters), 0, NULL, 0, 0,
@@ -53,9 +54,14 @@ const struct logical_field AUTH_CONFIG_FIELDS[] = {
     { "verify_connection", LOGICAL_BOOL, AT(verify_connection), 0, "true", 0, 0,
       "A write first proves that Arvados answers, is that cluster and takes the service token. false needs cluster_id." },
     { "default_role", LOGICAL_TEXT, AT(default_role), 0, NULL, 0, 0, "Role of a login that names none." },
-    { "prefixes_by_owner", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Narrower prefixes by trusted owner." },
-    { "group_alias_uuids", LOGICAL_TEXTS, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Roles that Vault knows as external groups." },
-    { "cache_ttl", LOGICAL_DURATION, 0, LOGICAL_NOT_YET, NULL, 0, 0, "How long grants may be remembered." },
+    { "prefixes_by_owner", LOGICAL_MAP, AT(prefixes_by_owner), 0, NULL, 0, 0,
+      "For delegation: what a trusted owner grants counts only under this narrower prefix. Map of owner uuid to prefix." },
+    { "group_alias_uuids", LOGICAL_TEXTS, AT(group_alias_uuids), 0, NULL, 0, 0,
+      "Arvados roles that Vault should know as external groups: a login puts the user into the groups whose alias at this "
+      "mount is the role's uuid. Needs service_token." },
+    { "cache_ttl", LOGICAL_DURATION, AT(cache_ttl_s), 0, "10s", 0, 3600,
+      "How long the table of grants and memberships may be remembered, and so how late a withdrawn grant may act. 0: not at "
+      "all. Whether a token or container is valid is never remembered." },
     { 0 },
 };
 /* clang-format on */
@@ -198,6 +204,46 @@ static enum vp_code check_links(const struct auth_config *config, struct vp_erro
                            "the uuid of a user", err);
 }
 
+/* The owner must be one whose links count; an empty list of owners means the cluster's system user. */
+static bool is_owner(const struct auth_config *config, const char *uuid)
+{
+    if (config->trusted_link_owners.n > 0)
+        return vp_texts_has(&config->trusted_link_owners, uuid);
+    return arv_is_uuid(uuid, "tpzed") && arv_is_system_user(uuid) &&
+           (!is_set(config->cluster_id) || arv_same_cluster(uuid, config->cluster_id));
+}
+
+static enum vp_code check_owner_prefixes(const struct auth_config *config, struct vp_error *err)
+{
+    for (size_t i = 0; i < config->prefixes_by_owner.n; i++) {
+        const struct logical_pair *pair = &config->prefixes_by_owner.items[i];
+        if (!is_owner(config, pair->key))
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"prefixes_by_owner\": \"%.64s\" is none of the trusted_link_owners",
+                           auth_quotable(pair->key));
+        if (!policy_is_prefix(pair->value) || !auth_is_narrower(pair->value, &config->allowed_policy_prefixes))
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"prefixes_by_owner\": \"%.64s\" is not a prefix under allowed_policy_prefixes",
+                           auth_quotable(pair->value));
+    }
+    return VP_OK;
+}
+
+static enum vp_code check_group_aliases(const struct auth_config *config, struct vp_error *err)
+{
+    VP_TRY(auth_check_each(&config->group_alias_uuids, auth_is_role_uuid, "group_alias_uuids",
+                           "the uuid of a role (and not the anonymous one, which all the world is in)", err));
+    for (size_t i = 0; is_set(config->cluster_id) && i < config->group_alias_uuids.n; i++)
+        if (!arv_same_cluster(config->group_alias_uuids.items[i], config->cluster_id))
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"group_alias_uuids\": %s is of another cluster, and only %s is asked",
+                           config->group_alias_uuids.items[i], config->cluster_id);
+    if (config->group_alias_uuids.n > 0 && config->service_token == NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "field \"group_alias_uuids\" needs service_token: only an admin can ask who is in a role");
+    return VP_OK;
+}
+
 static enum vp_code check_policies(const struct auth_config *config, struct vp_error *err)
 {
     if (config->allowed_policy_prefixes.n == 0)
@@ -228,9 +274,9 @@ enum vp_code auth_config_check(const struct auth_config *config, struct vp_error
 {
     if (is_set(config->default_role) && !auth_role_is_name(config->default_role))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"default_role\" is no role's name");
-    if (!is_set(config->login_kind) || strcmp(config->login_kind, "container") != 0)
-        return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "field \"login_kind\": this version of the plugin serves only \"container\"");
+    if (!is_set(config->login_kind) ||
+        (strcmp(config->login_kind, "container") != 0 && strcmp(config->login_kind, "user") != 0))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"login_kind\" must be container or user");
     VP_TRY(check_server(config, err));
     VP_TRY(check_service_token(config, err));
     VP_TRY(auth_check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id",
@@ -238,7 +284,14 @@ enum vp_code auth_config_check(const struct auth_config *config, struct vp_error
     VP_TRY(auth_check_each(&config->allowed_user_clusters, arv_is_cluster_id, "allowed_user_clusters", "a cluster id",
                            err));
     VP_TRY(check_links(config, err));
-    return check_policies(config, err);
+    VP_TRY(check_policies(config, err));
+    VP_TRY(check_owner_prefixes(config, err));
+    return check_group_aliases(config, err);
+}
+
+bool auth_config_is_for_users(const struct auth_config *config)
+{
+    return strcmp(config->login_kind, "user") == 0;
 }
 
 static enum vp_code fill_list(struct vp_texts *texts, const char *preset, struct vp_error *err)

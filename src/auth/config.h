@@ -20,6 +20,9 @@ struct auth_config {
     struct vp_texts trusted_link_modifiers;
     struct vp_texts allowed_policy_prefixes;
     struct vp_texts allowed_policies;
+    struct logical_pairs prefixes_by_owner; /* owner uuid -> prefix */
+    struct vp_texts group_alias_uuids;
+    int64_t cache_ttl_s;
     char *default_role;
     int64_t max_policies;
     int64_t request_timeout_s;
@@ -49,6 +52,9 @@ VP_MUST_USE enum vp_code auth_config_store(const struct logical_call *call, cons
 /* Is this a configuration that can be trusted with logins? Pure. VP_REASON_BAD_REQUEST naming the field. The cluster id
  * may still be empty. */
 VP_MUST_USE enum vp_code auth_config_check(const struct auth_config *config, struct vp_error *err);
+
+/* Do people log in here, and not containers? */
+bool auth_config_is_for_users(const struct auth_config *config);
 
 /* Does the mount allow this policy at all: grammar, prefix, and exact names where they are set? */
 bool auth_config_allows(const struct auth_config *config, const char *policy);

@@ -79,7 +79,7 @@ static enum vp_code prove_service_token(const struct logical_call *call, struct 
 
 static enum vp_code prove(const struct logical_call *call, struct auth_config *config, struct vp_error *err)
 {
-    const struct auth_mount *mount = call->mount;
+    struct auth_mount *mount = call->mount;
     struct arv_client *client = NULL;
     struct arv_discovery discovery;
     struct arv_asker asker = {
@@ -87,7 +87,7 @@ static enum vp_code prove(const struct logical_call *call, struct auth_config *c
         .deadline_ms = auth_deadline_ms(mount, config),
         .cancel = call->cancel,
     };
-    VP_TRY(auth_client_new(mount->shared, config, &client, err));
+    VP_TRY(auth_client_new(mount, config, &client, err));
     enum vp_code code = arv_discover(client, &asker, &discovery, err);
     if (code == VP_OK)
         code = learn_cluster(&discovery, config, err);
@@ -125,8 +125,10 @@ static enum vp_code apply(const struct logical_call *call, const struct auth_con
     if (found)
         VP_TRY(check_token_goes_along(call, before, config, err));
     VP_TRY(trim_service_token(config, err));
-    if (config->verify_connection)
+    if (config->verify_connection) {
         VP_TRY(prove(call, config, err));
+        VP_TRY(auth_config_check(config, err)); /* the cluster id is known now, and some rules look at it */
+    }
     return add_warnings(call, config, err);
 }
 

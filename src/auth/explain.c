@@ -26,6 +26,7 @@ const struct logical_field AUTH_EXPLAIN_FIELDS[] = {
 struct told {
     struct arv_identity identity; /* records that were not asked for are empty */
     struct auth_grants grants;
+    struct arv_links others; /* links to the user or his roles that nobody trusted owns */
     struct vp_texts policies;
     struct auth_terms terms;
 };
@@ -34,6 +35,7 @@ static void told_clear(struct told *told)
 {
     arv_identity_clear(&told->identity);
     auth_grants_clear(&told->grants);
+    arv_links_clear(&told->others);
     vp_texts_clear(&told->policies);
 }
 
@@ -68,6 +70,7 @@ static enum vp_code find_by_container(const struct auth_question *question, cons
     const struct arv_asker asker = auth_asker(question, NULL);
     struct arv_container *container = &told->identity.container;
     VP_TRY(arv_find_container(question->snapshot->arvados, &asker, uuid, container, err));
+    told->identity.has_container = true;
     if (container->runtime_user_uuid == NULL)
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "container %s is %.16s and has no runtime user", uuid,
                        container->state);
@@ -78,6 +81,35 @@ static enum vp_code find_by_container(const struct auth_question *question, cons
 }
 
 /* ---- what ---- */
+
+static enum vp_code tails_of(const struct told *told, struct vp_texts *tails, struct vp_error *err)
+{
+    const struct vp_texts *roles = &told->grants.memberships.roles;
+    VP_TRY(vp_texts_add(tails, told->identity.user.uuid, err));
+    for (size_t i = 0; i < roles->n; i++)
+        VP_TRY(vp_texts_add(tails, roles->items[i], err));
+    return VP_OK;
+}
+
+/* A login never asks for links of others than the trusted owners. Here they are shown, since "I made the grant, why does it
+ * not count?" most often means that it has the wrong owner. They can't be more than a page: anybody may make such links. */
+static enum vp_code find_others(const struct logical_call *call, const struct auth_question *question,
+                                const struct vp_secret *token, struct told *told, struct vp_error *err)
+{
+    const struct auth_config *config = &question->snapshot->config;
+    const struct arv_asker asker = auth_asker(question, token);
+    struct vp_texts tails = { 0 };
+    bool more = false;
+    enum vp_code code = tails_of(told, &tails, err);
+    if (code == VP_OK)
+        code = arv_links_of_others(question->snapshot->arvados, &asker, config->link_class,
+                                   &config->trusted_link_owners, &tails, &told->others, &more, err);
+    vp_texts_clear(&tails);
+    if (code != VP_OK)
+        return vp_texts_add(&call->reply->warnings, "links of untrusted owners could not be read, so none is shown",
+                            err);
+    return more ? vp_texts_add(&call->reply->warnings, "more links of untrusted owners are not shown", err) : VP_OK;
+}
 
 static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
                            const struct explain_args *args, struct told *told, struct vp_error *err)
@@ -90,34 +122,40 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_qu
         VP_TRY(find_by_container(question, args->container_uuid, told, err));
     else
         VP_TRY(find_user(question, args->user_uuid, told, err));
-    int64_t now_s = clock->now_s(clock->self);
-    VP_TRY(auth_grants_of(question, args->token, identity->user.uuid, identity->container.container_image, now_s,
-                          &told->grants, err));
-    if (identity->container.document != NULL)
-        VP_TRY(auth_check_window(question->role, &identity->container, now_s, err));
+    const struct auth_grantee grantee = { identity->user.uuid, identity->container.container_image,
+                                          clock->now_s(clock->self) };
+    VP_TRY(auth_grants_of(question, AUTH_FRESH, args->token, &grantee, &told->grants, err));
+    VP_TRY(find_others(call, question, args->token, told, err));
+    if (identity->has_container)
+        VP_TRY(auth_check_window(question->role, &identity->container, grantee.now_s, err));
     VP_TRY(auth_policies(question, &told->grants, &told->policies, &call->reply->warnings, err));
     int64_t token_end_s = identity->token.document == NULL ? VP_TIME_NONE : identity->token.expires_at_s;
-    return auth_lifetime(question->role, token_end_s, told->grants.result.expires_at_s, now_s, &told->terms, err);
+    return auth_lifetime(question->role, token_end_s, told->grants.result.expires_at_s, grantee.now_s, &told->terms,
+                         err);
 }
 
 /* ---- telling ---- */
 
-static void write_grants(const struct auth_grants *grants, struct vp_json_writer *writer)
+static void write_grant(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer)
+{
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "link_uuid", link->uuid);
+    vp_json_add_text(writer, "policy", link->name);
+    vp_json_add_text(writer, "tail_uuid", link->tail_uuid);
+    vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
+    vp_json_add_bool(writer, "kept", drop == POLICY_KEPT);
+    vp_json_add_text(writer, "reason", drop == POLICY_KEPT ? NULL : policy_drop_word(drop));
+    vp_json_close_object(writer);
+}
+
+static void write_grants(const struct told *told, struct vp_json_writer *writer)
 {
     vp_json_put_key(writer, "grants");
     vp_json_open_array(writer);
-    for (size_t i = 0; i < grants->result.n_verdicts; i++) {
-        const struct arv_link *link = &grants->links.items[i];
-        enum policy_drop drop = grants->result.verdicts[i];
-        vp_json_open_object(writer);
-        vp_json_add_text(writer, "link_uuid", link->uuid);
-        vp_json_add_text(writer, "policy", link->name);
-        vp_json_add_text(writer, "tail_uuid", link->tail_uuid);
-        vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
-        vp_json_add_bool(writer, "kept", drop == POLICY_KEPT);
-        vp_json_add_text(writer, "reason", drop == POLICY_KEPT ? NULL : policy_drop_word(drop));
-        vp_json_close_object(writer);
-    }
+    for (size_t i = 0; i < told->grants.result.n_verdicts; i++)
+        write_grant(told->grants.links[i], told->grants.result.verdicts[i], writer);
+    for (size_t i = 0; i < told->others.n; i++)
+        write_grant(&told->others.items[i], POLICY_UNTRUSTED_OWNER, writer);
     vp_json_close_array(writer);
 }
 
@@ -146,7 +184,7 @@ static enum vp_code answer(const struct logical_call *call, const struct auth_ro
         vp_json_put_text(&writer, told->policies.items[i]);
     vp_json_close_array(&writer);
     vp_json_add_int(&writer, "ttl", granted ? told->terms.ttl_s : 0);
-    write_grants(&told->grants, &writer);
+    write_grants(told, &writer);
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the explanation", err);
 }
@@ -189,6 +227,9 @@ static enum vp_code check_args(const struct explain_args *args, const struct aut
     if ((args->token != NULL) + by_user + by_container != 1)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "give one of the fields \"token\", \"user_uuid\" and \"container_uuid\"");
+    if (by_container && auth_config_is_for_users(&snapshot->config))
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "field \"container_uuid\": no container logs in at a mount for people");
     if (by_user && !arv_is_uuid(args->user_uuid, "tpzed"))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"user_uuid\" is not the uuid of a user");
     if (by_container && !arv_is_uuid(args->container_uuid, "dz642"))

@@ -47,10 +47,10 @@ static const struct {
     { "reason", read_reason },
 };
 
-static void read_properties(const struct vp_json *properties, struct policy_link *link)
+void auth_grants_read_properties(const struct vp_json *properties, struct policy_link *link)
 {
     link->expires_at_s = VP_TIME_NONE;
-    link->properties_good = true;
+    link->properties_good = properties != NULL;
     for (size_t i = 0; i < sizeof PROPERTIES / sizeof PROPERTIES[0]; i++) {
         const struct vp_json *value = vp_json_get(properties, PROPERTIES[i].key);
         if (value != NULL && !PROPERTIES[i].read(value, link))
@@ -58,7 +58,33 @@ static void read_properties(const struct vp_json *properties, struct policy_link
     }
 }
 
-static struct policy_link to_policy_link(const struct arv_link *link)
+/* ---- the rules of the mount and the role ---- */
+
+struct rules {
+    char anonymous_role[ARV_UUID_LEN + 1];
+    struct policy_rules policy;
+};
+
+static void build_rules(const struct auth_question *question, const struct arv_memberships *memberships,
+                        struct rules *ret_rules)
+{
+    const struct auth_config *config = &question->snapshot->config;
+    (void)snprintf(ret_rules->anonymous_role, sizeof ret_rules->anonymous_role, "%.5s-j7d0g-anonymouspublic",
+                   config->cluster_id);
+    ret_rules->policy = (struct policy_rules){
+        .link_class = config->link_class,
+        .trusted_owners = &config->trusted_link_owners,
+        .trusted_modifiers = &config->trusted_link_modifiers,
+        .allowed_prefixes = &config->allowed_policy_prefixes,
+        .narrower_prefixes = &question->role->allowed_policy_prefixes,
+        .allowed_policies = &config->allowed_policies,
+        .roles = &memberships->roles,
+        .trashed_roles = &memberships->trashed,
+        .anonymous_role = ret_rules->anonymous_role,
+    };
+}
+
+static struct policy_link to_policy_link(const struct auth_config *config, const struct arv_link *link)
 {
     struct policy_link made = {
         .uuid = link->uuid,
@@ -69,57 +95,92 @@ static struct policy_link to_policy_link(const struct arv_link *link)
         .head_uuid = link->head_uuid,
         .name = link->name,
     };
-    read_properties(link->properties, &made);
+    if (link->owner_uuid != NULL)
+        made.owner_prefix = logical_pairs_get(&config->prefixes_by_owner, link->owner_uuid);
+    auth_grants_read_properties(link->properties, &made);
     return made;
+}
+
+enum policy_drop auth_grants_judge(const struct auth_question *question, const struct arv_link *link,
+                                   const struct arv_memberships *memberships, const char *tail_uuid, int64_t now_s)
+{
+    struct rules rules;
+    const struct policy_link made = to_policy_link(&question->snapshot->config, link);
+    build_rules(question, memberships, &rules);
+    /* A role's own grants are looked at as those of a member. */
+    rules.policy.user_uuid = arv_is_uuid(tail_uuid, "tpzed") ? tail_uuid : NULL;
+    rules.policy.any_image = true;
+    rules.policy.now_s = now_s;
+    return policy_judge(&made, &rules.policy);
 }
 
 /* ---- from the question to the result ---- */
 
-static enum vp_code list_links(const struct auth_question *question, const struct vp_secret *token,
-                               const char *user_uuid, struct arv_links *ret_links, struct vp_error *err)
+static bool concerns(const struct arv_link *link, const char *user_uuid, const struct arv_memberships *memberships)
 {
-    const struct auth_config *config = &question->snapshot->config;
-    const struct arv_asker asker = auth_asker(question, token);
-    struct vp_texts tails = { 0 };
-    VP_TRY(vp_texts_add(&tails, user_uuid, err));
-    enum vp_code code = arv_links_list(question->snapshot->arvados, &asker, config->link_class,
-                                       &config->trusted_link_owners, &tails, ret_links, err);
-    vp_texts_clear(&tails);
-    return code;
+    return link->tail_uuid != NULL &&
+           (strcmp(link->tail_uuid, user_uuid) == 0 || vp_texts_has(&memberships->roles, link->tail_uuid) ||
+            vp_texts_has(&memberships->trashed, link->tail_uuid));
 }
 
-static enum vp_code judge(const struct arv_links *links, const struct policy_rules *rules,
-                          struct policy_result *ret_result, struct vp_error *err)
+static enum vp_code pick_links(const char *user_uuid, struct auth_grants *grants, struct vp_error *err)
 {
-    struct policy_link *made = calloc(links->n + 1, sizeof *made);
+    const struct arv_links *all = auth_table_links(grants->table);
+    grants->links = calloc(all->n + 1, sizeof(const struct arv_link *));
+    if (grants->links == NULL)
+        return vp_fail_no_memory(err);
+    for (size_t i = 0; i < all->n; i++)
+        if (concerns(&all->items[i], user_uuid, &grants->memberships))
+            grants->links[grants->n_links++] = &all->items[i];
+    return VP_OK;
+}
+
+static enum vp_code judge(const struct auth_question *question, const struct auth_grantee *grantee,
+                          struct auth_grants *grants, struct vp_error *err)
+{
+    struct rules rules;
+    build_rules(question, &grants->memberships, &rules);
+    rules.policy.user_uuid = grantee->user_uuid;
+    rules.policy.container_image = grantee->container_image;
+    rules.policy.now_s = grantee->now_s;
+    struct policy_link *made = calloc(grants->n_links + 1, sizeof *made);
     if (made == NULL)
         return vp_fail_no_memory(err);
-    for (size_t i = 0; i < links->n; i++)
-        made[i] = to_policy_link(&links->items[i]);
-    enum vp_code code = policy_resolve(made, links->n, rules, ret_result, err);
+    for (size_t i = 0; i < grants->n_links; i++)
+        made[i] = to_policy_link(&question->snapshot->config, grants->links[i]);
+    enum vp_code code = policy_resolve(made, grants->n_links, &rules.policy, &grants->result, err);
     free(made);
     return code;
 }
 
-enum vp_code auth_grants_of(const struct auth_question *question, const struct vp_secret *token, const char *user_uuid,
-                            const char *container_image, int64_t now_s, struct auth_grants *ret_grants,
-                            struct vp_error *err)
+static enum vp_code look_up(const struct auth_question *question, enum auth_age age, const struct vp_secret *token,
+                            const struct auth_grantee *grantee, struct auth_grants *grants, struct vp_error *err)
+{
+    VP_TRY(auth_table_get(question, age, token, grantee->user_uuid, &grants->table, err));
+    VP_TRY(auth_table_memberships(question, grants->table, grantee->user_uuid, &grants->memberships, err));
+    VP_TRY(pick_links(grantee->user_uuid, grants, err));
+    return judge(question, grantee, grants, err);
+}
+
+/* Whoever was just granted something shall not be told "no" by what was true before. Nobody can ask Arvados for more than one
+ * table a second this way. */
+static bool is_worth_another_look(const struct auth_question *question, const struct auth_grants *grants)
 {
     const struct auth_config *config = &question->snapshot->config;
-    const struct policy_rules rules = {
-        .link_class = config->link_class,
-        .trusted_owners = &config->trusted_link_owners,
-        .trusted_modifiers = &config->trusted_link_modifiers,
-        .allowed_prefixes = &config->allowed_policy_prefixes,
-        .narrower_prefixes = &question->role->allowed_policy_prefixes,
-        .allowed_policies = &config->allowed_policies,
-        .tail_uuid = user_uuid,
-        .container_image = container_image,
-        .now_s = now_s,
-    };
+    bool refused = (question->role->require_grant && grants->result.policies.n == 0) ||
+                   auth_grants_check_groups(question, grants, NULL) != VP_OK;
+    return refused && config->service_token != NULL && config->cache_ttl_s > 0;
+}
+
+enum vp_code auth_grants_of(const struct auth_question *question, enum auth_age age, const struct vp_secret *token,
+                            const struct auth_grantee *grantee, struct auth_grants *ret_grants, struct vp_error *err)
+{
     struct auth_grants grants = { 0 };
-    VP_TRY(list_links(question, token, user_uuid, &grants.links, err));
-    enum vp_code code = judge(&grants.links, &rules, &grants.result, err);
+    enum vp_code code = look_up(question, age, token, grantee, &grants, err);
+    if (code == VP_OK && age == AUTH_REMEMBERED && is_worth_another_look(question, &grants)) {
+        auth_grants_clear(&grants);
+        code = look_up(question, AUTH_RECENT, token, grantee, &grants, err);
+    }
     if (code != VP_OK) {
         auth_grants_clear(&grants);
         return code;
@@ -131,8 +192,50 @@ enum vp_code auth_grants_of(const struct auth_question *question, const struct v
 void auth_grants_clear(struct auth_grants *grants)
 {
     policy_result_clear(&grants->result);
-    arv_links_clear(&grants->links);
+    arv_memberships_clear(&grants->memberships);
+    free(grants->links);
+    auth_table_release(&grants->table);
+    *grants = (struct auth_grants){ 0 };
 }
+
+/* ---- groups ---- */
+
+enum vp_code auth_grants_check_groups(const struct auth_question *question, const struct auth_grants *grants,
+                                      struct vp_error *err)
+{
+    const struct auth_role *role = question->role;
+    if (role->bound_group_uuids.n == 0)
+        return VP_OK;
+    if (question->snapshot->config.service_token == NULL)
+        return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
+                       "role %.64s is bound to groups, and without a service token nobody can be asked who is in them",
+                       role->name);
+    for (size_t i = 0; i < role->bound_group_uuids.n; i++)
+        if (vp_texts_has(&grants->memberships.roles, role->bound_group_uuids.items[i]))
+            return VP_OK;
+    return vp_fail(err, VP_REASON_BOUND_GROUP, "the user is in none of the groups that role %.64s is bound to%s",
+                   role->name, grants->memberships.unknown ? "; this Arvados is too old to tell" : "");
+}
+
+enum vp_code auth_grants_aliases(const struct auth_question *question, const struct auth_grants *grants,
+                                 struct vp_texts *ret_names, struct vp_error *err)
+{
+    const struct vp_texts *wanted = &question->snapshot->config.group_alias_uuids;
+    struct vp_texts names = { 0 };
+    for (size_t i = 0; i < wanted->n; i++) {
+        if (!vp_texts_has(&grants->memberships.roles, wanted->items[i]))
+            continue;
+        enum vp_code code = vp_texts_add(&names, wanted->items[i], err);
+        if (code != VP_OK) {
+            vp_texts_clear(&names);
+            return code;
+        }
+    }
+    *ret_names = names;
+    return VP_OK;
+}
+
+/* ---- telling ---- */
 
 static enum vp_code warn_of(const struct arv_link *link, enum policy_drop drop, struct vp_texts *warnings,
                             struct vp_error *err)
@@ -143,15 +246,17 @@ static enum vp_code warn_of(const struct arv_link *link, enum policy_drop drop, 
     return vp_texts_add(warnings, text, err);
 }
 
-enum vp_code auth_grants_warn(const struct auth_grants *grants, struct vp_texts *warnings, struct vp_error *err)
+enum vp_code auth_grants_warn(const struct auth_question *question, const struct auth_grants *grants,
+                              struct vp_texts *warnings, struct vp_error *err)
 {
     size_t n_dropped = 0;
     for (size_t i = 0; i < grants->result.n_verdicts; i++) {
         enum policy_drop drop = grants->result.verdicts[i];
         if (drop == POLICY_KEPT)
             continue;
+        atomic_fetch_add(&question->counters->drops[drop], 1);
         if (n_dropped++ < WARNINGS_MAX)
-            VP_TRY(warn_of(&grants->links.items[i], drop, warnings, err));
+            VP_TRY(warn_of(grants->links[i], drop, warnings, err));
     }
     if (n_dropped <= WARNINGS_MAX)
         return VP_OK;

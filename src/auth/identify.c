@@ -5,9 +5,12 @@
 struct auth_question auth_question_of(const struct logical_call *call, const struct auth_snapshot *snapshot,
                                       const struct auth_role *role)
 {
+    struct auth_mount *mount = call->mount;
     return (struct auth_question){
         .snapshot = snapshot,
         .role = role,
+        .clock = mount->shared->clock,
+        .counters = &mount->counters,
         .request_id = call->request_id,
         .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
         .cancel = call->cancel,
@@ -174,17 +177,36 @@ static enum vp_code ask(const struct auth_question *question, const struct auth_
         .deadline_ms = question->deadline_ms,
         .cancel = question->cancel,
     };
-    enum vp_code code = arv_identify(question->snapshot->arvados, &asker, ret_identity, err);
+    enum arv_token_kind wanted =
+        auth_config_is_for_users(&question->snapshot->config) ? ARV_ANY_TOKEN : ARV_CONTAINER_TOKEN;
+    enum vp_code code = arv_identify(question->snapshot->arvados, &asker, wanted, ret_identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
-        code = arv_identify(question->snapshot->arvados, &asker, ret_identity, err);
+        code = arv_identify(question->snapshot->arvados, &asker, wanted, ret_identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
         return explain_rejection(question, err);
     return code;
 }
 
+static enum vp_code not_a_users(struct vp_error *err)
+{
+    return vp_fail(err, VP_REASON_NOT_USER_TOKEN, "the token is a container's, and this mount is for people");
+}
+
+/* The two mounts of a site are apart so that what people may write is not what containers may read. */
+static enum vp_code check_user_login(const struct auth_question *question, const struct auth_token *token,
+                                     const struct arv_identity *identity, struct vp_error *err)
+{
+    if (identity->has_container)
+        return not_a_users(err);
+    VP_TRY(check_token(&identity->token, &identity->user, token, err));
+    return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);
+}
+
 static enum vp_code check_login(const struct auth_question *question, const struct auth_token *token,
                                 const struct arv_identity *identity, struct vp_error *err)
 {
+    if (auth_config_is_for_users(&question->snapshot->config))
+        return check_user_login(question, token, identity, err);
     VP_TRY(check_token(&identity->token, &identity->user, token, err));
     /* A runtime token belongs to no container: there the segment behind it is what named one, so it must be this one. */
     if (identity->container.auth_uuid == NULL && strcmp(token->parts.container_uuid, identity->container.uuid) != 0)
@@ -198,6 +220,8 @@ enum vp_code auth_identify(const struct auth_question *question, const struct au
                            struct arv_identity *ret_identity, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
+    if (auth_config_is_for_users(&question->snapshot->config) && token->parts.container_uuid[0] != '\0')
+        return not_a_users(err);
     VP_TRY(ask(question, token, &identity, err));
     enum vp_code code = check_login(question, token, &identity, err);
     if (code != VP_OK) {

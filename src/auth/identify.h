@@ -10,6 +10,8 @@
 struct auth_question {
     const struct auth_snapshot *snapshot;
     const struct auth_role *role;
+    const struct vp_clock *clock;
+    struct auth_counters *counters;
     const char *request_id;
     int64_t deadline_ms;
     struct vp_cancel *cancel;
@@ -31,7 +33,7 @@ VP_MUST_USE enum vp_code auth_token_check(const struct auth_snapshot *snapshot, 
                                           struct auth_token *ret_token, struct vp_error *err);
 
 /* Asks the three questions with the token itself and lets through only what holds together. Every reason of the class
- * "denied" that does not need grants may come. */
+ * "denied" that does not need grants may come. On a mount for users the identity has no container. */
 VP_MUST_USE enum vp_code auth_identify(const struct auth_question *question, const struct auth_token *token,
                                        struct arv_identity *ret_identity, struct vp_error *err);
 

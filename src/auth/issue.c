@@ -84,6 +84,7 @@ static enum vp_code collect_policies(const struct auth_question *question, const
 {
     const struct vp_texts *granted = &grants->result.policies;
     int64_t max_policies = question->snapshot->config.max_policies;
+    VP_TRY(auth_grants_check_groups(question, grants, err));
     if (granted->n == 0 && question->role->require_grant)
         return vp_fail(err, VP_REASON_NO_GRANT, "no grant of this user counts at this mount");
     VP_TRY(vp_texts_copy(granted, policies, err));
@@ -115,10 +116,10 @@ enum vp_code auth_policies(const struct auth_question *question, const struct au
 #define AT(member) offsetof(struct auth_lease, member)
 
 static const struct logical_field LEASE_FIELDS[] = {
-    { "login_kind", LOGICAL_TEXT, AT(login_kind), LOGICAL_REQUIRED, NULL, 0, 0, "container" },
+    { "login_kind", LOGICAL_TEXT, AT(login_kind), LOGICAL_REQUIRED, NULL, 0, 0, "container or user" },
     { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0, "By which role; empty: none." },
     { "user_uuid", LOGICAL_TEXT, AT(user_uuid), LOGICAL_REQUIRED, NULL, 0, 0, "Who logged in." },
-    { "container_uuid", LOGICAL_TEXT, AT(container_uuid), LOGICAL_REQUIRED, NULL, 0, 0, "In which container." },
+    { "container_uuid", LOGICAL_TEXT, AT(container_uuid), 0, NULL, 0, 0, "In which container; a person: none." },
     { "token_uuid", LOGICAL_TEXT, AT(token_uuid), LOGICAL_REQUIRED, NULL, 0, 0, "With which token." },
     { "runtime_token", LOGICAL_BOOL, AT(runtime_token), 0, NULL, 0, 0,
       "With a token that the container does not own." },
@@ -139,15 +140,19 @@ void auth_lease_clear(struct auth_lease *lease)
     logical_fields_clear(LEASE_FIELDS, lease);
 }
 
+static bool is_uuid(const char *text, const char *infix)
+{
+    return text != NULL && arv_is_uuid(text, infix);
+}
+
 static enum vp_code check_lease(const struct auth_lease *lease, struct vp_error *err)
 {
-    if (lease->login_kind == NULL || strcmp(lease->login_kind, "container") != 0 || lease->user_uuid == NULL ||
-        !arv_is_uuid(lease->user_uuid, "tpzed") || lease->container_uuid == NULL ||
-        !arv_is_uuid(lease->container_uuid, "dz642") || lease->token_uuid == NULL ||
-        !arv_is_uuid(lease->token_uuid, "gj3su"))
-        return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "this token was not issued for a container by this version; log in again");
-    return VP_OK;
+    const char *kind = lease->login_kind == NULL ? "" : lease->login_kind;
+    bool of_container = strcmp(kind, "container") == 0 && is_uuid(lease->container_uuid, "dz642");
+    bool of_user = strcmp(kind, "user") == 0 && lease->container_uuid == NULL;
+    if ((of_container || of_user) && is_uuid(lease->user_uuid, "tpzed") && is_uuid(lease->token_uuid, "gj3su"))
+        return VP_OK;
+    return vp_fail(err, VP_REASON_BAD_REQUEST, "this token was not issued by this version; log in again");
 }
 
 enum vp_code auth_lease_parse(const char *internal_data, struct auth_lease *ret_lease, struct vp_error *err)
@@ -176,13 +181,17 @@ static enum vp_code write_lease(const struct auth_question *question, const stru
     struct vp_json_writer writer;
     vp_json_begin(&writer, &text);
     vp_json_open_object(&writer);
-    vp_json_add_text(&writer, "login_kind", "container");
+    bool container = identity->has_container;
+    vp_json_add_text(&writer, "login_kind", question->snapshot->config.login_kind);
     vp_json_add_text(&writer, "role", question->role->name);
-    vp_json_add_bool(&writer, "runtime_token", identity->container.auth_uuid == NULL);
     vp_json_add_text(&writer, "user_uuid", identity->user.uuid);
-    vp_json_add_text(&writer, "container_uuid", identity->container.uuid);
     vp_json_add_text(&writer, "token_uuid", identity->token.uuid);
-    if (question->snapshot->config.service_token == NULL)
+    if (container) {
+        vp_json_add_bool(&writer, "runtime_token", identity->container.auth_uuid == NULL);
+        vp_json_add_text(&writer, "container_uuid", identity->container.uuid);
+    }
+    /* A person's token is not renewable, so nothing asks with it again. */
+    if (container && question->snapshot->config.service_token == NULL)
         vp_json_add_text(&writer, "run_token", vp_secret_reveal(token->secret));
     vp_json_close_object(&writer);
     enum vp_code code = vp_buf_check(&text, "the lease's internal data", err);
@@ -248,7 +257,6 @@ static enum vp_code add_addresses(const struct auth_role *role, const char *remo
 
 static void set_terms(const struct auth_role *role, const struct auth_terms *terms, struct logical_auth *auth)
 {
-    auth->renewable = true;
     auth->ttl_s = terms->ttl_s;
     auth->max_ttl_s = terms->max_ttl_s;
     auth->explicit_max_ttl_s = terms->explicit_max_ttl_s;
@@ -270,10 +278,12 @@ enum vp_code auth_issue(const struct auth_question *question, const struct auth_
         return vp_fail_no_memory(err);
     reply->auth = auth;
     set_terms(question->role, &terms, auth);
+    auth->renewable = !auth_config_is_for_users(&question->snapshot->config);
     VP_TRY(auth_policies(question, grants, &auth->policies, &reply->warnings, err));
     VP_TRY(add_addresses(question->role, remote_addr, auth, err));
     VP_TRY(add_names(identity, auth, err));
     VP_TRY(add_metadata(question, identity, auth, err));
+    VP_TRY(auth_grants_aliases(question, grants, &auth->group_aliases, err));
     VP_TRY(write_lease(question, token, identity, &auth->internal_data, err));
-    return auth_grants_warn(grants, &reply->warnings, err);
+    return auth_grants_warn(question, grants, &reply->warnings, err);
 }

@@ -16,7 +16,7 @@ struct auth_lease {
     char *login_kind;
     char *role; /* "" for the defaults of a mount without roles */
     char *user_uuid;
-    char *container_uuid;
+    char *container_uuid; /* NULL: a person logged in */
     char *token_uuid;
     bool runtime_token;          /* the login was with a token that its container does not own */
     struct vp_secret *run_token; /* only from a mount without a service token */
@@ -34,7 +34,7 @@ VP_MUST_USE enum vp_code auth_lifetime(const struct auth_role *role, int64_t tok
                                        struct vp_error *err);
 
 /* All policies of the token: the granted ones and the role's, distinct. A warning for each of the role's that the mount no
- * longer allows. VP_REASON_NO_GRANT looks at the granted ones, VP_REASON_TOO_MANY_POLICIES at all. */
+ * longer allows. VP_REASON_BOUND_GROUP: the user is in none of the role's groups. VP_REASON_NO_GRANT looks at the granted ones, VP_REASON_TOO_MANY_POLICIES at all. */
 VP_MUST_USE enum vp_code auth_policies(const struct auth_question *question, const struct auth_grants *grants,
                                        struct vp_texts *ret_policies, struct vp_texts *warnings, struct vp_error *err);
 

@@ -1,4 +1,4 @@
-/* One running Arvados container gets one token. */
+/* One running Arvados container, or on a mount for people one user, gets one token. */
 #include <string.h>
 
 #include "backend.h"
@@ -16,7 +16,7 @@ struct login_args {
 
 const struct logical_field AUTH_LOGIN_FIELDS[] = {
     { "token", LOGICAL_SECRET, AT(token), LOGICAL_REQUIRED, NULL, 0, 0,
-      "The container's ARVADOS_API_TOKEN: v2/<uuid>/<secret>/<container uuid>." },
+      "The container's ARVADOS_API_TOKEN: v2/<uuid>/<secret>/<container uuid>. On a mount for people, a user's own." },
     { "jwt", LOGICAL_SECRET, AT(jwt), 0, NULL, 0, 0,
       "The same as token, for clients that only know the Kubernetes method." },
     { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0,
@@ -89,11 +89,13 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_qu
     struct arv_identity identity = { 0 };
     struct auth_grants grants = { 0 };
     VP_TRY(auth_identify(question, token, &identity, err));
-    int64_t now_s = clock->now_s(clock->self);
-    enum vp_code code = auth_check_window(question->role, &identity.container, now_s, err);
+    const struct auth_grantee grantee = { identity.user.uuid, identity.container.container_image,
+                                          clock->now_s(clock->self) };
+    enum vp_code code = VP_OK;
+    if (identity.has_container)
+        code = auth_check_window(question->role, &identity.container, grantee.now_s, err);
     if (code == VP_OK)
-        code = auth_grants_of(question, token->secret, identity.user.uuid, identity.container.container_image, now_s,
-                              &grants, err);
+        code = auth_grants_of(question, AUTH_REMEMBERED, token->secret, &grantee, &grants, err);
     /* The host counts the token's life from its own clock, later than this: so no time that passed while Arvados was asked may
      * be given away. */
     if (code == VP_OK)
@@ -119,6 +121,11 @@ static enum vp_code login_by(const struct logical_call *call, const struct login
     return code;
 }
 
+static enum vp_code forward(struct vp_error *err)
+{
+    return vp_fail(err, VP_REASON_HOST, "please forward to the active node");
+}
+
 static bool is_set(const char *text)
 {
     return text != NULL && *text != '\0';
@@ -128,26 +135,33 @@ static enum vp_code login(const struct logical_call *call, const struct login_ar
                           const struct auth_snapshot *snapshot, struct vp_error *err)
 {
     struct auth_role role = { 0 };
-    VP_TRY(auth_role_for(call, snapshot, is_set(args->role) ? args->role : snapshot->config.default_role, &role, err));
-    enum vp_code code = login_by(call, args, snapshot, &role, err);
+    const char *name = is_set(args->role) ? args->role : snapshot->config.default_role;
+    enum vp_code code = auth_role_for(call, snapshot, name, &role, err);
+    /* A standby can't store a service token: the host would run the login here and again on the active node. */
+    if (call->standby && (code != VP_OK || auth_role_token_type(&role) != LOGICAL_TOKEN_BATCH))
+        code = forward(err);
+    else if (code == VP_OK)
+        code = login_by(call, args, snapshot, &role, err);
     auth_role_clear(&role);
     return code;
 }
 
 enum vp_code auth_login(const struct logical_call *call, struct vp_error *err)
 {
+    struct auth_mount *mount = call->mount;
     struct login_args args = { 0 };
     struct auth_snapshot *snapshot = NULL;
-    /* A standby can't store the token: the host would run the login here and again on the active node. */
-    if (call->standby)
-        return vp_fail(err, VP_REASON_HOST, "please forward to the active node");
     enum vp_code code = logical_fields_update(AUTH_LOGIN_FIELDS, call->data, false, &args, err);
     if (code == VP_OK)
         code = auth_snapshot_get(call, &snapshot, err);
+    /* What a standby does not find may be on its way here. */
+    if (code != VP_OK && call->standby)
+        code = forward(err);
     if (code == VP_OK)
         code = login(call, &args, snapshot, err);
     auth_snapshot_release(&snapshot);
     logical_fields_clear(AUTH_LOGIN_FIELDS, &args);
+    auth_outcomes_count(&mount->counters.logins, code, err);
     return code == VP_OK ? VP_OK : tell_stranger(code, call, err);
 }
 

@@ -30,5 +30,10 @@ enum vp_code auth_login(const struct logical_call *call, struct vp_error *err);
 enum vp_code auth_login_role(const struct logical_call *call, struct vp_error *err);
 enum vp_code auth_renew(const struct logical_call *call, struct vp_error *err);
 
+enum vp_code auth_grants_list(const struct logical_call *call, struct vp_error *err);
+enum vp_code auth_grants_read(const struct logical_call *call, struct vp_error *err);
+
+enum vp_code auth_status(const struct logical_call *call, struct vp_error *err);
+
 enum vp_code auth_version(const struct logical_call *call, struct vp_error *err);
 enum vp_code auth_version_client_only(const struct logical_call *call, struct vp_error *err);

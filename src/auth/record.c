@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "vp/arvados.h"
+#include "vp/policy.h"
+
 /* Arvados' secrets have 50 characters or so, its uuids 27. */
 enum { RECORD_VERSION = 1, QUOTE_MAX = 32 };
 
@@ -74,6 +77,16 @@ enum vp_code auth_check_each(const struct vp_texts *texts, bool (*good)(const ch
             return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"%s\": \"%.64s\" is not %s", field,
                            auth_quotable(texts->items[i]), wanted);
     return VP_OK;
+}
+
+bool auth_is_role_uuid(const char *text)
+{
+    return arv_is_uuid(text, "j7d0g") && !arv_is_anonymous_role(text);
+}
+
+bool auth_is_narrower(const char *prefix, const struct vp_texts *wider)
+{
+    return vp_texts_has(wider, prefix) || policy_name_has_prefix(prefix, wider);
 }
 
 const char *auth_quotable(const char *text)

@@ -22,5 +22,11 @@ VP_MUST_USE enum vp_code auth_record_store(const struct auth_record *record, con
 VP_MUST_USE enum vp_code auth_check_each(const struct vp_texts *texts, bool (*good)(const char *text),
                                          const char *field, const char *wanted, struct vp_error *err);
 
+/* For lists of roles' uuids: a group of Arvados that a user can be in or not. */
+bool auth_is_role_uuid(const char *text);
+
+/* Starts with one of the wider prefixes, or is one. */
+bool auth_is_narrower(const char *prefix, const struct vp_texts *wider);
+
 /* What may stand in an answer and a log: the text, or "..." for one that could be a token in the wrong field. */
 const char *auth_quotable(const char *text);

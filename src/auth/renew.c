@@ -72,19 +72,21 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_qu
                            const struct auth_lease *lease, const struct arv_identity *identity, struct vp_error *err)
 {
     const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
-    int64_t now_s = clock->now_s(clock->self);
+    const struct auth_grantee grantee = { identity->user.uuid, identity->container.container_image,
+                                          clock->now_s(clock->self) };
     struct auth_grants grants = { 0 };
     struct vp_texts policies = { 0 };
     VP_TRY(check_same(lease, identity, err));
-    VP_TRY(auth_grants_of(question, lease->run_token, identity->user.uuid, identity->container.container_image, now_s,
-                          &grants, err));
+    VP_TRY(auth_grants_of(question, AUTH_REMEMBERED, lease->run_token, &grantee, &grants, err));
     enum vp_code code = auth_policies(question, &grants, &policies, &call->reply->warnings, err);
     if (code == VP_OK)
         code = check_still_granted(&call->auth->policies, &policies, err);
     if (code == VP_OK)
         code = check_still_granted(&call->auth->token_policies, &policies, err);
     if (code == VP_OK)
-        code = answer(call, question->role, identity, &grants, now_s, err);
+        code = auth_grants_aliases(question, &grants, &call->reply->group_aliases, err);
+    if (code == VP_OK)
+        code = answer(call, question->role, identity, &grants, grantee.now_s, err);
     vp_texts_clear(&policies);
     auth_grants_clear(&grants);
     return code;
@@ -101,11 +103,23 @@ static enum vp_code renew_by(const struct logical_call *call, const struct auth_
     return code;
 }
 
+/* A mount that was turned over to the other kind of login serves no old token. */
+static enum vp_code check_kind(const struct auth_lease *lease, const struct auth_snapshot *snapshot,
+                               struct vp_error *err)
+{
+    if (strcmp(lease->login_kind, snapshot->config.login_kind) != 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "this mount no longer serves %.16s logins", lease->login_kind);
+    if (lease->container_uuid == NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "tokens of a mount for people are not renewable; log in again");
+    return VP_OK;
+}
+
 /* The role as it is now: a changed one binds at the next renewal, a deleted one refuses it. */
 static enum vp_code renew(const struct logical_call *call, const struct auth_lease *lease,
                           const struct auth_snapshot *snapshot, struct vp_error *err)
 {
     struct auth_role role = { 0 };
+    VP_TRY(check_kind(lease, snapshot, err));
     VP_TRY(auth_role_for(call, snapshot, lease->role, &role, err));
     enum vp_code code = renew_by(call, lease, snapshot, &role, err);
     auth_role_clear(&role);
@@ -114,17 +128,20 @@ static enum vp_code renew(const struct logical_call *call, const struct auth_lea
 
 enum vp_code auth_renew(const struct logical_call *call, struct vp_error *err)
 {
+    struct auth_mount *mount = call->mount;
     struct auth_lease lease = { 0 };
     struct auth_snapshot *snapshot = NULL;
     if (call->standby)
         return vp_fail(err, VP_REASON_HOST, "please forward to the active node");
     if (call->auth == NULL)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "a renewal without the token's data");
-    VP_TRY(auth_lease_parse(call->auth->internal_data, &lease, err));
-    enum vp_code code = auth_snapshot_get(call, &snapshot, err);
+    enum vp_code code = auth_lease_parse(call->auth->internal_data, &lease, err);
+    if (code == VP_OK)
+        code = auth_snapshot_get(call, &snapshot, err);
     if (code == VP_OK)
         code = renew(call, &lease, snapshot, err);
     auth_snapshot_release(&snapshot);
     auth_lease_clear(&lease);
+    auth_outcomes_count(&mount->counters.renewals, code, err);
     return code;
 }

@@ -23,7 +23,8 @@ const struct logical_field AUTH_ROLE_FIELDS[] = {
     { "salt_label", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Label of salted tokens." },
     { "allow_admins", LOGICAL_BOOL, AT(allow_admins), 0, "false", 0, 0, "Accept Arvados admins." },
     { "bound_user_uuids", LOGICAL_TEXTS, AT(bound_user_uuids), 0, NULL, 0, 0, "If set, only these users may log in." },
-    { "bound_group_uuids", LOGICAL_TEXTS, 0, LOGICAL_NOT_YET, NULL, 0, 0, "If set, only members of one of these roles." },
+    { "bound_group_uuids", LOGICAL_TEXTS, AT(bound_group_uuids), 0, NULL, 0, 0,
+      "If set, only members of one of these Arvados roles may log in. Needs the mount's service_token." },
     { "bound_container_images", LOGICAL_TEXTS, AT(bound_container_images), 0, NULL, 0, 0,
       "If set, only containers of these images (portable data hashes) may log in." },
     { "deny_interactive", LOGICAL_BOOL, AT(deny_interactive), 0, "true", 0, 0,
@@ -87,6 +88,8 @@ static enum vp_code check_bindings(const struct auth_role *role, struct vp_error
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"container_states\" must name Running, Locked or both");
     VP_TRY(auth_check_each(&role->container_states, is_state, "container_states", "Running or Locked", err));
     VP_TRY(auth_check_each(&role->bound_user_uuids, is_user_uuid, "bound_user_uuids", "the uuid of a user", err));
+    VP_TRY(auth_check_each(&role->bound_group_uuids, auth_is_role_uuid, "bound_group_uuids",
+                           "the uuid of a role (and not the anonymous one, which all the world is in)", err));
     VP_TRY(auth_check_each(&role->bound_container_images, arv_is_portable_data_hash, "bound_container_images",
                            "a portable data hash (<32 hex>+<size>)", err));
     VP_TRY(auth_check_each(&role->token_bound_cidrs, auth_cidr_is_valid, "token_bound_cidrs", "an address or a network",
@@ -153,20 +156,19 @@ static enum vp_code check_token(const struct auth_role *role, struct vp_error *e
     return VP_OK;
 }
 
-/* Starts with one of the mount's prefixes, or is one. */
-static bool is_narrower(const char *prefix, const struct vp_texts *wider)
-{
-    return vp_texts_has(wider, prefix) || policy_name_has_prefix(prefix, wider);
-}
-
 static enum vp_code check_against_mount(const struct auth_role *role, const struct auth_config *config,
                                         struct vp_error *err)
 {
     for (size_t i = 0; i < role->allowed_policy_prefixes.n; i++)
-        if (!is_narrower(role->allowed_policy_prefixes.items[i], &config->allowed_policy_prefixes))
+        if (!auth_is_narrower(role->allowed_policy_prefixes.items[i], &config->allowed_policy_prefixes))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"allowed_policy_prefixes\": \"%.64s\" is not under the mount's prefixes",
                            auth_quotable(role->allowed_policy_prefixes.items[i]));
+    for (size_t i = 0; i < role->bound_group_uuids.n; i++)
+        if (!arv_same_cluster(role->bound_group_uuids.items[i], config->cluster_id))
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"bound_group_uuids\": %s is of another cluster, and only %s is asked",
+                           role->bound_group_uuids.items[i], config->cluster_id);
     for (size_t i = 0; i < role->token_policies.n; i++)
         if (!auth_config_allows(config, role->token_policies.items[i]))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
@@ -244,13 +246,18 @@ enum vp_code auth_role_store(const struct logical_call *call, const struct auth_
 
 /* ---- for a login ---- */
 
+enum vp_code auth_role_defaults(struct auth_role *role, struct vp_error *err)
+{
+    role->name = strdup("");
+    return role->name == NULL ? vp_fail_no_memory(err) : logical_fields_init(AUTH_ROLE_FIELDS, role, err);
+}
+
 static enum vp_code defaults(const struct auth_snapshot *snapshot, struct auth_role *role, struct vp_error *err)
 {
     /* Roles bind; leaving the role out must not escape them. */
     if (snapshot->has_roles)
         return vp_fail(err, VP_REASON_ROLE_REQUIRED, "this mount has roles, so a login must name one");
-    role->name = strdup("");
-    return role->name == NULL ? vp_fail_no_memory(err) : logical_fields_init(AUTH_ROLE_FIELDS, role, err);
+    return auth_role_defaults(role, err);
 }
 
 enum vp_code auth_role_for(const struct logical_call *call, const struct auth_snapshot *snapshot, const char *name,

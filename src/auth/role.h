@@ -10,6 +10,7 @@ struct auth_role {
     bool allow_runtime_token;
     bool allow_admins;
     struct vp_texts bound_user_uuids;
+    struct vp_texts bound_group_uuids;
     struct vp_texts bound_container_images;
     bool deny_interactive;
     int64_t login_window_s;
@@ -50,6 +51,9 @@ VP_MUST_USE enum vp_code auth_role_store(const struct logical_call *call, const 
  * any role allows. VP_REASON_ROLE_UNKNOWN, VP_REASON_ROLE_REQUIRED. */
 VP_MUST_USE enum vp_code auth_role_for(const struct logical_call *call, const struct auth_snapshot *snapshot,
                                        const char *name, struct auth_role *ret_role, struct vp_error *err);
+
+/* The defaults of the table, into a zeroed role; on failure it is to be cleared. */
+VP_MUST_USE enum vp_code auth_role_defaults(struct auth_role *role, struct vp_error *err);
 
 /* The wire's word for token_type, which was checked. */
 enum logical_token_type auth_role_token_type(const struct auth_role *role);

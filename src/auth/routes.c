@@ -78,6 +78,31 @@ const struct logical_route AUTH_ROUTES[] = {
                 [LOGICAL_DELETE] = auth_role_delete },
     },
     {
+        .path = "grants",
+        .summary = "Users and groups that links grant policies to.",
+        .help = "Their uuids, and for each how many policies count. Asks Arvados now and needs a service token.",
+        .on = { [LOGICAL_LIST] = auth_grants_list },
+    },
+    {
+        .path = "grants/+",
+        .parameter = "uuid",
+        .summary = "The links of one user or group, as the plugin sees them.",
+        .help = "Kept or dropped and why, with their properties. A user's own links only: explain adds those of his "
+                "groups. "
+                "Asks Arvados now and needs a service token. What a login decides beside that (image bindings, roles "
+                "of the "
+                "mount) is not part of it.",
+        .on = { [LOGICAL_READ] = auth_grants_read },
+    },
+    {
+        .path = "status",
+        .summary = "What this mount did on this node since its start.",
+        .help =
+            "Logins and renewals by outcome, calls to Arvados by status, how many wait, how long they take, the cache, "
+            "dropped grants, and when the service token ends.",
+        .on = { [LOGICAL_READ] = auth_status },
+    },
+    {
         .path = "version",
         .summary = "Versions of the plugin and of the Arvados cluster.",
         .help = "Asks Arvados for its discovery document. version/client-only does not.",

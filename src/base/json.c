@@ -127,6 +127,12 @@ int64_t vp_json_int(const struct vp_json *number)
     return json_object_get_int64(unwrap(number));
 }
 
+double vp_json_number(const struct vp_json *number)
+{
+    assert(vp_json_type(number) == VP_JSON_NUMBER);
+    return json_object_get_double(unwrap(number));
+}
+
 bool vp_json_bool(const struct vp_json *boolean)
 {
     assert(vp_json_type(boolean) == VP_JSON_BOOL);

@@ -124,6 +124,52 @@ void vp_json_put_null(struct vp_json_writer *writer)
     vp_buf_add_text(writer->buf, "null");
 }
 
+static enum vp_code put_member(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
+{
+    struct vp_json_writer *writer = context;
+    (void)err;
+    vp_json_put_key(writer, key);
+    vp_json_put_value(writer, value);
+    return VP_OK;
+}
+
+/* As deep as the parser let the document be. */
+void vp_json_put_value(struct vp_json_writer *writer, const struct vp_json *value) // NOLINT(misc-no-recursion)
+{
+    switch (vp_json_type(value)) {
+    case VP_JSON_NULL:
+        vp_json_put_null(writer);
+        break;
+    case VP_JSON_BOOL:
+        vp_json_put_bool(writer, vp_json_bool(value));
+        break;
+    case VP_JSON_INT:
+        vp_json_put_int(writer, vp_json_int(value));
+        break;
+    case VP_JSON_NUMBER:
+        before_value(writer);
+        vp_buf_add_format(writer->buf, "%.17g", vp_json_number(value));
+        break;
+    case VP_JSON_TEXT:
+        vp_json_put_text(writer, vp_json_text(value));
+        break;
+    case VP_JSON_ARRAY:
+        vp_json_open_array(writer);
+        for (size_t i = 0; i < vp_json_len(value); i++)
+            vp_json_put_value(writer, vp_json_at(value, i));
+        vp_json_close_array(writer);
+        break;
+    case VP_JSON_OBJECT: {
+        vp_json_open_object(writer);
+        enum vp_code code = vp_json_each(value, put_member, writer, NULL);
+        assert(code == VP_OK);
+        (void)code;
+        vp_json_close_object(writer);
+        break;
+    }
+    }
+}
+
 void vp_json_add_text(struct vp_json_writer *writer, const char *key, const char *text)
 {
     vp_json_put_key(writer, key);

@@ -10,6 +10,7 @@
 #include "vp/clock.h"
 
 #include "easy.h"
+#include "stats.h"
 
 enum {
     POOL_MAX = 64,        /* idle connections of all sites together */
@@ -47,6 +48,7 @@ static void set_state(struct http_job *job, enum http_job_state state)
     struct http_site *site = job->work->site;
     site->n_running -= job->state == HTTP_JOB_RUNNING;
     site->n_waiting -= job->state == HTTP_JOB_QUEUED || job->state == HTTP_JOB_PAUSED;
+    http_stats_move(site->stats, job->state, state);
     job->state = state;
     site->n_running += job->state == HTTP_JOB_RUNNING;
     site->n_waiting += job->state == HTTP_JOB_QUEUED || job->state == HTTP_JOB_PAUSED;
@@ -64,6 +66,8 @@ static void end_attempt(struct http_client *client, struct http_job *job)
 /* For good, without asking the server any further. */
 static void give_up(struct http_client *client, struct http_job *job, enum vp_reason reason, const char *words)
 {
+    if (job->state == HTTP_JOB_RUNNING || reason == VP_REASON_OVERLOADED)
+        http_stats_failed(job->work->site->stats, reason);
     end_attempt(client, job);
     vp_buf_clear(&job->exchange->body);
     job->exchange->status = 0;
@@ -102,6 +106,7 @@ static void end_transfer(struct http_client *client, struct http_job *job, CURLc
 {
     int64_t asked_pause_ms = 0;
     bool worth_another = http_try_finish(job->attempt, code, &asked_pause_ms);
+    http_stats_count(job->work->site->stats, job->exchange);
     end_attempt(client, job);
     set_state(job, HTTP_JOB_DONE);
     if (!worth_another || job->exchange->tries > job->work->site->max_retries)
@@ -137,6 +142,7 @@ static void admit(struct http_client *client, struct http_work *work)
     bool fits = site->n_waiting <= n_places && work->n <= n_places - site->n_waiting;
     for (size_t i = 0; i < work->n; i++) {
         site->n_waiting++; /* as every job is born queued */
+        http_stats_move(site->stats, HTTP_JOB_DONE, HTTP_JOB_QUEUED);
         if (!fits)
             give_up(client, &work->jobs[i], VP_REASON_OVERLOADED, "too many requests wait for the server already");
     }

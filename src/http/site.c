@@ -96,6 +96,7 @@ enum vp_code http_site_new(struct http_client *client, const struct http_site_op
     site->max_concurrent = options->max_concurrent;
     site->max_queued = options->max_queued;
     site->max_retries = options->max_retries;
+    site->stats = options->stats;
     VP_TRY(set_trust(site, options->ca_pem, err));
     VP_TRY(set_address(site, &options->origin, name, err));
     VP_TRY(set_detour(site, &options->origin, name, err));

@@ -16,6 +16,7 @@ struct http_site {
     unsigned max_concurrent;
     unsigned max_queued;
     unsigned max_retries;
+    struct http_stats *stats;
 
     /* of the transfer thread alone */
     unsigned n_running;

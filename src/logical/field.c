@@ -112,6 +112,9 @@ void logical_fields_clear(const struct logical_field *fields, void *target)
         case LOGICAL_TEXTS:
             vp_texts_clear(at);
             break;
+        case LOGICAL_MAP:
+            logical_pairs_clear(at);
+            break;
         case LOGICAL_BOOL:
             *(bool *)at = false;
             break;

@@ -98,6 +98,68 @@ static enum vp_code set_list(const struct logical_field *field, const struct vp_
     return VP_OK;
 }
 
+/* ---- maps ---- */
+
+static enum vp_code add_pair(const struct logical_field *field, const char *key, const char *value,
+                             struct logical_pairs *pairs, struct vp_error *err)
+{
+    if (*key == '\0' || *value == '\0')
+        return wrong(field, "a map with neither empty keys nor empty values", err);
+    if (logical_pairs_get(pairs, key) != NULL)
+        return wrong(field, "a map that has each key once", err);
+    return logical_pairs_add(pairs, key, value, err);
+}
+
+struct map {
+    const struct logical_field *field;
+    struct logical_pairs pairs;
+};
+
+static enum vp_code add_member(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
+{
+    struct map *map = context;
+    if (vp_json_type(value) != VP_JSON_TEXT)
+        return wrong(map->field, "a map of texts", err);
+    return add_pair(map->field, key, vp_json_text(value), &map->pairs, err);
+}
+
+/* "key=value", where the value may hold further "=". */
+static enum vp_code add_assignment(struct map *map, char *text, struct vp_error *err)
+{
+    char *equals = strchr(text, '=');
+    if (equals == NULL)
+        return wrong(map->field, "a map: an object, or texts of the form key=value", err);
+    *equals = '\0';
+    return add_pair(map->field, text, equals + 1, &map->pairs, err);
+}
+
+static enum vp_code read_assignments(const struct vp_json *value, struct map *map, struct vp_error *err)
+{
+    struct vp_texts list = { 0 };
+    enum vp_code code = read_list(map->field, value, &list, err);
+    for (size_t i = 0; code == VP_OK && i < list.n; i++)
+        code = add_assignment(map, list.items[i], err);
+    vp_texts_clear(&list);
+    return code;
+}
+
+static enum vp_code set_map(const struct logical_field *field, const struct vp_json *value, void *target,
+                            struct vp_error *err)
+{
+    struct map map = { .field = field };
+    enum vp_code code = vp_json_type(value) == VP_JSON_OBJECT ? vp_json_each(value, add_member, &map, err)
+                                                              : read_assignments(value, &map, err);
+    if (code != VP_OK) {
+        logical_pairs_clear(&map.pairs);
+        return code;
+    }
+    logical_pairs_clear(target);
+    *(struct logical_pairs *)target = map.pairs;
+    return VP_OK;
+}
+
+/* ---- numbers and flags ---- */
+
 static bool parse_digits(const char **at, int64_t *ret_number)
 {
     const char *first = *at;
@@ -230,6 +292,10 @@ enum vp_code logical_field_read(const struct logical_field *field, const struct 
         if (type != VP_JSON_TEXT && type != VP_JSON_ARRAY)
             return wrong(field, "a list of texts, or one text with commas", err);
         return set_list(field, value, target, err);
+    case LOGICAL_MAP:
+        if (type != VP_JSON_OBJECT && type != VP_JSON_TEXT && type != VP_JSON_ARRAY)
+            return wrong(field, "a map: an object, or texts of the form key=value", err);
+        return set_map(field, value, target, err);
     }
     return vp_fail(err, VP_REASON_INTERNAL, "field \"%s\" has no type", field->name);
 }
@@ -259,6 +325,14 @@ static void write_texts(const struct vp_texts *texts, struct vp_json_writer *wri
     vp_json_close_array(writer);
 }
 
+static void write_map(const struct logical_pairs *pairs, struct vp_json_writer *writer)
+{
+    vp_json_open_object(writer);
+    for (size_t i = 0; i < pairs->n; i++)
+        vp_json_add_text(writer, pairs->items[i].key, pairs->items[i].value);
+    vp_json_close_object(writer);
+}
+
 void logical_field_write(const struct logical_field *field, const void *target, struct vp_json_writer *writer)
 {
     const char *at = (const char *)target + field->offset;
@@ -282,6 +356,9 @@ void logical_field_write(const struct logical_field *field, const void *target, 
         break;
     case LOGICAL_TEXTS:
         write_texts((const struct vp_texts *)at, writer);
+        break;
+    case LOGICAL_MAP:
+        write_map((const struct logical_pairs *)at, writer);
         break;
     }
 }

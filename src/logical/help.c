@@ -7,6 +7,7 @@ const char *logical_field_type_word(enum logical_field_type type)
     static const char *const WORDS[] = {
         [LOGICAL_TEXT] = "string", [LOGICAL_SECRET] = "string",    [LOGICAL_BOOL] = "boolean",
         [LOGICAL_INT] = "integer", [LOGICAL_DURATION] = "integer", [LOGICAL_TEXTS] = "array",
+        [LOGICAL_MAP] = "object",
     };
     return WORDS[type];
 }
@@ -15,6 +16,8 @@ static const char *help_type_word(enum logical_field_type type)
 {
     if (type == LOGICAL_DURATION)
         return "duration";
+    if (type == LOGICAL_MAP)
+        return "map";
     return type == LOGICAL_TEXTS ? "list" : logical_field_type_word(type);
 }
 

@@ -14,6 +14,7 @@ static void add_preset(const struct logical_field *field, struct vp_json_writer 
         bool boolean;
         int64_t number;
         struct vp_texts list;
+        struct logical_pairs map;
     } value = { 0 };
     struct logical_field alone[] = { *field, { 0 } };
     alone[0].offset = 0;
@@ -36,6 +37,12 @@ static void add_schema(const struct logical_field *field, struct vp_json_writer 
         vp_json_add_text(writer, "format", "seconds");
     if (field->type == LOGICAL_TEXTS) {
         vp_json_put_key(writer, "items");
+        vp_json_open_object(writer);
+        vp_json_add_text(writer, "type", "string");
+        vp_json_close_object(writer);
+    }
+    if (field->type == LOGICAL_MAP) {
+        vp_json_put_key(writer, "additionalProperties");
         vp_json_open_object(writer);
         vp_json_add_text(writer, "type", "string");
         vp_json_close_object(writer);

@@ -45,6 +45,7 @@ void logical_auth_clear(struct logical_auth *auth)
     logical_pairs_clear(&auth->metadata);
     free(auth->alias_name);
     logical_pairs_clear(&auth->alias_metadata);
+    vp_texts_clear(&auth->group_aliases);
     vp_wipe_text(auth->internal_data);
     vp_texts_clear(&auth->bound_cidrs);
     vp_texts_clear(&auth->token_policies);
@@ -57,6 +58,7 @@ void logical_reply_clear(struct logical_reply *reply)
     if (reply->auth != NULL)
         logical_auth_clear(reply->auth);
     free(reply->auth);
+    vp_texts_clear(&reply->group_aliases);
     vp_texts_clear(&reply->warnings);
     *reply = (struct logical_reply){ .data = VP_BUF_INIT(LOGICAL_REPLY_MAX) };
 }

@@ -101,12 +101,15 @@ static enum vp_code pack_login(Wire__Response *response, const struct logical_au
 static enum vp_code pack_renewal(Wire__Response *response, const Wire__Auth *given, const struct logical_reply *reply,
                                  struct plugin_bytes *ret_answer, struct vp_error *err)
 {
-    Wire__Auth auth;
-    Wire__LeaseOptions lease;
+    struct plugin_auth_parts parts;
 
-    VP_TRY(plugin_translate_auth_renewed(given, reply, &auth, &lease, err));
-    response->auth = &auth;
-    return pack_response(response, NULL, ret_answer, err);
+    enum vp_code code = plugin_translate_auth_renewed(given, reply, &parts, err);
+    if (code == VP_OK) {
+        response->auth = &parts.auth;
+        code = pack_response(response, NULL, ret_answer, err);
+    }
+    plugin_auth_parts_clear(&parts);
+    return code;
 }
 
 enum vp_code plugin_translate_reply(const Wire__Request *wire, const struct logical_reply *reply, int64_t now_s,

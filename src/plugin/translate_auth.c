@@ -74,6 +74,23 @@ static void set_auth(struct plugin_auth_parts *parts, const struct logical_auth 
     parts->auth.no_default_policy = auth->no_default_policy;
 }
 
+/* The host makes the user a member of exactly these external groups: none ends all memberships that this mount gave. */
+static enum vp_code add_groups(struct plugin_auth_parts *parts, const struct vp_texts *names, struct vp_error *err)
+{
+    parts->groups = calloc(names->n + 1, sizeof parts->groups[0]);
+    parts->group_pointers = calloc(names->n + 1, sizeof(Wire__Alias *));
+    if (parts->groups == NULL || parts->group_pointers == NULL)
+        return vp_fail_no_memory(err);
+    for (size_t i = 0; i < names->n; i++) {
+        wire__alias__init(&parts->groups[i]);
+        parts->groups[i].name = names->items[i];
+        parts->group_pointers[i] = &parts->groups[i];
+    }
+    parts->auth.n_group_aliases = names->n;
+    parts->auth.group_aliases = parts->group_pointers;
+    return VP_OK;
+}
+
 enum vp_code plugin_translate_auth_out(const struct logical_auth *auth, int64_t now_s,
                                        struct plugin_auth_parts *ret_parts, struct vp_error *err)
 {
@@ -93,13 +110,15 @@ enum vp_code plugin_translate_auth_out(const struct logical_auth *auth, int64_t 
     add_pairs(parts, add_pairs(parts, 0, &auth->metadata), &auth->alias_metadata);
     set_lease(parts, auth, now_s);
     set_auth(parts, auth);
-    return VP_OK;
+    return add_groups(parts, &auth->group_aliases, err);
 }
 
 void plugin_auth_parts_clear(struct plugin_auth_parts *parts)
 {
     free(parts->pairs);
     free(parts->pointers);
+    free(parts->groups);
+    free(parts->group_pointers);
     *parts = (struct plugin_auth_parts){ 0 };
 }
 
@@ -155,17 +174,18 @@ enum vp_code plugin_translate_auth_in(const Wire__Auth *wire, struct logical_aut
 /* ---- and back ---- */
 
 enum vp_code plugin_translate_auth_renewed(const Wire__Auth *given, const struct logical_reply *reply,
-                                           Wire__Auth *ret_auth, Wire__LeaseOptions *ret_lease, struct vp_error *err)
+                                           struct plugin_auth_parts *ret_parts, struct vp_error *err)
 {
+    *ret_parts = (struct plugin_auth_parts){ 0 };
     if (given == NULL || given->lease_options == NULL || given->lease_options->issue_time == NULL)
         return vp_fail(err, VP_REASON_INTERNAL, "a renewal of a token without a lease is not answered");
     if (reply->ttl_s <= 0 || reply->max_ttl_s < 0 || reply->period_s < 0)
         return vp_fail(err, VP_REASON_INTERNAL, "a renewal without a time to live is not answered");
-    *ret_lease = *given->lease_options;
-    ret_lease->ttl = plugin_translate_ns(reply->ttl_s);
-    ret_lease->max_ttl = plugin_translate_ns(reply->max_ttl_s);
-    *ret_auth = *given;
-    ret_auth->period = plugin_translate_ns(reply->period_s);
-    ret_auth->lease_options = ret_lease;
-    return VP_OK;
+    ret_parts->lease = *given->lease_options;
+    ret_parts->lease.ttl = plugin_translate_ns(reply->ttl_s);
+    ret_parts->lease.max_ttl = plugin_translate_ns(reply->max_ttl_s);
+    ret_parts->auth = *given;
+    ret_parts->auth.period = plugin_translate_ns(reply->period_s);
+    ret_parts->auth.lease_options = &ret_parts->lease;
+    return add_groups(ret_parts, &reply->group_aliases, err);
 }

@@ -44,12 +44,16 @@ bool policy_is_prefix(const char *text)
     return len >= 2 && len < POLICY_NAME_MAX && text[len] == '\0' && is_joiner(text[len - 1]);
 }
 
+bool policy_name_starts(const char *name, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return strncmp(name, prefix, len) == 0 && name[len] != '\0';
+}
+
 bool policy_name_has_prefix(const char *name, const struct vp_texts *prefixes)
 {
-    for (size_t i = 0; i < prefixes->n; i++) {
-        size_t len = strlen(prefixes->items[i]);
-        if (strncmp(name, prefixes->items[i], len) == 0 && name[len] != '\0')
+    for (size_t i = 0; i < prefixes->n; i++)
+        if (policy_name_starts(name, prefixes->items[i]))
             return true;
-    }
     return false;
 }

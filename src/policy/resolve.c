@@ -25,6 +25,21 @@ static bool listed(const struct vp_texts *texts, const char *text)
     return text != NULL && vp_texts_has(texts, text);
 }
 
+/* To the user himself, or to a role he is a member of. The head of a grant is empty; one that points somewhere is some other
+ * kind of link. */
+static enum policy_drop judge_ends(const struct policy_link *link, const struct policy_rules *rules)
+{
+    if (link->head_uuid != NULL)
+        return POLICY_WRONG_TAIL;
+    if (same(link->tail_uuid, rules->user_uuid))
+        return POLICY_KEPT;
+    if (listed(rules->trashed_roles, link->tail_uuid))
+        return POLICY_ROLE_TRASHED;
+    if (!listed(rules->roles, link->tail_uuid))
+        return POLICY_WRONG_TAIL;
+    return same(link->tail_uuid, rules->anonymous_role) ? POLICY_ANONYMOUS_ROLE : POLICY_KEPT;
+}
+
 static enum policy_drop judge_origin(const struct policy_link *link, const struct policy_rules *rules)
 {
     if (!same(link->link_class, rules->link_class))
@@ -34,14 +49,12 @@ static enum policy_drop judge_origin(const struct policy_link *link, const struc
         return POLICY_UNTRUSTED_OWNER;
     if (rules->trusted_modifiers->n > 0 && !listed(rules->trusted_modifiers, link->modified_by_user_uuid))
         return POLICY_UNTRUSTED_MODIFIER;
-    /* The head of a grant is empty; one that points somewhere is some other kind of link. */
-    if (!same(link->tail_uuid, rules->tail_uuid) || link->head_uuid != NULL)
-        return POLICY_WRONG_TAIL;
-    return POLICY_KEPT;
+    return judge_ends(link, rules);
 }
 
-static enum policy_drop judge_name(const char *name, const struct policy_rules *rules)
+static enum policy_drop judge_name(const struct policy_link *link, const struct policy_rules *rules)
 {
+    const char *name = link->name;
     switch (name == NULL ? POLICY_NAME_BAD : policy_name_check(name)) {
     case POLICY_NAME_BAD:
         return POLICY_BAD_NAME;
@@ -51,6 +64,8 @@ static enum policy_drop judge_name(const char *name, const struct policy_rules *
         break;
     }
     if (!policy_name_has_prefix(name, rules->allowed_prefixes))
+        return POLICY_OUTSIDE_PREFIX;
+    if (link->owner_prefix != NULL && !policy_name_starts(name, link->owner_prefix))
         return POLICY_OUTSIDE_PREFIX;
     if (rules->narrower_prefixes->n > 0 && !policy_name_has_prefix(name, rules->narrower_prefixes))
         return POLICY_OUTSIDE_PREFIX;
@@ -67,7 +82,7 @@ static enum policy_drop judge_properties(const struct policy_link *link, const s
         return POLICY_EXPIRED;
     if (link->not_before_s > rules->now_s)
         return POLICY_NOT_YET;
-    if (link->container_image != NULL && !same(link->container_image, rules->container_image))
+    if (link->container_image != NULL && !rules->any_image && !same(link->container_image, rules->container_image))
         return POLICY_WRONG_IMAGE;
     return POLICY_KEPT;
 }
@@ -76,7 +91,7 @@ enum policy_drop policy_judge(const struct policy_link *link, const struct polic
 {
     enum policy_drop drop = judge_origin(link, rules);
     if (drop == POLICY_KEPT)
-        drop = judge_name(link->name, rules);
+        drop = judge_name(link, rules);
     if (drop == POLICY_KEPT)
         drop = judge_properties(link, rules);
     return drop;

@@ -86,6 +86,7 @@ class Mount:
             "service_token": self.sim.admin_token,
             "allowed_policy_prefixes": ["arvados-"],
             "request_timeout": "5s",
+            "cache_ttl": 0,
             **changes,
         }
         return {key: value for key, value in fields.items() if value is not None}

@@ -37,7 +37,8 @@ def test_the_api_document_has_every_path_with_its_types(own_bao, sim):
     properties = config["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
     assert properties["allowed_policy_prefixes"]["type"] == "array"
     assert properties["max_policies"]["type"] == "integer"
-    assert "cache_ttl" not in properties
+    assert properties["cache_ttl"] == {**properties["cache_ttl"], "type": "integer", "format": "seconds", "default": 10}
+    assert properties["prefixes_by_owner"]["type"] == "object"
 
 
 @pytest.mark.parametrize("method, path, status", [

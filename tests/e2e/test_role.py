@@ -32,6 +32,7 @@ def lookup(mount, auth: dict) -> dict:
 
 DEFAULTS = {
     "container_states": ["Running"], "allow_runtime_token": False, "allow_admins": False, "bound_user_uuids": [],
+    "bound_group_uuids": [],
     "bound_container_images": [], "deny_interactive": True, "login_window": 0, "require_grant": True,
     "allowed_policy_prefixes": [], "token_ttl": 0, "token_max_ttl": 0, "token_explicit_max_ttl": 0, "token_period": 0,
     "token_policies": [], "token_no_default_policy": False, "token_num_uses": 0, "token_type": "default",
@@ -82,7 +83,9 @@ def test_create_and_update_are_told_apart_for_the_acl(mount):
 
 @pytest.mark.parametrize("fields, words", [
     ({"bound_user_uuid": []}, "bound_user_uuid"),
-    ({"bound_group_uuids": []}, "not enforced"),
+    ({"bound_group_uuids": ["zzzzz-tpzed-xurymjxw79nv3jz"]}, "bound_group_uuids"),
+    ({"bound_group_uuids": ["zzzzz-j7d0g-anonymouspublic"]}, "all the world"),
+    ({"bound_group_uuids": ["yyyyy-j7d0g-swqu6hmi4pa7bk7"]}, "another cluster"),
     ({"allow_salted": True}, "not enforced"),
     ({"salt_label": "vault"}, "not enforced"),
     ({"container_states": []}, "container_states"),

@@ -106,12 +106,14 @@ TEST(only_the_question_for_the_container_knows_what_a_404_means)
     fake_server_answer(cluster.server, CONTAINERS, 404, ERRORS);
     fake_server_answer(cluster.server, USERS, 200, USER);
     fake_server_answer(cluster.server, TOKENS, 200, TOKEN);
-    EXPECT_FAIL(VP_REASON_NOT_CONTAINER_TOKEN, arv_identify(cluster.client, &who, &identity, &err), &err);
+    EXPECT_FAIL(VP_REASON_NOT_CONTAINER_TOKEN, arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, &identity, &err),
+                &err);
     fake_server_forget(cluster.server);
     fake_server_answer(cluster.server, CONTAINERS, 200, CONTAINER);
     fake_server_answer(cluster.server, USERS, 404, ERRORS);
     fake_server_answer(cluster.server, TOKENS, 200, TOKEN);
-    EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_identify(cluster.client, &who, &identity, &err), &err);
+    EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, &identity, &err),
+                &err);
     EXPECT_NULL(identity.container.document);
 }
 
@@ -189,7 +191,7 @@ TEST(the_failure_that_says_least_about_the_token_is_told)
         script(CONTAINERS, fine_at == 0 ? FINE : a, CONTAINER);
         script(USERS, fine_at == 0 ? a : fine_at == 1 ? FINE : b, USER);
         script(TOKENS, fine_at == 2 ? FINE : b, TOKEN);
-        enum vp_code code = arv_identify(fresh, &who, &identity, &err);
+        enum vp_code code = arv_identify(fresh, &who, ARV_CONTAINER_TOKEN, &identity, &err);
         if (told == FINE) {
             EXPECT_INT(VP_OK, code);
         } else if (err.reason != REASONS[told])
@@ -220,7 +222,7 @@ TEST(a_token_that_is_no_containers_is_the_last_thing_to_be_told)
             fake_server_answer(cluster.server, CONTAINERS, 404, ERRORS);
             fake_server_answer(cluster.server, USERS, at == 0 ? ROWS[i].status : 200, at == 0 && !fine ? "" : USER);
             fake_server_answer(cluster.server, TOKENS, at == 1 ? ROWS[i].status : 200, at == 1 && !fine ? "" : TOKEN);
-            EXPECT_FAIL(ROWS[i].reason, arv_identify(cluster.client, &who, &identity, &err), &err);
+            EXPECT_FAIL(ROWS[i].reason, arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, &identity, &err), &err);
         }
 }
 
@@ -318,10 +320,11 @@ TEST(an_end_of_our_own_is_told_as_such)
     struct arv_asker who = fake_cluster_asker(&cluster, false);
     who.cancel = &cancel;
     vp_cancel_set(&cancel);
-    EXPECT_FAIL(VP_REASON_CANCELLED, arv_identify(cluster.client, &who, &identity, &err), &err);
+    EXPECT_FAIL(VP_REASON_CANCELLED, arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, &identity, &err), &err);
     who = fake_cluster_asker(&cluster, false);
     who.deadline_ms = 0;
-    EXPECT_FAIL(VP_REASON_UPSTREAM_TIMEOUT, arv_identify(cluster.client, &who, &identity, &err), &err);
+    EXPECT_FAIL(VP_REASON_UPSTREAM_TIMEOUT, arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, &identity, &err),
+                &err);
     EXPECT_INT(0, fake_server_count(cluster.server, "/"));
 }
 

@@ -94,7 +94,7 @@ static void script(enum record changed, const char *field, const char *value)
 static enum vp_code identify(struct arv_identity *identity, struct vp_error *err)
 {
     struct arv_asker who = fake_cluster_asker(&cluster, false);
-    return arv_identify(cluster.client, &who, identity, err);
+    return arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, identity, err);
 }
 
 static void expect_refused(enum record record, const char *field, const char *value)

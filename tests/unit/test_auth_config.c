@@ -1,15 +1,15 @@
 /* The rules of a configuration and its record, without a host and without Arvados. */
-#include "check.h"
-
 #include <stdlib.h>
 
-#include "fake_call.h"
 #include "vp/auth.h"
 
+#include "check.h"
 #include "config.h"
+#include "fake_call.h"
 
-#define GOOD                                                                                                          \
-    "\"arvados_api_host\":\"arvados.example.org\",\"allowed_policy_prefixes\":[\"arvados-\"],\"cluster_id\":\"zzzzz\"," \
+#define GOOD                                                                                                  \
+    "\"arvados_api_host\":\"arvados.example.org\",\"allowed_policy_prefixes\":[\"arvados-\"],\"cluster_id\":" \
+    "\"zzzzz\","                                                                                              \
     "\"verify_connection\":false"
 #define SECRET "3kg6k6lzmp9kj5cpkcoxie963cmvjahbt2fod9zru30k1jqdmi"
 #define TOKEN "v2/zzzzz-gj3su-077z32aux8dg2s1/" SECRET
@@ -181,15 +181,17 @@ TEST(after_a_write_that_failed_the_config_is_read_anew_since_it_may_still_land)
 
 TEST(a_token_in_the_wrong_field_is_not_quoted)
 {
-    static const char *const BODIES[] = { "{\"trusted_link_owners\":\"" TOKEN "\"}", "{\"allowed_policies\":\"" TOKEN "\"}",
-                                          "{\"" TOKEN "\":1}", "{\"allowed_token_clusters\":\"" SECRET "\"}" };
+    static const char *const BODIES[] = { "{\"trusted_link_owners\":\"" TOKEN "\"}",
+                                          "{\"allowed_policies\":\"" TOKEN "\"}", "{\"" TOKEN "\":1}",
+                                          "{\"allowed_token_clusters\":\"" SECRET "\"}" };
     EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
     for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++) {
         EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config(BODIES[i]), &mount.err);
         EXPECT_LACKS("3kg6k6", mount.err.message);
     }
     EXPECT_FAIL(VP_REASON_ROLE_UNKNOWN,
-                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"" TOKEN "\"}"), &mount.err);
+                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"" TOKEN "\"}"),
+                &mount.err);
     EXPECT_LACKS("3kg6k6", mount.err.message);
 }
 
@@ -224,8 +226,8 @@ TEST(a_mount_that_has_roles_refuses_logins_without_one)
     fake_storage_plant(mount.storage, "role/ci", "{}");
     mount.backend->invalidate(mount.mount, "role/ci");
 
-    EXPECT_FAIL(VP_REASON_ROLE_REQUIRED,
-                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"), &mount.err);
+    EXPECT_FAIL(VP_REASON_ROLE_REQUIRED, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"),
+                &mount.err);
 }
 
 TEST(the_config_is_read_from_storage_once_until_it_changes)
@@ -246,8 +248,8 @@ TEST(the_config_is_read_from_storage_once_until_it_changes)
 TEST(an_unconfigured_mount_reads_as_nothing_and_refuses_logins)
 {
     EXPECT_FAIL(VP_REASON_NOT_FOUND, fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
-    EXPECT_FAIL(VP_REASON_NOT_CONFIGURED,
-                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"), &mount.err);
+    EXPECT_FAIL(VP_REASON_NOT_CONFIGURED, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"),
+                &mount.err);
 }
 
 TEST(the_role_a_login_names_is_told_without_asking_anybody)

@@ -1,8 +1,7 @@
 /* Lifetimes, policy counts, leases: what a token may be like. */
-#include "check.h"
-
 #include "vp/clock.h"
 
+#include "check.h"
 #include "issue.h"
 
 enum { NOW = 1800000000 };
@@ -119,7 +118,10 @@ TEST(a_lease_of_ours_is_read_back)
     struct vp_error err = { 0 };
     struct auth_lease lease = { 0 };
 
-    EXPECT_OK(auth_lease_parse("{" KIND "," USER "," CONTAINER "," TOKEN ",\"role\":\"ci\",\"runtime_token\":true,\"run_token\":\"v2/x/y\"}", &lease, &err), &err);
+    EXPECT_OK(auth_lease_parse("{" KIND "," USER "," CONTAINER "," TOKEN
+                               ",\"role\":\"ci\",\"runtime_token\":true,\"run_token\":\"v2/x/y\"}",
+                               &lease, &err),
+              &err);
 
     EXPECT_TEXT("zzzzz-tpzed-xurymjxw79nv3jz", lease.user_uuid);
     EXPECT_TEXT("zzzzz-dz642-runningcontainr", lease.container_uuid);

@@ -1,8 +1,8 @@
-#include "check.h"
-
 #include <stdlib.h>
 
 #include "vp/buf.h"
+
+#include "check.h"
 
 TEST(content_grows_up_to_its_ceiling_and_not_beyond)
 {

@@ -1,8 +1,8 @@
-#include "check.h"
-
 #include <stdatomic.h>
 
 #include "vp/cancel.h"
+
+#include "check.h"
 
 static void count(void *context)
 {

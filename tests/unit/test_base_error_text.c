@@ -1,8 +1,7 @@
 /* Whatever goes into a message or a detail, out comes one line of valid UTF-8: the wire's texts take nothing else. */
-#include "check.h"
-
 #include <stdlib.h>
 
+#include "check.h"
 #include "utf8.h"
 
 static bool is_clean(const char *text)
@@ -23,10 +22,8 @@ TEST(a_cap_of_the_caller_that_cuts_a_character_leaves_no_half_of_it)
     static const struct {
         const char *text, *wanted;
     } ROWS[] = {
-        { "abc\xC3\xA9", "[abc?] is not known" },
-        { "ab\xE2\x82\xAC", "[ab??] is not known" },
-        { "ab\xC3\xA9", "[ab\xC3\xA9] is not known" },
-        { "\xF0\x9F\x98\x80", "[\xF0\x9F\x98\x80] is not known" },
+        { "abc\xC3\xA9", "[abc?] is not known" },       { "ab\xE2\x82\xAC", "[ab??] is not known" },
+        { "ab\xC3\xA9", "[ab\xC3\xA9] is not known" },  { "\xF0\x9F\x98\x80", "[\xF0\x9F\x98\x80] is not known" },
         { "a\xF0\x9F\x98\x80", "[a???] is not known" },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
@@ -54,12 +51,9 @@ TEST(bytes_that_only_look_like_characters_are_question_marks)
     static const struct {
         const char *text, *wanted;
     } ROWS[] = {
-        { "\xC0\xAF", "??" },
-        { "\xED\xA0\x80", "???" },
-        { "\xF4\x90\x80\x80", "????" },
-        { "\x80\x80\x80\x80\x80", "?????" },
-        { "\xE2\x82z", "??z" },
-        { "\xC3\xA9\xC3z", "\xC3\xA9?z" },
+        { "\xC0\xAF", "??" },           { "\xED\xA0\x80", "???" },
+        { "\xF4\x90\x80\x80", "????" }, { "\x80\x80\x80\x80\x80", "?????" },
+        { "\xE2\x82z", "??z" },         { "\xC3\xA9\xC3z", "\xC3\xA9?z" },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct vp_error err = { 0 };

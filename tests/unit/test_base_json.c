@@ -1,11 +1,11 @@
 /* What is JSON to us, and what never gets past the border. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "vp/clock.h"
 #include "vp/json.h"
+
+#include "check.h"
 
 static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 4096, 6, 64, 0 };
 
@@ -18,11 +18,40 @@ static enum vp_code parse(const char *text, size_t len, struct vp_error *err)
 TEST(valid_documents_are_taken)
 {
     static const char *const TEXTS[] = {
-        "null", "true", "false", "0", "-0", "1", "-1", "10", "1.5", "-1.5e3", "1E+2", "1e-2", "0.0", "0e0",
-        "9223372036854775807", "-9223372036854775808", "123456789012345678", "\"\"", "\"a\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
-        "\"\\u0041\\u00e9\\u20AC\\ud83d\\uDE00\"", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"", "\"\x7F\"", "[]", "[1]",
-        "[1,\"a\",null,[],{}]", "{}", "{\"a\":1}", "{\"a\":{\"a\":1},\"b\":{\"a\":2}}", " \t\r\n{ \"a\" : [ 1 , 2 ] } \n",
-        "{\"\":1}", "[[[[[[]]]]]]", "\"\xEF\xBF\xBD\"", "\"\xF4\x8F\xBF\xBF\"",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "10",
+        "1.5",
+        "-1.5e3",
+        "1E+2",
+        "1e-2",
+        "0.0",
+        "0e0",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "123456789012345678",
+        "\"\"",
+        "\"a\"",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "\"\\u0041\\u00e9\\u20AC\\ud83d\\uDE00\"",
+        "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"",
+        "\"\x7F\"",
+        "[]",
+        "[1]",
+        "[1,\"a\",null,[],{}]",
+        "{}",
+        "{\"a\":1}",
+        "{\"a\":{\"a\":1},\"b\":{\"a\":2}}",
+        " \t\r\n{ \"a\" : [ 1 , 2 ] } \n",
+        "{\"\":1}",
+        "[[[[[[]]]]]]",
+        "\"\xEF\xBF\xBD\"",
+        "\"\xF4\x8F\xBF\xBF\"",
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         struct vp_error err = { 0 };
@@ -33,18 +62,101 @@ TEST(valid_documents_are_taken)
 TEST(everything_else_is_refused)
 {
     static const char *const TEXTS[] = {
-        "", " ", "nul", "nulll", "True", "TRUE", "undefined", "NaN", "nan", "Infinity", "-Infinity", "-", "+1", "01", "-01",
-        "1.", ".5", "1.e2", "1e", "1e+", "0x1", "1_000", "9223372036854775808", "-9223372036854775809",
-        "100000000000000000000", "'a'", "\"", "\"a", "a\"", "\"\\\"", "\"\\x41\"", "\"\\u12\"", "\"\\u12G4\"", "\"\\u0000\"",
-        "\"a\\u0000b\"", "\"\\ud83d\"", "\"\\ud83dx\"", "\"\\ud83d\\u0041\"", "\"\\ude00\"", "\"\\ude00\\ud83d\"", "\"\n\"",
-        "\"\t\"", "\"\x01\"", "\"\x1F\"", "\"\x80\"", "\"\xC0\xAF\"", "\"\xC1\xBF\"", "\"\xE0\x80\xAF\"", "\"\xED\xA0\x80\"",
-        "\"\xF0\x80\x80\x80\"", "\"\xF4\x90\x80\x80\"", "\"\xF5\x80\x80\x80\"", "\"\xFF\"", "\"\xE2\x82\"", "\"\xC3\"",
-        "\xEF\xBB\xBF{}", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,",
-        "{\"a\":1,}", "{,}", "{a:1}", "{'a':1}", "{1:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "{}x", "{}{}", "1 2", "null,",
-        "{\"a\":1}\v", "/* c */1", "1//c", "{\"a\":1,\"a\":1}", "{\"a\":1,\"b\":2,\"a\":3}", "{\"a\":1,\"\\u0061\":2}",
-        "{\"\xC3\xA9\":1,\"\\u00e9\":2}", "{\"\xE2\x82\xAC\":1,\"\\u20ac\":2}",
-        "{\"\xF0\x9F\x98\x80\":1,\"\\ud83d\\ude00\":2}", "{\"\\n\":1,\"\\u000a\":2}", "{\"x\":{\"a\":1,\"a\":2}}", "[{\"a\":1,\"a\":2}]", "{\"\":1,\"\":2}",
-        "[[[[[[[]]]]]]]", "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}",
+        "",
+        " ",
+        "nul",
+        "nulll",
+        "True",
+        "TRUE",
+        "undefined",
+        "NaN",
+        "nan",
+        "Infinity",
+        "-Infinity",
+        "-",
+        "+1",
+        "01",
+        "-01",
+        "1.",
+        ".5",
+        "1.e2",
+        "1e",
+        "1e+",
+        "0x1",
+        "1_000",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "100000000000000000000",
+        "'a'",
+        "\"",
+        "\"a",
+        "a\"",
+        "\"\\\"",
+        "\"\\x41\"",
+        "\"\\u12\"",
+        "\"\\u12G4\"",
+        "\"\\u0000\"",
+        "\"a\\u0000b\"",
+        "\"\\ud83d\"",
+        "\"\\ud83dx\"",
+        "\"\\ud83d\\u0041\"",
+        "\"\\ude00\"",
+        "\"\\ude00\\ud83d\"",
+        "\"\n\"",
+        "\"\t\"",
+        "\"\x01\"",
+        "\"\x1F\"",
+        "\"\x80\"",
+        "\"\xC0\xAF\"",
+        "\"\xC1\xBF\"",
+        "\"\xE0\x80\xAF\"",
+        "\"\xED\xA0\x80\"",
+        "\"\xF0\x80\x80\x80\"",
+        "\"\xF4\x90\x80\x80\"",
+        "\"\xF5\x80\x80\x80\"",
+        "\"\xFF\"",
+        "\"\xE2\x82\"",
+        "\"\xC3\"",
+        "\xEF\xBB\xBF{}",
+        "[",
+        "]",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{",
+        "}",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "{\"a\":1,",
+        "{\"a\":1,}",
+        "{,}",
+        "{a:1}",
+        "{'a':1}",
+        "{1:1}",
+        "{\"a\" 1}",
+        "{\"a\":1 \"b\":2}",
+        "{}x",
+        "{}{}",
+        "1 2",
+        "null,",
+        "{\"a\":1}\v",
+        "/* c */1",
+        "1//c",
+        "{\"a\":1,\"a\":1}",
+        "{\"a\":1,\"b\":2,\"a\":3}",
+        "{\"a\":1,\"\\u0061\":2}",
+        "{\"\xC3\xA9\":1,\"\\u00e9\":2}",
+        "{\"\xE2\x82\xAC\":1,\"\\u20ac\":2}",
+        "{\"\xF0\x9F\x98\x80\":1,\"\\ud83d\\ude00\":2}",
+        "{\"\\n\":1,\"\\u000a\":2}",
+        "{\"x\":{\"a\":1,\"a\":2}}",
+        "[{\"a\":1,\"a\":2}]",
+        "{\"\":1,\"\":2}",
+        "[[[[[[[]]]]]]]",
+        "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}",
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         struct vp_error err = { 0 };
@@ -124,7 +236,8 @@ TEST(an_object_of_thousands_of_keys_is_checked_for_duplicates_as_well)
 
 TEST(values_are_what_they_were_written_as)
 {
-    static const char TEXT[] = "{\"n\":null,\"b\":true,\"i\":-9223372036854775808,\"d\":1.5,\"t\":\"\\u00e9\",\"a\":[7,null],\"o\":{}}";
+    static const char TEXT[] =
+        "{\"n\":null,\"b\":true,\"i\":-9223372036854775808,\"d\":1.5,\"t\":\"\\u00e9\",\"a\":[7,null],\"o\":{}}";
     struct vp_error err = { 0 };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     EXPECT_OK(vp_json_parse(TEXT, sizeof TEXT - 1, &SOURCE, &document, &err), &err);
@@ -238,16 +351,19 @@ TEST(a_missing_key_refuses_unless_it_may_be_missing_and_then_changes_nothing)
     struct vp_error err = { 0 };
     struct target target = { .text = "before" };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
-    const struct vp_json_field needed[] = { { "f", VP_JSON_TO_TEXT, offsetof(struct target, text), VP_JSON_OR_NULL, 0 }, { 0 } };
-    const struct vp_json_field optional[] = { { "f", VP_JSON_TO_TEXT, offsetof(struct target, text), VP_JSON_OR_MISSING, 0 },
-                                              { 0 } };
+    const struct vp_json_field needed[] = { { "f", VP_JSON_TO_TEXT, offsetof(struct target, text), VP_JSON_OR_NULL, 0 },
+                                            { 0 } };
+    const struct vp_json_field optional[] = {
+        { "f", VP_JSON_TO_TEXT, offsetof(struct target, text), VP_JSON_OR_MISSING, 0 }, { 0 }
+    };
     EXPECT_OK(vp_json_parse("{\"g\":1}", 7, &SOURCE, &document, &err), &err);
 
     EXPECT_FAIL(VP_REASON_BAD_REQUEST, vp_json_decode(document, needed, &SOURCE, &target, &err), &err);
     EXPECT_CONTAINS("\"f\"", err.message);
     EXPECT_OK(vp_json_decode(document, optional, &SOURCE, &target, &err), &err);
     EXPECT_TEXT("before", target.text);
-    EXPECT_FAIL(VP_REASON_BAD_REQUEST, vp_json_decode(vp_json_get(document, "g"), optional, &SOURCE, &target, &err), &err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, vp_json_decode(vp_json_get(document, "g"), optional, &SOURCE, &target, &err),
+                &err);
 }
 
 static enum vp_code count_until_three(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
@@ -273,7 +389,9 @@ TEST(members_are_visited_in_their_order_until_a_visit_fails)
 
 TEST(what_is_written_reads_back_also_with_hostile_texts)
 {
-    static const char *const TEXTS[] = { "", "plain", "\"quoted\" \\ back", "\x01\x1F\n\r\t\x7F", "\xC3\xA9\xF0\x9F\x98\x80", "/a/b" };
+    static const char *const TEXTS[] = {
+        "", "plain", "\"quoted\" \\ back", "\x01\x1F\n\r\t\x7F", "\xC3\xA9\xF0\x9F\x98\x80", "/a/b"
+    };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         struct vp_error err = { 0 };
         struct vp_buf buf = VP_BUF_INIT(1000);
@@ -305,8 +423,12 @@ TEST(bytes_that_are_not_utf8_are_written_as_replacement_characters)
     static const struct {
         const char *in, *out;
     } ROWS[] = {
-        { "\xFF", "\"\xEF\xBF\xBD\"" }, { "a\xC3", "\"a\xEF\xBF\xBD\"" }, { "\xC0\xAF", "\"\xEF\xBF\xBD\xEF\xBF\xBD\"" },
-        { "\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"" }, { "/", "\"/\"" }, { "\x7F", "\"\\u007f\"" },
+        { "\xFF", "\"\xEF\xBF\xBD\"" },
+        { "a\xC3", "\"a\xEF\xBF\xBD\"" },
+        { "\xC0\xAF", "\"\xEF\xBF\xBD\xEF\xBF\xBD\"" },
+        { "\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"" },
+        { "/", "\"/\"" },
+        { "\x7F", "\"\\u007f\"" },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct vp_buf buf = VP_BUF_INIT(100);

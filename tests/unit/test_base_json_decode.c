@@ -1,11 +1,11 @@
 /* What decoding leaves in a struct, and the escapes and ceilings at their very ends. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "vp/clock.h"
 #include "vp/json.h"
+
+#include "check.h"
 
 static const struct vp_json_source SOURCE = { "the text", VP_REASON_UPSTREAM_BAD_ANSWER, 65536, 6, 64, 0 };
 
@@ -19,14 +19,20 @@ struct target {
     const struct vp_json *object;
 };
 
-#define FIELD(name, target_type, flags) { #name, target_type, offsetof(struct target, name), flags, 0 }
+#define FIELD(name, target_type, flags)                             \
+    {                                                               \
+#name, target_type, offsetof(struct target, name), flags, 0 \
+    }
 
-#define FIELDS_WITH(flags)                                                                                   \
-    {                                                                                                        \
-        FIELD(text, VP_JSON_TO_TEXT, flags), FIELD(boolean, VP_JSON_TO_BOOL, flags),                         \
-            FIELD(number, VP_JSON_TO_INT, flags), FIELD(time, VP_JSON_TO_TIME, flags),                       \
-            FIELD(texts, VP_JSON_TO_TEXTS, flags), FIELD(array, VP_JSON_TO_ARRAY, flags),                    \
-            FIELD(object, VP_JSON_TO_OBJECT, flags), { 0 }                                                   \
+#define FIELDS_WITH(flags)                                                                \
+    {                                                                                     \
+        FIELD(text, VP_JSON_TO_TEXT, flags), FIELD(boolean, VP_JSON_TO_BOOL, flags),      \
+            FIELD(number, VP_JSON_TO_INT, flags), FIELD(time, VP_JSON_TO_TIME, flags),    \
+            FIELD(texts, VP_JSON_TO_TEXTS, flags), FIELD(array, VP_JSON_TO_ARRAY, flags), \
+            FIELD(object, VP_JSON_TO_OBJECT, flags),                                      \
+        {                                                                                 \
+            0                                                                             \
+        }                                                                                 \
     }
 
 static const struct vp_json_field PLAIN[] = FIELDS_WITH(0);
@@ -113,11 +119,12 @@ TEST(nulls_and_missing_keys_refuse_field_by_field_where_they_are_not_allowed)
 
 TEST(no_type_is_taken_for_another)
 {
-    static const char *const VALUES[] = { "\"a\"",    "true", "7",  "\"1970-01-02T00:00:00Z\"",
+    static const char *const VALUES[] = { "\"a\"",   "true", "7",  "\"1970-01-02T00:00:00Z\"",
                                           "[\"a\"]", "[1]",  "{}", "1.5" };
     /* What takes what: a time is a text, a list of texts is a list. */
-    static const char *const TAKEN[] = { "text",        "boolean", "number", "text time",
-                                         "texts array", "array",   "object", "" };
+    static const char *const TAKEN[] = {
+        "text", "boolean", "number", "text time", "texts array", "array", "object", ""
+    };
     for (size_t v = 0; v < sizeof VALUES / sizeof VALUES[0]; v++) {
         for (size_t f = 0; OR_NULL[f].key != NULL; f++) {
             const struct vp_json_field fields[] = { OR_NULL[f], { 0 } };

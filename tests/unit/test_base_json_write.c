@@ -1,10 +1,10 @@
 /* JSON out: what is written, byte by byte, and that our own strict reader takes it. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "vp/json.h"
+
+#include "check.h"
 
 static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 1 << 20, 32, 100000, 0 };
 

@@ -1,6 +1,4 @@
 /* The lines that the host reads: one JSON object each, never anything that could end the host. */
-#include "check.h"
-
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -8,6 +6,8 @@
 
 #include "vp/json.h"
 #include "vp/log.h"
+
+#include "check.h"
 
 static const struct vp_json_source LINE = { "the line", VP_REASON_INTERNAL, PIPE_BUF, 1, 100, 0 };
 
@@ -75,7 +75,8 @@ TEST(a_line_has_what_the_host_reads)
 TEST(hostile_texts_stay_values_of_one_line)
 {
     static const char *const TEXTS[] = {
-        "\n{\"@message\":1}\n", "\"},{\"@level\":2", "\r\n\t\x01\x1B[0m", "\xFF\xFE\xC0\xAF", "panic: x", "\\", "\"", "\xE2\x80\xA8",
+        "\n{\"@message\":1}\n", "\"},{\"@level\":2", "\r\n\t\x01\x1B[0m", "\xFF\xFE\xC0\xAF", "panic: x", "\\", "\"",
+        "\xE2\x80\xA8",
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         const struct vp_log_field fields[] = { { "text", TEXTS[i], 0 }, { 0 } };

@@ -1,6 +1,4 @@
 /* Lines of several threads at once, and pipes that are nearly full or that nobody reads any more. */
-#include "check.h"
-
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -11,6 +9,8 @@
 #include "vp/buf.h"
 #include "vp/json.h"
 #include "vp/log.h"
+
+#include "check.h"
 
 enum { N_THREADS = 4, N_LINES = 500, ALL_BYTES = 64 * 1024 * 1024 };
 
@@ -170,9 +170,14 @@ TEST(any_number_of_fields_gives_a_line_of_at_most_pipe_buf_bytes)
         struct vp_error err = { 0 };
         char bytes[PIPE_BUF + 1];
         VP_AUTO(vp_json_freep) struct vp_json *line = NULL;
-        const struct vp_log_field fields[] = { { "a", text, 0 }, { "b", text, 0 }, { "c", text, 0 }, { "d", text, 0 },
-                                               { "e", text, 0 }, { "f", text, 0 },
-                                               { "g", text + 300 + cut, 0 }, { 0 } };
+        const struct vp_log_field fields[] = { { "a", text, 0 },
+                                               { "b", text, 0 },
+                                               { "c", text, 0 },
+                                               { "d", text, 0 },
+                                               { "e", text, 0 },
+                                               { "f", text, 0 },
+                                               { "g", text + 300 + cut, 0 },
+                                               { 0 } };
         vp_log(VP_LOG_ERROR, "a line", fields);
         ssize_t len = read(ends[0], bytes, sizeof bytes);
         EXPECT(len > 0 && len <= PIPE_BUF);

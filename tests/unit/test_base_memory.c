@@ -1,6 +1,4 @@
 /* Memory that can't be had, one allocation after the other: a failure that says so, nothing half done or leaked. */
-#include "check.h"
-
 #include <stdlib.h>
 
 #include "vp/buf.h"
@@ -10,6 +8,8 @@
 #include "vp/policy.h"
 #include "vp/secret.h"
 #include "vp/texts.h"
+
+#include "check.h"
 
 /* The linker puts these in the place of libc's (--wrap) for all code of ours in this program. */
 void *__real_malloc(size_t size);
@@ -184,10 +184,25 @@ static enum vp_code resolve(struct vp_error *err)
     static const struct vp_texts owners = { owner_items, 1 };
     static const struct vp_texts prefixes = { prefix_items, 1 };
     static const struct vp_texts none = { NULL, 0 };
-    const struct policy_rules rules = { "vault_policy", &owners, &none, &prefixes, &none, &none, "user", NULL, 1000 };
+    const struct policy_rules rules = {
+        .link_class = "vault_policy",
+        .trusted_owners = &owners,
+        .trusted_modifiers = &none,
+        .allowed_prefixes = &prefixes,
+        .narrower_prefixes = &none,
+        .allowed_policies = &none,
+        .user_uuid = "user",
+        .roles = &none,
+        .trashed_roles = &none,
+        .now_s = 1000,
+    };
     struct policy_link links[2] = {
-        { .link_class = "vault_policy", .owner_uuid = owner, .tail_uuid = "user", .name = "arvados-b",
-          .properties_good = true, .expires_at_s = VP_TIME_NONE },
+        { .link_class = "vault_policy",
+          .owner_uuid = owner,
+          .tail_uuid = "user",
+          .name = "arvados-b",
+          .properties_good = true,
+          .expires_at_s = VP_TIME_NONE },
     };
     struct policy_result result = { .n_verdicts = 77 };
     links[1] = links[0];
@@ -286,8 +301,9 @@ static enum vp_code ask_for_help(struct vp_error *err)
         { .path = "config", .summary = "Config.", .help = "Configures.", .fields = FIELDS },
         { 0 },
     };
-    static const struct logical_backend BACKEND = { .name = "toy", .version = "v1.2.3", .help = "A toy.",
-                                                    .routes = ROUTES };
+    static const struct logical_backend BACKEND = {
+        .name = "toy", .version = "v1.2.3", .help = "A toy.", .routes = ROUTES
+    };
     struct logical_call call = { .operation = LOGICAL_HELP, .path = "config", .reply = &reply };
     logical_reply_clear(&reply);
     return logical_dispatch(&BACKEND, &call, err);

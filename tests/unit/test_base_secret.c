@@ -1,6 +1,6 @@
-#include "check.h"
-
 #include "vp/secret.h"
+
+#include "check.h"
 
 TEST(a_secret_keeps_its_bytes_and_its_length_nul_included)
 {

@@ -1,6 +1,6 @@
-#include "check.h"
-
 #include "vp/texts.h"
+
+#include "check.h"
 
 TEST(texts_are_copied_found_sorted_and_freed)
 {

@@ -1,7 +1,7 @@
 /* Path and operation to handler; help and the API document out of the same tables. */
-#include "check.h"
-
 #include "vp/logical.h"
+
+#include "check.h"
 
 static const char *handled_by;
 
@@ -39,12 +39,23 @@ static const struct logical_field FIELDS[] = {
 };
 
 static const struct logical_route ROUTES[] = {
-    { .path = "login", .summary = "Log in.", .help = "Logs in.", .fields = FIELDS, .unauthenticated = true,
+    { .path = "login",
+      .summary = "Log in.",
+      .help = "Logs in.",
+      .fields = FIELDS,
+      .unauthenticated = true,
       .on = { [LOGICAL_UPDATE] = plain, [LOGICAL_RESOLVE_ROLE] = plain } },
-    { .path = "config", .summary = "Config.", .help = "Configures.", .exists = exists,
+    { .path = "config",
+      .summary = "Config.",
+      .help = "Configures.",
+      .exists = exists,
       .on = { [LOGICAL_CREATE] = plain, [LOGICAL_UPDATE] = plain, [LOGICAL_READ] = plain, [LOGICAL_DELETE] = plain } },
     { .path = "role", .summary = "Roles.", .help = "Lists roles.", .on = { [LOGICAL_LIST] = plain } },
-    { .path = "role/+", .parameter = "name", .summary = "A role.", .help = "One role.", .exists = exists,
+    { .path = "role/+",
+      .parameter = "name",
+      .summary = "A role.",
+      .help = "One role.",
+      .exists = exists,
       .on = { [LOGICAL_UPDATE] = plain, [LOGICAL_READ] = plain } },
     { 0 },
 };
@@ -79,8 +90,9 @@ TEST(paths_find_their_handler_by_segments)
 
 TEST(paths_that_are_not_in_the_table_are_not_found)
 {
-    static const char *const PATHS[] = { "", "/", "logi", "login/", "login/x", "logins", "LOGIN", " login", "role/",
-                                         "role//", "role/a/b", "role/ci/", "/role/ci", "config/../login", "+" };
+    static const char *const PATHS[] = { "",         "/",        "logi",     "login/",          "login/x",
+                                         "logins",   "LOGIN",    " login",   "role/",           "role//",
+                                         "role/a/b", "role/ci/", "/role/ci", "config/../login", "+" };
     for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++) {
         EXPECT_FAIL(VP_REASON_NOT_FOUND, dispatch(LOGICAL_UPDATE, PATHS[i]), &err);
         EXPECT_TEXT("nobody", handled_by);
@@ -95,7 +107,8 @@ TEST(what_a_path_says_is_not_repeated_in_the_error)
 
 TEST(operations_are_refused_by_type_also_where_the_path_has_others)
 {
-    static const char *const WORDS[] = { "resolve-path", "patch", "scan", "revoke", "rollback", "header", "alias-lookahead", "" };
+    static const char *const WORDS[] = { "resolve-path", "patch",           "scan", "revoke", "rollback",
+                                         "header",       "alias-lookahead", "" };
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
         EXPECT_INT(LOGICAL_UNKNOWN, logical_operation_of(WORDS[i]));
         EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(logical_operation_of(WORDS[i]), "config"), &err);
@@ -114,8 +127,11 @@ TEST(creates_are_told_from_updates_where_a_route_can_tell)
     static const struct {
         const char *path;
         bool known, exists;
-    } ROWS[] = { { "config", true, true }, { "role/there", true, true }, { "role/new", true, false },
-                 { "login", false, false }, { "nothing", false, false } };
+    } ROWS[] = { { "config", true, true },
+                 { "role/there", true, true },
+                 { "role/new", true, false },
+                 { "login", false, false },
+                 { "nothing", false, false } };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct logical_call call = { .operation = LOGICAL_UPDATE, .path = ROWS[i].path };
         bool known = true;

@@ -1,9 +1,9 @@
 /* Fields as tables: requests in, reads and records out, and back. */
-#include "check.h"
-
 #include <stdlib.h>
 
 #include "vp/logical.h"
+
+#include "check.h"
 
 struct target {
     char *text;
@@ -115,9 +115,9 @@ TEST(each_type_takes_its_forms)
         const char *json;
         bool wanted;
     } BOOLEANS[] = {
-        { "{\"boolean\":true}", true },    { "{\"boolean\":false}", false },     { "{\"boolean\":\"true\"}", true },
-        { "{\"boolean\":\"false\"}", false }, { "{\"boolean\":1}", true },        { "{\"boolean\":0}", false },
-        { "{\"boolean\":\"1\"}", true },   { "{\"boolean\":\"0\"}", false },
+        { "{\"boolean\":true}", true },       { "{\"boolean\":false}", false }, { "{\"boolean\":\"true\"}", true },
+        { "{\"boolean\":\"false\"}", false }, { "{\"boolean\":1}", true },      { "{\"boolean\":0}", false },
+        { "{\"boolean\":\"1\"}", true },      { "{\"boolean\":\"0\"}", false },
     };
     for (size_t i = 0; i < sizeof BOOLEANS / sizeof BOOLEANS[0]; i++) {
         struct vp_error err = { 0 };
@@ -133,15 +133,40 @@ TEST(other_forms_are_refused_and_the_field_is_named)
     static const struct {
         const char *field, *json;
     } ROWS[] = {
-        { "text", "1" },           { "text", "null" },       { "text", "[\"a\"]" },      { "text", "{}" },
-        { "secret", "1" },         { "secret", "null" },     { "boolean", "\"yes\"" },   { "boolean", "2" },
-        { "boolean", "null" },     { "boolean", "\"\"" },    { "number", "0" },          { "number", "101" },
-        { "number", "1.5" },       { "number", "\"x\"" },    { "number", "\"\"" },       { "number", "\"1 \"" },
-        { "number", "\"99999999999999999999\"" },            { "number", "true" },       { "number", "null" },
-        { "duration", "-1" },      { "duration", "\"-1\"" }, { "duration", "\"\"" },     { "duration", "\"m\"" },
-        { "duration", "\"10x\"" }, { "duration", "\"1h30\"" }, { "duration", "\"1.5h\"" }, { "duration", "1.5" },
-        { "duration", "\"99999999999999999d\"" },            { "duration", "\"10 m\"" }, { "list", "1" },
-        { "list", "[1]" },         { "list", "[null]" },     { "list", "{\"a\":1}" },    { "list", "null" },
+        { "text", "1" },
+        { "text", "null" },
+        { "text", "[\"a\"]" },
+        { "text", "{}" },
+        { "secret", "1" },
+        { "secret", "null" },
+        { "boolean", "\"yes\"" },
+        { "boolean", "2" },
+        { "boolean", "null" },
+        { "boolean", "\"\"" },
+        { "number", "0" },
+        { "number", "101" },
+        { "number", "1.5" },
+        { "number", "\"x\"" },
+        { "number", "\"\"" },
+        { "number", "\"1 \"" },
+        { "number", "\"99999999999999999999\"" },
+        { "number", "true" },
+        { "number", "null" },
+        { "duration", "-1" },
+        { "duration", "\"-1\"" },
+        { "duration", "\"\"" },
+        { "duration", "\"m\"" },
+        { "duration", "\"10x\"" },
+        { "duration", "\"1h30\"" },
+        { "duration", "\"1.5h\"" },
+        { "duration", "1.5" },
+        { "duration", "\"99999999999999999d\"" },
+        { "duration", "\"10 m\"" },
+        { "list", "1" },
+        { "list", "[1]" },
+        { "list", "[null]" },
+        { "list", "{\"a\":1}" },
+        { "list", "null" },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct vp_error err = { 0 };
@@ -183,7 +208,8 @@ TEST(an_empty_secret_takes_it_away)
     logical_fields_clear(FIELDS, &target);
 }
 
-static char *written(void (*write)(const struct logical_field *fields, const void *target, struct vp_json_writer *writer),
+static char *written(void (*write)(const struct logical_field *fields, const void *target,
+                                   struct vp_json_writer *writer),
                      const struct target *target)
 {
     struct vp_buf buf = VP_BUF_INIT(4096);
@@ -213,7 +239,8 @@ TEST(a_record_holds_the_secret_and_reads_back_the_same)
     struct vp_error err = { 0 };
     struct target target = fresh();
     struct target again = { 0 };
-    EXPECT_OK(update(&target, "{\"secret\":\"geheim\",\"transient\":\"once\",\"text\":\"\\u00e9\\\"\"}", true, &err), &err);
+    EXPECT_OK(update(&target, "{\"secret\":\"geheim\",\"transient\":\"once\",\"text\":\"\\u00e9\\\"\"}", true, &err),
+              &err);
     char *record = written(logical_fields_save, &target);
     EXPECT_CONTAINS("geheim", record);
     EXPECT_LACKS("once", record);
@@ -232,7 +259,8 @@ TEST(a_record_holds_the_secret_and_reads_back_the_same)
 
 TEST(a_record_with_what_this_version_does_not_know_is_unreadable)
 {
-    static const char *const RECORDS[] = { "{\"bound_by_a_newer_one\":true}", "{\"later\":\"x\"}", "{\"number\":\"x\"}", "[]" };
+    static const char *const RECORDS[] = { "{\"bound_by_a_newer_one\":true}", "{\"later\":\"x\"}", "{\"number\":\"x\"}",
+                                           "[]" };
     for (size_t i = 0; i < sizeof RECORDS / sizeof RECORDS[0]; i++) {
         struct vp_error err = { 0 };
         struct target target = { 0 };

@@ -1,8 +1,7 @@
 /* One value into one field: each type against every kind of value, bounds, and back out. */
-#include "check.h"
-
 #include <stdlib.h>
 
+#include "check.h"
 #include "field_value.h"
 
 static const struct vp_json_source BODY = { "the request", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0 };
@@ -209,8 +208,8 @@ TEST(a_duration_without_bounds_of_its_own_has_ten_years_at_the_most)
         const char *json;
         bool good;
     } ROWS[] = {
-        { "316224000", true },     { "316224001", false },     { "\"316224000s\"", true }, { "\"316224001s\"", false },
-        { "\"3660d\"", true },     { "\"3660d1s\"", false },   { "9223372036854775807", false },
+        { "316224000", true }, { "316224001", false },   { "\"316224000s\"", true },       { "\"316224001s\"", false },
+        { "\"3660d\"", true }, { "\"3660d1s\"", false }, { "9223372036854775807", false },
     };
     const struct logical_field field = field_of(LOGICAL_DURATION);
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
@@ -231,10 +230,10 @@ TEST(numbers_keep_to_the_bounds_of_their_field_and_the_message_says_them)
         const char *json;
         bool good;
     } ROWS[] = {
-        { 0, 0, "0", true },      { 0, 0, "-1", false },     { 0, 0, "\"-1\"", false }, { 1, 10, "0", false },
-        { 1, 10, "1", true },     { 1, 10, "10", true },     { 1, 10, "11", false },    { 1, 10, "\"11\"", false },
-        { -5, 5, "-5", true },    { -5, 5, "\"-5\"", true }, { -5, 5, "-6", false },    { 0, 5, "0", true },
-        { 0, 5, "-1", false },    { 0, 5, "6", false },      { -5, 0, "1", false },     { -5, 0, "0", true },
+        { 0, 0, "0", true },   { 0, 0, "-1", false },     { 0, 0, "\"-1\"", false }, { 1, 10, "0", false },
+        { 1, 10, "1", true },  { 1, 10, "10", true },     { 1, 10, "11", false },    { 1, 10, "\"11\"", false },
+        { -5, 5, "-5", true }, { -5, 5, "\"-5\"", true }, { -5, 5, "-6", false },    { 0, 5, "0", true },
+        { 0, 5, "-1", false }, { 0, 5, "6", false },      { -5, 0, "1", false },     { -5, 0, "0", true },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         static const enum logical_field_type TYPES[] = { LOGICAL_INT, LOGICAL_DURATION };
@@ -263,9 +262,9 @@ TEST(messages_name_the_field_and_never_the_value)
         enum logical_field_type type;
         const char *json;
     } ROWS[] = {
-        { LOGICAL_TEXT, "[\"v2/secret\"]" },     { LOGICAL_SECRET, "[\"v2/secret\"]" },
-        { LOGICAL_BOOL, "\"v2/secret\"" },       { LOGICAL_INT, "\"v2/secret\"" },
-        { LOGICAL_DURATION, "\"v2/secret\"" },   { LOGICAL_TEXTS, "[\"v2/secret\",1]" },
+        { LOGICAL_TEXT, "[\"v2/secret\"]" },    { LOGICAL_SECRET, "[\"v2/secret\"]" },
+        { LOGICAL_BOOL, "\"v2/secret\"" },      { LOGICAL_INT, "\"v2/secret\"" },
+        { LOGICAL_DURATION, "\"v2/secret\"" },  { LOGICAL_TEXTS, "[\"v2/secret\",1]" },
         { LOGICAL_TEXTS, "{\"v2/secret\":1}" },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {

@@ -1,8 +1,7 @@
 /* Path help: what an admin reads, out of the same tables that decode requests. */
-#include "check.h"
-
 #include <stdlib.h>
 
+#include "check.h"
 #include "help.h"
 
 static enum vp_code nothing(const struct logical_call *call, struct vp_error *err)
@@ -29,19 +28,29 @@ static const struct logical_field FIELDS[] = {
 static const struct logical_field NO_FIELDS[] = { { 0 } };
 
 static const struct logical_route ROUTES[] = {
-    { .path = "login", .summary = "Log in.", .help = "Logs in with \"quotes\".\nAnd a second line.", .fields = FIELDS,
-      .unauthenticated = true, .on = { [LOGICAL_UPDATE] = nothing, [LOGICAL_RESOLVE_ROLE] = nothing } },
+    { .path = "login",
+      .summary = "Log in.",
+      .help = "Logs in with \"quotes\".\nAnd a second line.",
+      .fields = FIELDS,
+      .unauthenticated = true,
+      .on = { [LOGICAL_UPDATE] = nothing, [LOGICAL_RESOLVE_ROLE] = nothing } },
     { .path = "bare", .summary = "Bare.", .help = "Has no fields.", .on = { [LOGICAL_READ] = nothing } },
     { .path = "empty", .summary = "Empty.", .help = "Has an empty table.", .fields = NO_FIELDS },
     { .path = "role", .summary = "Roles.", .help = "Lists roles.", .on = { [LOGICAL_LIST] = nothing } },
-    { .path = "role/+", .parameter = "name", .summary = "A role.", .help = "One role.",
-      .on = { [LOGICAL_CREATE] = nothing, [LOGICAL_READ] = nothing, [LOGICAL_UPDATE] = nothing,
+    { .path = "role/+",
+      .parameter = "name",
+      .summary = "A role.",
+      .help = "One role.",
+      .on = { [LOGICAL_CREATE] = nothing,
+              [LOGICAL_READ] = nothing,
+              [LOGICAL_UPDATE] = nothing,
               [LOGICAL_DELETE] = nothing } },
     { 0 },
 };
 
-static const struct logical_backend BACKEND = { .name = "toy", .version = "v1.2.3", .help = "A toy.",
-                                                .routes = ROUTES };
+static const struct logical_backend BACKEND = {
+    .name = "toy", .version = "v1.2.3", .help = "A toy.", .routes = ROUTES
+};
 
 static const struct vp_json_source ANSWER = { "the answer", VP_REASON_INTERNAL, LOGICAL_REPLY_MAX, 32, 100000, 0 };
 

@@ -1,9 +1,8 @@
 /* The API document: valid, whole, and true to the tables it comes from. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "check.h"
 #include "help.h"
 
 static enum vp_code nothing(const struct logical_call *call, struct vp_error *err)
@@ -42,21 +41,37 @@ static const struct logical_field FIELDS[] = {
 static const struct logical_field ONE_FIELD[] = { { "a", LOGICAL_TEXT, 0, 0, NULL, 0, 0, "A." }, { 0 } };
 
 static const struct logical_route ROUTES[] = {
-    { .path = "login", .summary = "Log in.", .help = "Logs in.", .fields = ONE_FIELD, .unauthenticated = true,
+    { .path = "login",
+      .summary = "Log in.",
+      .help = "Logs in.",
+      .fields = ONE_FIELD,
+      .unauthenticated = true,
       .on = { [LOGICAL_UPDATE] = nothing, [LOGICAL_RESOLVE_ROLE] = nothing } },
-    { .path = "config", .summary = "Config.", .help = "Configures.", .fields = FIELDS, .exists = exists,
-      .on = { [LOGICAL_CREATE] = nothing, [LOGICAL_READ] = nothing, [LOGICAL_UPDATE] = nothing,
+    { .path = "config",
+      .summary = "Config.",
+      .help = "Configures.",
+      .fields = FIELDS,
+      .exists = exists,
+      .on = { [LOGICAL_CREATE] = nothing,
+              [LOGICAL_READ] = nothing,
+              [LOGICAL_UPDATE] = nothing,
               [LOGICAL_DELETE] = nothing } },
     { .path = "config/check", .summary = "Check.", .help = "Checks.", .on = { [LOGICAL_READ] = nothing } },
     { .path = "rotate", .summary = "Rotate.", .help = "Rotates.", .on = { [LOGICAL_UPDATE] = nothing } },
     { .path = "role", .summary = "Roles.", .help = "Lists roles.", .on = { [LOGICAL_LIST] = nothing } },
-    { .path = "role/+", .parameter = "name", .summary = "A role.", .help = "One role.", .fields = ONE_FIELD,
-      .exists = exists, .on = { [LOGICAL_READ] = nothing, [LOGICAL_UPDATE] = nothing } },
+    { .path = "role/+",
+      .parameter = "name",
+      .summary = "A role.",
+      .help = "One role.",
+      .fields = ONE_FIELD,
+      .exists = exists,
+      .on = { [LOGICAL_READ] = nothing, [LOGICAL_UPDATE] = nothing } },
     { 0 },
 };
 
-static const struct logical_backend BACKEND = { .name = "toy", .version = "v1.2.3", .help = "A toy.",
-                                                .routes = ROUTES };
+static const struct logical_backend BACKEND = {
+    .name = "toy", .version = "v1.2.3", .help = "A toy.", .routes = ROUTES
+};
 
 /* Duplicate keys are looked for on every level: one path, method or field written twice fails here. */
 static const struct vp_json_source SOURCE = { "the document", VP_REASON_INTERNAL, 1 << 20, 32, 100000, 0 };
@@ -143,10 +158,8 @@ TEST(every_method_has_a_summary_the_tag_and_one_response)
     static const struct {
         const char *path, *method, *summary, *status, *description;
     } ROWS[] = {
-        { "/login", "post", "Log in.", "200", "OK" },
-        { "/config", "get", "Config.", "200", "OK" },
-        { "/config", "post", "Config.", "200", "OK" },
-        { "/config", "delete", "Config.", "204", "empty body" },
+        { "/login", "post", "Log in.", "200", "OK" },  { "/config", "get", "Config.", "200", "OK" },
+        { "/config", "post", "Config.", "200", "OK" }, { "/config", "delete", "Config.", "204", "empty body" },
         { "/role/", "get", "Roles.", "200", "OK" },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {

@@ -1,8 +1,7 @@
 /* Which path finds which route, against a plain re-statement; and what a handler is told of it. */
-#include "check.h"
-
 #include <stdlib.h>
 
+#include "check.h"
 #include "help.h"
 
 static struct logical_call seen;
@@ -29,18 +28,28 @@ static enum vp_code exists_fails(const struct logical_call *call, bool *ret_exis
 }
 
 static const struct logical_route ROUTES[] = {
-    { .path = "a", .summary = "", .help = "", .unauthenticated = true,
+    { .path = "a",
+      .summary = "",
+      .help = "",
+      .unauthenticated = true,
       .on = { [LOGICAL_UPDATE] = remember, [LOGICAL_LIST] = remember } },
     { .path = "a/b", .summary = "", .help = "", .on = { [LOGICAL_UPDATE] = remember } },
-    { .path = "a/+", .parameter = "name", .summary = "", .help = "",
+    { .path = "a/+",
+      .parameter = "name",
+      .summary = "",
+      .help = "",
       .on = { [LOGICAL_UPDATE] = remember, [LOGICAL_LIST] = remember } },
-    { .path = "b", .summary = "", .help = "", .exists = exists_fails,
+    { .path = "b",
+      .summary = "",
+      .help = "",
+      .exists = exists_fails,
       .on = { [LOGICAL_UPDATE] = refuse, [LOGICAL_READ] = remember } },
     { 0 },
 };
 
-static const struct logical_backend BACKEND = { .name = "toy", .version = "v1.2.3", .help = "", .routes = ROUTES,
-                                                .renew = refuse };
+static const struct logical_backend BACKEND = {
+    .name = "toy", .version = "v1.2.3", .help = "", .routes = ROUTES, .renew = refuse
+};
 
 /* "a" and "b" for themselves, "a/b" before "a/<anything without a slash>", nothing else. */
 static const char *plain_route(const char *path)
@@ -143,9 +152,9 @@ TEST(only_a_list_may_end_in_a_slash_and_only_in_one)
         const char *path;
         bool found;
     } ROWS[] = {
-        { LOGICAL_LIST, "a", true },    { LOGICAL_LIST, "a/", true },     { LOGICAL_LIST, "a//", false },
-        { LOGICAL_LIST, "/", false },   { LOGICAL_LIST, "", false },      { LOGICAL_LIST, "/a/", false },
-        { LOGICAL_UPDATE, "a", true },  { LOGICAL_UPDATE, "a/", false },  { LOGICAL_UPDATE, "a/x/", false },
+        { LOGICAL_LIST, "a", true },   { LOGICAL_LIST, "a/", true },    { LOGICAL_LIST, "a//", false },
+        { LOGICAL_LIST, "/", false },  { LOGICAL_LIST, "", false },     { LOGICAL_LIST, "/a/", false },
+        { LOGICAL_UPDATE, "a", true }, { LOGICAL_UPDATE, "a/", false }, { LOGICAL_UPDATE, "a/x/", false },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct vp_error err = { 0 };

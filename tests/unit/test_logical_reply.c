@@ -1,8 +1,8 @@
-#include "check.h"
-
 #include <stdlib.h>
 
 #include "vp/logical.h"
+
+#include "check.h"
 
 TEST(pairs_keep_their_order_and_are_found_by_key)
 {

@@ -1,11 +1,10 @@
-#include "check.h"
-
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "broker.h"
+#include "check.h"
 
 enum { LONG_MS = 5000, SHORT_MS = 20 };
 
@@ -110,8 +109,10 @@ TEST(addresses_that_nobody_takes_are_bounded)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(an_address_that_was_told_is_there_once), CASE(an_address_that_is_told_later_is_waited_for),
-        CASE(a_close_ends_all_waiting),               CASE(only_unix_sockets_count),
+        CASE(an_address_that_was_told_is_there_once),
+        CASE(an_address_that_is_told_later_is_waited_for),
+        CASE(a_close_ends_all_waiting),
+        CASE(only_unix_sockets_count),
         CASE(addresses_that_nobody_takes_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,16 +1,15 @@
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "handshake.h"
 
-static const char *const NAMES[] = {
-    "VAULT_BACKEND_PLUGIN",     "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_CLIENT_CERT",         "PLUGIN_UNIX_SOCKET_DIR",
-    "PLUGIN_UNIX_SOCKET_GROUP", "PLUGIN_MULTIPLEX_GRPC",    "BAO_PLUGIN_METADATA_MODE",   "VAULT_PLUGIN_METADATA_MODE",
-    "BAO_PLUGIN_MLOCK_ENABLED", "VAULT_PLUGIN_MLOCK_ENABLED"
-};
+static const char *const NAMES[] = { "VAULT_BACKEND_PLUGIN",     "PLUGIN_PROTOCOL_VERSIONS",
+                                     "PLUGIN_CLIENT_CERT",       "PLUGIN_UNIX_SOCKET_DIR",
+                                     "PLUGIN_UNIX_SOCKET_GROUP", "PLUGIN_MULTIPLEX_GRPC",
+                                     "BAO_PLUGIN_METADATA_MODE", "VAULT_PLUGIN_METADATA_MODE",
+                                     "BAO_PLUGIN_MLOCK_ENABLED", "VAULT_PLUGIN_MLOCK_ENABLED" };
 
 /* The environment of a host that offers protocol 5, and nothing else. */
 static void host_environment(void)
@@ -36,8 +35,8 @@ TEST(protocol_5_must_be_offered)
     static const struct {
         const char *versions;
         bool good;
-    } CASES[] = { { "5", true },   { "3,4,5", true }, { "5,6", true },   { "3,4", false }, { "", false },
-                  { "55", false }, { "15", false },   { " 5", false },   { "5 ", false },  { "4,50,05", false } };
+    } CASES[] = { { "5", true },   { "3,4,5", true }, { "5,6", true }, { "3,4", false }, { "", false },
+                  { "55", false }, { "15", false },   { " 5", false }, { "5 ", false },  { "4,50,05", false } };
 
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct plugin_handshake handshake = { 0 };
@@ -89,8 +88,8 @@ TEST(openbaos_names_go_before_vaults)
     static const struct {
         const char *bao, *vault;
         bool metadata_mode;
-    } CASES[] = { { "true", "false", true }, { "false", "true", false }, { NULL, "true", true }, { "1", NULL, true },
-                  { NULL, NULL, false },     { "", "true", false } };
+    } CASES[] = { { "true", "false", true }, { "false", "true", false }, { NULL, "true", true },
+                  { "1", NULL, true },       { NULL, NULL, false },      { "", "true", false } };
 
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct plugin_handshake handshake = { 0 };

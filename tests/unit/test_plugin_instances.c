@@ -1,9 +1,7 @@
-#include "check.h"
-
+#include <grpc/grpc.h>
 #include <stdlib.h>
 
-#include <grpc/grpc.h>
-
+#include "check.h"
 #include "instances.h"
 
 /* A backend that counts its mounts. */

@@ -1,10 +1,9 @@
-#include "check.h"
-
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "check.h"
 #include "lane.h"
 
 /* A job that waits until it may go on. */

@@ -1,5 +1,3 @@
-#include "check.h"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "process.h"
 
 TEST(the_environment_keeps_what_is_harmless_and_wipes_the_rest)

@@ -1,5 +1,3 @@
-#include "check.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "socket_dir.h"
 
 static char parent[] = "/tmp/test-socket-dir-XXXXXX";
@@ -142,8 +141,8 @@ TEST(a_place_that_cannot_work_is_named)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_directory_is_private_and_goes_away),      CASE(litter_of_the_dead_is_removed),
-        CASE(what_the_living_and_others_own_stays),      CASE(a_directory_of_the_dead_with_more_in_it_stays),
+        CASE(a_directory_is_private_and_goes_away), CASE(litter_of_the_dead_is_removed),
+        CASE(what_the_living_and_others_own_stays), CASE(a_directory_of_the_dead_with_more_in_it_stays),
         CASE(a_place_that_cannot_work_is_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

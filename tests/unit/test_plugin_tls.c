@@ -1,13 +1,11 @@
-#include "check.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "check.h"
 #include "tls.h"
 
 /* A certificate as hosts make theirs; the caller frees the text. */
@@ -134,10 +132,8 @@ TEST(a_host_certificate_that_is_none_is_refused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(the_certificate_has_what_the_host_needs_of_it),
-        CASE(the_line_holds_the_same_certificate_without_padding),
-        CASE(two_processes_have_two_certificates),
-        CASE(only_the_hosts_own_certificate_is_the_hosts),
+        CASE(the_certificate_has_what_the_host_needs_of_it), CASE(the_line_holds_the_same_certificate_without_padding),
+        CASE(two_processes_have_two_certificates),           CASE(only_the_hosts_own_certificate_is_the_hosts),
         CASE(a_host_certificate_that_is_none_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

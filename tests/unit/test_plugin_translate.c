@@ -1,7 +1,6 @@
-#include "check.h"
-
 #include <stdlib.h>
 
+#include "check.h"
 #include "translate.h"
 #include "translate_auth.h"
 

@@ -1,7 +1,6 @@
-#include "check.h"
-
 #include <stdlib.h>
 
+#include "check.h"
 #include "wire.h"
 #include "wire.pb-c.h"
 
@@ -21,7 +20,8 @@ TEST(a_message_comes_back_as_it_was_packed)
     Wire__ConnInfo *got = NULL;
     struct plugin_bytes bytes = { 0 };
     struct vp_error err = { 0 };
-    char network[] = "unix", address[] = "/tmp/gr\xc3\xbc\xc3\x9f" "e \xe2\x82\xac \xf0\x9f\x98\x80";
+    char network[] = "unix", address[] = "/tmp/gr\xc3\xbc\xc3\x9f"
+                                         "e \xe2\x82\xac \xf0\x9f\x98\x80";
     info.service_id = 7;
     info.network = network;
     info.address = address;
@@ -59,23 +59,27 @@ TEST(bytes_that_are_no_such_message_are_refused)
         const char *bytes;
         size_t len;
     } CASES[] = {
-        { "\x12\x02" "a\0", 4 },             /* NUL inside a text */
-        { "\x12\x01\xff", 3 },               /* no UTF-8 at all */
-        { "\x12\x02\xc0\xaf", 4 },           /* overlong */
-        { "\x12\x03\xe0\x80\xaf", 5 },       /* overlong */
-        { "\x12\x03\xed\xa0\x80", 5 },       /* surrogate */
-        { "\x12\x04\xf4\x90\x80\x80", 6 },   /* past U+10FFFF */
-        { "\x12\x04\xf0\x8f\xbf\xbf", 6 },   /* overlong */
-        { "\x12\x02\xe2\x82", 4 },           /* cut */
-        { "\x12\x03\xe2\x28\xa1", 5 },       /* broken inside */
-        { "\x12\x05" "abc", 5 },             /* longer than the rest */
-        { "\x12", 1 },                       /* no length */
+        { "\x12\x02"
+          "a\0",
+          4 },                             /* NUL inside a text */
+        { "\x12\x01\xff", 3 },             /* no UTF-8 at all */
+        { "\x12\x02\xc0\xaf", 4 },         /* overlong */
+        { "\x12\x03\xe0\x80\xaf", 5 },     /* overlong */
+        { "\x12\x03\xed\xa0\x80", 5 },     /* surrogate */
+        { "\x12\x04\xf4\x90\x80\x80", 6 }, /* past U+10FFFF */
+        { "\x12\x04\xf0\x8f\xbf\xbf", 6 }, /* overlong */
+        { "\x12\x02\xe2\x82", 4 },         /* cut */
+        { "\x12\x03\xe2\x28\xa1", 5 },     /* broken inside */
+        { "\x12\x05"
+          "abc",
+          5 },                                                  /* longer than the rest */
+        { "\x12", 1 },                                          /* no length */
         { "\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 }, /* a huge length */
-        { "\x00\x00", 2 },                   /* field 0 */
-        { "\x0b", 1 },                       /* a group */
-        { "\x09\x01", 2 },                   /* cut fixed number */
+        { "\x00\x00", 2 },                                      /* field 0 */
+        { "\x0b", 1 },                                          /* a group */
+        { "\x09\x01", 2 },                                      /* cut fixed number */
         { "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 }, /* endless tag */
-        { "\x08\x80", 2 },                   /* cut varint */
+        { "\x08\x80", 2 },                                      /* cut varint */
     };
 
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -145,12 +149,9 @@ TEST(what_the_host_could_not_read_is_not_packed)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_message_comes_back_as_it_was_packed),
-        CASE(an_empty_message_is_fine),
-        CASE(bytes_that_are_no_such_message_are_refused),
-        CASE(texts_inside_of_other_messages_are_checked_too),
-        CASE(fields_we_do_not_know_are_kept_and_go_back),
-        CASE(a_message_of_endlessly_many_fields_is_refused),
+        CASE(a_message_comes_back_as_it_was_packed),      CASE(an_empty_message_is_fine),
+        CASE(bytes_that_are_no_such_message_are_refused), CASE(texts_inside_of_other_messages_are_checked_too),
+        CASE(fields_we_do_not_know_are_kept_and_go_back), CASE(a_message_of_endlessly_many_fields_is_refused),
         CASE(what_the_host_could_not_read_is_not_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

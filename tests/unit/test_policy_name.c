@@ -1,9 +1,9 @@
 /* The one check that every policy name passes. */
-#include "check.h"
-
 #include <stdio.h>
 
 #include "vp/policy.h"
+
+#include "check.h"
 
 static const char ALNUM[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -61,11 +61,44 @@ TEST(reserved_names_never_pass_and_longer_ones_do)
 TEST(what_the_host_would_read_as_another_name_is_bad_never_mended)
 {
     static const char *const NAMES[] = {
-        "ROOT", "Root", " root", "root ", "root\n", "root\t", "\troot", "root\r", "\xC2\xA0root", "root\xE2\x80\x83",
-        "\xC2\x85root", "arvados-\xE2\x84\xAA", "\xC4\xB0root", "arvados-\xC5\xBF", "arvados\xE2\x80\x8B-a", "arvados-\xD0\xB0",
-        "arvados-a,root", "arvados-a/b", "arvados-../root", "arvados-a*", "arvados-a+", "arvados-a?", "arvados-%61",
-        "arvados-{{identity}}", "arvados-a\x7F", "arvados-\xFF", "arvados-\xC0\xAF", "arvados-a.b", "arvados:a", "a b",
-        "-a", "_a", "--", "arvados-a\"", "arvados-a'", "arvados-a\\", "arvados-A", "arvados-\xC3\xA9",
+        "ROOT",
+        "Root",
+        " root",
+        "root ",
+        "root\n",
+        "root\t",
+        "\troot",
+        "root\r",
+        "\xC2\xA0root",
+        "root\xE2\x80\x83",
+        "\xC2\x85root",
+        "arvados-\xE2\x84\xAA",
+        "\xC4\xB0root",
+        "arvados-\xC5\xBF",
+        "arvados\xE2\x80\x8B-a",
+        "arvados-\xD0\xB0",
+        "arvados-a,root",
+        "arvados-a/b",
+        "arvados-../root",
+        "arvados-a*",
+        "arvados-a+",
+        "arvados-a?",
+        "arvados-%61",
+        "arvados-{{identity}}",
+        "arvados-a\x7F",
+        "arvados-\xFF",
+        "arvados-\xC0\xAF",
+        "arvados-a.b",
+        "arvados:a",
+        "a b",
+        "-a",
+        "_a",
+        "--",
+        "arvados-a\"",
+        "arvados-a'",
+        "arvados-a\\",
+        "arvados-A",
+        "arvados-\xC3\xA9",
     };
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
         EXPECT_INT(POLICY_NAME_BAD, policy_name_check(NAMES[i]));
@@ -77,10 +110,11 @@ TEST(a_prefix_ends_in_a_joiner_and_has_something_before_it)
         const char *text;
         bool good;
     } ROWS[] = {
-        { "arvados-", true }, { "a-", true },      { "a_", true },     { "0_", true },      { "lab-1_", true },
-        { "a--", true },      { "a-_-", true },    { "", false },      { "-", false },      { "_", false },
-        { "a", false },       { "arvados", false }, { "-a-", false },  { "Arvados-", false }, { "arvados- ", false },
-        { " arvados-", false }, { "arvados-*", false }, { "*", false }, { "arv/ados-", false }, { "\xC3\xA9-", false },
+        { "arvados-", true },   { "a-", true },        { "a_", true },         { "0_", true },
+        { "lab-1_", true },     { "a--", true },       { "a-_-", true },       { "", false },
+        { "-", false },         { "_", false },        { "a", false },         { "arvados", false },
+        { "-a-", false },       { "Arvados-", false }, { "arvados- ", false }, { " arvados-", false },
+        { "arvados-*", false }, { "*", false },        { "arv/ados-", false }, { "\xC3\xA9-", false },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++)
         EXPECT_INT(ROWS[i].good, policy_is_prefix(ROWS[i].text));
@@ -106,8 +140,9 @@ TEST(a_name_is_under_a_prefix_when_it_starts_with_it_and_goes_on)
         const char *name;
         bool under;
     } ROWS[] = {
-        { "arvados-a", true },  { "lab_a", true },    { "arvados-", false },  { "arvados", false }, { "lab_", false },
-        { "arvadosx-a", false }, { "arvados_a", false }, { "xarvados-a", false }, { "", false },     { "lab", false },
+        { "arvados-a", true }, { "lab_a", true },       { "arvados-", false },  { "arvados", false },
+        { "lab_", false },     { "arvadosx-a", false }, { "arvados_a", false }, { "xarvados-a", false },
+        { "", false },         { "lab", false },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         EXPECT_INT(ROWS[i].under, policy_name_has_prefix(ROWS[i].name, &prefixes));

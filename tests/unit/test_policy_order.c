@@ -1,16 +1,19 @@
 /* Which of several reasons is told, and the seconds at which a link begins and ends to count. */
-#include "check.h"
-
 #include <stdlib.h>
 
 #include "vp/clock.h"
 #include "vp/policy.h"
+
+#include "check.h"
 
 #define USER "zzzzz-tpzed-xurymjxw79nv3jz"
 #define OTHER "zzzzz-tpzed-l1s2piq4t4mps8r"
 #define OWNER "zzzzz-tpzed-000000000000000"
 #define ADMIN "zzzzz-tpzed-d9tiejq69daie8f"
 #define IMAGE "fa3c1a9cb6783f85f2ecda037e07b8c3+167"
+#define ROLE "zzzzz-j7d0g-swqu6hmi4pa7bk7"
+#define TRASHED_ROLE "zzzzz-j7d0g-soontobetrashd2"
+#define ANONYMOUS_ROLE "zzzzz-j7d0g-anonymouspublic"
 #define OTHER_IMAGE "00000000000000000000000000000000+1"
 
 enum { NOW = 1800000000 };
@@ -20,7 +23,12 @@ static char admin_text[] = ADMIN;
 static char mount_prefix_text[] = "arvados-";
 static char role_prefix_text[] = "arvados-lab-";
 static char allowed_text[] = "arvados-lab-a";
+static char role_text[] = ROLE;
+static char anonymous_text[] = ANONYMOUS_ROLE;
+static char trashed_text[] = TRASHED_ROLE;
 static char *owner_items[] = { owner_text };
+static char *role_items[] = { role_text, anonymous_text };
+static char *trashed_items[] = { trashed_text };
 static char *admin_items[] = { admin_text };
 static char *mount_prefix_items[] = { mount_prefix_text };
 static char *role_prefix_items[] = { role_prefix_text };
@@ -30,6 +38,8 @@ static const struct vp_texts ADMINS = { admin_items, 1 };
 static const struct vp_texts MOUNT_PREFIXES = { mount_prefix_items, 1 };
 static const struct vp_texts ROLE_PREFIXES = { role_prefix_items, 1 };
 static const struct vp_texts ALLOWED = { allowed_items, 1 };
+static const struct vp_texts ROLES = { role_items, 2 };
+static const struct vp_texts TRASHED = { trashed_items, 1 };
 
 /* Everything that can bind does. */
 static const struct policy_rules RULES = {
@@ -39,7 +49,10 @@ static const struct policy_rules RULES = {
     .allowed_prefixes = &MOUNT_PREFIXES,
     .narrower_prefixes = &ROLE_PREFIXES,
     .allowed_policies = &ALLOWED,
-    .tail_uuid = USER,
+    .user_uuid = USER,
+    .roles = &ROLES,
+    .trashed_roles = &TRASHED,
+    .anonymous_role = ANONYMOUS_ROLE,
     .container_image = IMAGE,
     .now_s = NOW,
 };
@@ -74,7 +87,13 @@ static void spoil(struct policy_link *link, enum policy_drop how)
         link->modified_by_user_uuid = OTHER;
         break;
     case POLICY_WRONG_TAIL:
-        link->tail_uuid = OTHER;
+        link->head_uuid = OTHER;
+        break;
+    case POLICY_ROLE_TRASHED:
+        link->tail_uuid = TRASHED_ROLE;
+        break;
+    case POLICY_ANONYMOUS_ROLE:
+        link->tail_uuid = ANONYMOUS_ROLE;
         break;
     case POLICY_BAD_NAME:
         link->name = "arvados-lab-A";
@@ -178,7 +197,7 @@ TEST(texts_that_arvados_has_not_never_match)
     struct policy_rules rules = RULES;
     struct policy_link link = GOOD;
     link.link_class = link.tail_uuid = NULL;
-    rules.link_class = rules.tail_uuid = NULL;
+    rules.link_class = rules.user_uuid = NULL;
     EXPECT_INT(POLICY_WRONG_CLASS, policy_judge(&link, &rules));
 
     rules.link_class = link.link_class = GOOD.link_class;
@@ -220,6 +239,59 @@ TEST(what_only_looks_like_the_owner_the_user_or_a_prefix_is_not_it)
     }
 }
 
+TEST(a_link_to_a_role_counts_for_its_members_only)
+{
+    static const struct {
+        const char *tail;
+        enum policy_drop wanted;
+    } ROWS[] = {
+        { USER, POLICY_KEPT },
+        { ROLE, POLICY_KEPT },
+        { ROLE "x", POLICY_WRONG_TAIL },
+        { "zzzzz-j7d0g-48foin4vonvc2at", POLICY_WRONG_TAIL },
+        { "yyyyy-j7d0g-swqu6hmi4pa7bk7", POLICY_WRONG_TAIL },
+        { TRASHED_ROLE, POLICY_ROLE_TRASHED },
+        { ANONYMOUS_ROLE, POLICY_ANONYMOUS_ROLE },
+        { OTHER, POLICY_WRONG_TAIL },
+        { NULL, POLICY_WRONG_TAIL },
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        struct policy_link link = GOOD;
+        link.tail_uuid = ROWS[i].tail;
+        print_message("row %zu\n", i);
+        EXPECT_INT(ROWS[i].wanted, policy_judge(&link, &RULES));
+    }
+}
+
+TEST(a_role_that_is_listed_as_alive_and_as_trashed_grants_nothing)
+{
+    struct policy_rules rules = RULES;
+    struct policy_link link = GOOD;
+    link.tail_uuid = TRASHED_ROLE;
+    rules.roles = &TRASHED;
+    EXPECT_INT(POLICY_ROLE_TRASHED, policy_judge(&link, &rules));
+}
+
+TEST(an_owner_with_a_prefix_of_his_own_grants_under_it_only)
+{
+    struct policy_link link = GOOD;
+    link.owner_prefix = "arvados-lab-";
+    EXPECT_INT(POLICY_KEPT, policy_judge(&link, &RULES));
+    link.owner_prefix = "arvados-lab-a"; /* a name must go on behind the prefix */
+    EXPECT_INT(POLICY_OUTSIDE_PREFIX, policy_judge(&link, &RULES));
+    link.owner_prefix = "arvados-other-";
+    EXPECT_INT(POLICY_OUTSIDE_PREFIX, policy_judge(&link, &RULES));
+}
+
+TEST(where_nobody_knows_the_image_a_bound_link_counts_only_for_looking)
+{
+    struct policy_rules rules = RULES;
+    rules.container_image = NULL;
+    EXPECT_INT(POLICY_WRONG_IMAGE, policy_judge(&GOOD, &rules));
+    rules.any_image = true;
+    EXPECT_INT(POLICY_KEPT, policy_judge(&GOOD, &rules));
+}
+
 /* All two-byte names against the grammar as it is written in the contract. */
 TEST(a_name_of_two_bytes_is_a_letter_or_digit_and_one_more_of_the_alphabet)
 {
@@ -247,7 +319,9 @@ static int plain_judge(const struct policy_link *link)
         [POLICY_WRONG_CLASS] = strcmp(link->link_class, "vault_policy") != 0,
         [POLICY_UNTRUSTED_OWNER] = strcmp(link->owner_uuid, OWNER) != 0,
         [POLICY_UNTRUSTED_MODIFIER] = strcmp(link->modified_by_user_uuid, ADMIN) != 0,
-        [POLICY_WRONG_TAIL] = strcmp(link->tail_uuid, USER) != 0,
+        [POLICY_WRONG_TAIL] = link->head_uuid != NULL,
+        [POLICY_ROLE_TRASHED] = strcmp(link->tail_uuid, TRASHED_ROLE) == 0,
+        [POLICY_ANONYMOUS_ROLE] = strcmp(link->tail_uuid, ANONYMOUS_ROLE) == 0,
         [POLICY_BAD_NAME] = strcmp(link->name, "arvados-lab-A") == 0,
         [POLICY_RESERVED_NAME] = strcmp(link->name, "root") == 0,
         [POLICY_OUTSIDE_PREFIX] = strcmp(link->name, "arvados-other") == 0,
@@ -296,8 +370,21 @@ TEST(ten_thousand_links_wrong_in_any_number_of_ways_get_the_reason_of_the_list)
 TEST(the_words_of_the_reasons_are_the_documented_ones)
 {
     static const char *const WORDS[POLICY_N_DROPS] = {
-        "", "wrong_class", "untrusted_owner", "untrusted_modifier", "wrong_tail", "bad_name", "reserved_name",
-        "outside_prefix", "not_in_allowed_policies", "bad_properties", "expired", "not_yet", "wrong_image",
+        "",
+        "wrong_class",
+        "untrusted_owner",
+        "untrusted_modifier",
+        "wrong_tail",
+        "role_trashed",
+        "anonymous_role",
+        "bad_name",
+        "reserved_name",
+        "outside_prefix",
+        "not_in_allowed_policies",
+        "bad_properties",
+        "expired",
+        "not_yet",
+        "wrong_image",
     };
     for (int drop = 0; drop < POLICY_N_DROPS; drop++)
         EXPECT_TEXT(WORDS[drop], policy_drop_word((enum policy_drop)drop));
@@ -312,6 +399,10 @@ int main(void)
         CASE(a_link_counts_from_its_first_second_to_the_one_before_its_last),
         CASE(texts_that_arvados_has_not_never_match),
         CASE(what_only_looks_like_the_owner_the_user_or_a_prefix_is_not_it),
+        CASE(a_link_to_a_role_counts_for_its_members_only),
+        CASE(a_role_that_is_listed_as_alive_and_as_trashed_grants_nothing),
+        CASE(an_owner_with_a_prefix_of_his_own_grants_under_it_only),
+        CASE(where_nobody_knows_the_image_a_bound_link_counts_only_for_looking),
         CASE(a_name_of_two_bytes_is_a_letter_or_digit_and_one_more_of_the_alphabet),
         CASE(ten_thousand_links_wrong_in_any_number_of_ways_get_the_reason_of_the_list),
         CASE(the_words_of_the_reasons_are_the_documented_ones),

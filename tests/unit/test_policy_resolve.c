@@ -1,11 +1,11 @@
 /* Links in, policies and reasons out. */
-#include "check.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "vp/clock.h"
 #include "vp/policy.h"
+
+#include "check.h"
 
 #define USER "zzzzz-tpzed-xurymjxw79nv3jz"
 #define OTHER "zzzzz-tpzed-l1s2piq4t4mps8r"
@@ -32,7 +32,9 @@ static struct policy_rules good_rules(void)
         .allowed_prefixes = &PREFIXES,
         .narrower_prefixes = &NONE,
         .allowed_policies = &NONE,
-        .tail_uuid = USER,
+        .user_uuid = USER,
+        .roles = &NONE,
+        .trashed_roles = &NONE,
         .container_image = IMAGE,
         .now_s = NOW,
     };
@@ -72,12 +74,12 @@ TEST(each_thing_that_is_wrong_alone_drops_the_link_with_its_reason)
         struct policy_link link;
         enum policy_drop wanted;
     } rows[] = {
-        { good, POLICY_WRONG_CLASS },     { good, POLICY_WRONG_CLASS },    { good, POLICY_WRONG_CLASS },
+        { good, POLICY_WRONG_CLASS },     { good, POLICY_WRONG_CLASS },     { good, POLICY_WRONG_CLASS },
         { good, POLICY_UNTRUSTED_OWNER }, { good, POLICY_UNTRUSTED_OWNER }, { good, POLICY_UNTRUSTED_OWNER },
-        { good, POLICY_WRONG_TAIL },      { good, POLICY_WRONG_TAIL },     { good, POLICY_WRONG_TAIL },
-        { good, POLICY_BAD_NAME },        { good, POLICY_BAD_NAME },       { good, POLICY_RESERVED_NAME },
-        { good, POLICY_OUTSIDE_PREFIX },  { good, POLICY_BAD_PROPERTIES }, { good, POLICY_EXPIRED },
-        { good, POLICY_EXPIRED },         { good, POLICY_NOT_YET },        { good, POLICY_WRONG_IMAGE },
+        { good, POLICY_WRONG_TAIL },      { good, POLICY_WRONG_TAIL },      { good, POLICY_WRONG_TAIL },
+        { good, POLICY_BAD_NAME },        { good, POLICY_BAD_NAME },        { good, POLICY_RESERVED_NAME },
+        { good, POLICY_OUTSIDE_PREFIX },  { good, POLICY_BAD_PROPERTIES },  { good, POLICY_EXPIRED },
+        { good, POLICY_EXPIRED },         { good, POLICY_NOT_YET },         { good, POLICY_WRONG_IMAGE },
     };
     rows[0].link.link_class = "permission";
     rows[1].link.link_class = NULL;
@@ -198,12 +200,9 @@ TEST(the_result_ends_with_the_earliest_policy_and_a_policy_with_its_latest_link)
         int64_t first, second, other; /* two links for one policy, and another policy */
         int64_t wanted;
     } ROWS[] = {
-        { NOW + 100, NOW + 200, VP_TIME_NONE, NOW + 200 },
-        { NOW + 200, NOW + 100, VP_TIME_NONE, NOW + 200 },
-        { NOW + 100, VP_TIME_NONE, VP_TIME_NONE, VP_TIME_NONE },
-        { NOW + 100, VP_TIME_NONE, NOW + 50, NOW + 50 },
-        { NOW + 100, NOW + 100, NOW + 500, NOW + 100 },
-        { NOW - 1, NOW + 300, VP_TIME_NONE, NOW + 300 },
+        { NOW + 100, NOW + 200, VP_TIME_NONE, NOW + 200 },       { NOW + 200, NOW + 100, VP_TIME_NONE, NOW + 200 },
+        { NOW + 100, VP_TIME_NONE, VP_TIME_NONE, VP_TIME_NONE }, { NOW + 100, VP_TIME_NONE, NOW + 50, NOW + 50 },
+        { NOW + 100, NOW + 100, NOW + 500, NOW + 100 },          { NOW - 1, NOW + 300, VP_TIME_NONE, NOW + 300 },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct vp_error err = { 0 };
@@ -255,7 +254,8 @@ TEST(ten_thousand_random_links_are_judged_as_the_plain_rules_say)
     static const char *const OWNER_UUIDS[] = { SYSTEM, SYSTEM, SYSTEM, USER, ADMIN };
     static const char *const TAILS[] = { USER, USER, USER, OTHER };
     static const char *const HEADS[] = { NULL, NULL, NULL, OTHER };
-    static const char *const NAMES[] = { "arvados-a", "arvados-b", "arvados-c", "root", "arvados-", "Arvados-a", "other-a" };
+    static const char *const NAMES[] = { "arvados-a", "arvados-b", "arvados-c", "root",
+                                         "arvados-",  "Arvados-a", "other-a" };
     static const char *const IMAGES[] = { NULL, NULL, IMAGE, "00000000000000000000000000000000+1" };
     enum { N = 10000 };
     struct vp_error err = { 0 };

@@ -1,0 +1,231 @@
+/* The paths grants and grants/<uuid>: the grants as the plugin sees them, for whoever they are. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+#include "grants.h"
+#include "paths.h"
+
+/* What a look at the table needs. */
+struct view {
+    struct auth_snapshot *snapshot;
+    struct auth_role role; /* the defaults: no role narrows here */
+    struct auth_question question;
+    struct auth_table *table;
+    struct arv_memberships groups; /* as if somebody were in all that links name: those alive, those in the trash */
+    int64_t now_s;
+};
+
+static void view_clear(struct view *view)
+{
+    arv_memberships_clear(&view->groups);
+    auth_table_release(&view->table);
+    auth_role_clear(&view->role);
+    auth_snapshot_release(&view->snapshot);
+}
+
+static enum vp_code sort_groups(struct view *view, const struct vp_texts *uuids, struct vp_error *err)
+{
+    const struct arv_asker asker = auth_asker(&view->question, NULL);
+    struct arv_memberships *groups = &view->groups;
+    if (uuids->n > 0)
+        VP_TRY(arv_groups_among(view->snapshot->arvados, &asker, uuids, "role", &groups->roles, err));
+    for (size_t i = 0; i < uuids->n; i++)
+        if (!vp_texts_has(&groups->roles, uuids->items[i]))
+            VP_TRY(vp_texts_add(&groups->trashed, uuids->items[i], err));
+    return VP_OK;
+}
+
+static enum vp_code view_open(const struct logical_call *call, struct view *view, struct vp_error *err)
+{
+    const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
+    struct vp_texts uuids = { 0 };
+    VP_TRY(auth_snapshot_get(call, &view->snapshot, err));
+    if (view->snapshot->config.service_token == NULL)
+        return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
+                       "looking at everybody's grants needs a service token in the config");
+    VP_TRY(auth_role_defaults(&view->role, err));
+    view->question = auth_question_of(call, view->snapshot, &view->role);
+    view->now_s = clock->now_s(clock->self);
+    VP_TRY(auth_table_get(&view->question, AUTH_FRESH, NULL, NULL, &view->table, err));
+    VP_TRY(auth_table_groups(&view->question, view->table, &uuids, err));
+    enum vp_code code = sort_groups(view, &uuids, err);
+    vp_texts_clear(&uuids);
+    return code;
+}
+
+static enum policy_drop judge(const struct view *view, const struct arv_link *link)
+{
+    return auth_grants_judge(&view->question, link, &view->groups, link->tail_uuid, view->now_s);
+}
+
+static bool is_tail(const char *uuid)
+{
+    return uuid != NULL && (arv_is_uuid(uuid, "tpzed") || arv_is_uuid(uuid, "j7d0g"));
+}
+
+/* ---- list ---- */
+
+/* One row of the list: a tail and the policies it is granted. */
+static int compare_links(const void *a, const void *b)
+{
+    const struct arv_link *left = *(const struct arv_link *const *)a;
+    const struct arv_link *right = *(const struct arv_link *const *)b;
+    int tails = strcmp(left->tail_uuid, right->tail_uuid);
+    return tails != 0 ? tails : strcmp(left->name == NULL ? "" : left->name, right->name == NULL ? "" : right->name);
+}
+
+/* Links with a usable tail, by tail and name. */
+struct rows {
+    const struct arv_link **items;
+    size_t n;
+    size_t n_astray; /* links whose tail is neither a user nor a group */
+};
+
+static enum vp_code sort_links(const struct view *view, struct rows *rows, struct vp_error *err)
+{
+    const struct arv_links *links = auth_table_links(view->table);
+    rows->items = calloc(links->n + 1, sizeof(const struct arv_link *));
+    if (rows->items == NULL)
+        return vp_fail_no_memory(err);
+    for (size_t i = 0; i < links->n; i++) {
+        if (is_tail(links->items[i].tail_uuid))
+            rows->items[rows->n++] = &links->items[i];
+        else
+            rows->n_astray++;
+    }
+    if (rows->n > 1)
+        qsort(rows->items, rows->n, sizeof(const struct arv_link *), compare_links);
+    return VP_OK;
+}
+
+static bool same_tail(const struct rows *rows, size_t i, size_t j)
+{
+    return i < rows->n && j < rows->n && strcmp(rows->items[i]->tail_uuid, rows->items[j]->tail_uuid) == 0;
+}
+
+/* Distinct policies of the tail whose rows begin at `first`. */
+static int64_t count_policies(const struct view *view, const struct rows *rows, size_t first)
+{
+    const char *last = NULL;
+    int64_t n = 0;
+    for (size_t i = first; same_tail(rows, first, i); i++) {
+        const struct arv_link *link = rows->items[i];
+        if (judge(view, link) != POLICY_KEPT || (last != NULL && strcmp(last, link->name) == 0))
+            continue;
+        last = link->name;
+        n++;
+    }
+    return n;
+}
+
+static void write_list(const struct view *view, const struct rows *rows, struct vp_json_writer *writer)
+{
+    vp_json_open_object(writer);
+    vp_json_put_key(writer, "keys");
+    vp_json_open_array(writer);
+    for (size_t i = 0; i < rows->n; i++)
+        if (i == 0 || !same_tail(rows, i, i - 1))
+            vp_json_put_text(writer, rows->items[i]->tail_uuid);
+    vp_json_close_array(writer);
+    vp_json_put_key(writer, "key_info");
+    vp_json_open_object(writer);
+    for (size_t i = 0; i < rows->n; i++) {
+        if (i > 0 && same_tail(rows, i, i - 1))
+            continue;
+        vp_json_put_key(writer, rows->items[i]->tail_uuid);
+        vp_json_open_object(writer);
+        vp_json_add_int(writer, "policies", count_policies(view, rows, i));
+        vp_json_close_object(writer);
+    }
+    vp_json_close_object(writer);
+    vp_json_close_object(writer);
+}
+
+static enum vp_code list(const struct logical_call *call, const struct view *view, struct vp_error *err)
+{
+    struct rows rows = { 0 };
+    struct vp_json_writer writer;
+    VP_TRY(sort_links(view, &rows, err));
+    enum vp_code code = VP_OK;
+    if (rows.n == 0) {
+        code = vp_fail(err, VP_REASON_NOT_FOUND, "there are no grants");
+    } else {
+        vp_json_begin(&writer, &call->reply->data);
+        write_list(view, &rows, &writer);
+        code = vp_buf_check(&call->reply->data, "the list of grants", err);
+    }
+    if (code == VP_OK && rows.n_astray > 0) {
+        char text[160];
+        (void)snprintf(text, sizeof text, "%zu links are not shown: their tail is neither a user nor a group",
+                       rows.n_astray);
+        code = vp_texts_add(&call->reply->warnings, text, err);
+    }
+    free(rows.items);
+    return code;
+}
+
+enum vp_code auth_grants_list(const struct logical_call *call, struct vp_error *err)
+{
+    struct view view = { 0 };
+    enum vp_code code = view_open(call, &view, err);
+    if (code == VP_OK)
+        code = list(call, &view, err);
+    view_clear(&view);
+    return code;
+}
+
+/* ---- read ---- */
+
+static void write_link(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer)
+{
+    struct policy_link read = { 0 };
+    char expires_at[VP_TIME_TEXT_SIZE] = "";
+    auth_grants_read_properties(link->properties, &read);
+    vp_time_format(read.expires_at_s, expires_at);
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "link_uuid", link->uuid);
+    vp_json_add_text(writer, "policy", link->name);
+    vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
+    vp_json_add_text(writer, "modified_by_user_uuid", link->modified_by_user_uuid);
+    vp_json_add_bool(writer, "kept", drop == POLICY_KEPT);
+    vp_json_add_text(writer, "reason", drop == POLICY_KEPT ? NULL : policy_drop_word(drop));
+    vp_json_add_text(writer, "expires_at", expires_at[0] == '\0' ? NULL : expires_at);
+    vp_json_put_key(writer, "properties");
+    if (link->properties == NULL)
+        vp_json_put_null(writer);
+    else
+        vp_json_put_value(writer, link->properties);
+    vp_json_close_object(writer);
+}
+
+static enum vp_code read(const struct logical_call *call, const struct view *view, struct vp_error *err)
+{
+    const struct arv_links *links = auth_table_links(view->table);
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, &call->reply->data);
+    vp_json_open_object(&writer);
+    vp_json_put_key(&writer, "grants");
+    vp_json_open_array(&writer);
+    for (size_t i = 0; i < links->n; i++) {
+        const struct arv_link *link = &links->items[i];
+        if (link->tail_uuid != NULL && strcmp(link->tail_uuid, call->name) == 0)
+            write_link(link, judge(view, link), &writer);
+    }
+    vp_json_close_array(&writer);
+    vp_json_close_object(&writer);
+    return vp_buf_check(&call->reply->data, "the grants", err);
+}
+
+enum vp_code auth_grants_read(const struct logical_call *call, struct vp_error *err)
+{
+    struct view view = { 0 };
+    if (!is_tail(call->name))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "grants/<uuid> takes the uuid of a user or a group");
+    enum vp_code code = view_open(call, &view, err);
+    if (code == VP_OK)
+        code = read(call, &view, err);
+    view_clear(&view);
+    return code;
+}

@@ -1,0 +1,145 @@
+/* The path status: what this mount did on this node since its start. */
+#include <stdio.h>
+#include <string.h>
+
+#include "backend.h"
+#include "paths.h"
+
+static void put_count(struct vp_json_writer *writer, const char *key, uint64_t count)
+{
+    if (count > 0)
+        vp_json_add_int(writer, key, (int64_t)count);
+}
+
+static void write_outcomes(const char *key, const struct auth_outcomes *outcomes, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, key);
+    vp_json_open_object(writer);
+    vp_json_add_int(writer, "granted", (int64_t)atomic_load(&outcomes->by_reason[VP_REASON_NONE]));
+    for (enum vp_reason reason = VP_REASON_NONE + 1; reason < VP_REASON_N; reason++)
+        put_count(writer, vp_reason_word(reason), atomic_load(&outcomes->by_reason[reason]));
+    vp_json_close_object(writer);
+}
+
+/* Statuses as they are, and failures by the reason's word without "upstream_" in front. */
+static void write_calls(const struct http_stats *stats, struct vp_json_writer *writer)
+{
+    static const char UPSTREAM[] = "upstream_";
+    vp_json_put_key(writer, "calls");
+    vp_json_open_object(writer);
+    for (unsigned status = 0; status < HTTP_STATUS_END; status++) {
+        char text[8];
+        (void)snprintf(text, sizeof text, "%u", status);
+        put_count(writer, text, atomic_load(&stats->by_status[status]));
+    }
+    for (enum vp_reason reason = VP_REASON_NONE + 1; reason < VP_REASON_N; reason++) {
+        const char *word = vp_reason_word(reason);
+        bool upstream = strncmp(word, UPSTREAM, sizeof UPSTREAM - 1) == 0;
+        put_count(writer, upstream ? word + sizeof UPSTREAM - 1 : word, atomic_load(&stats->by_reason[reason]));
+    }
+    vp_json_close_object(writer);
+}
+
+static void write_latency(const struct http_stats *stats, unsigned percent, const char *key,
+                          struct vp_json_writer *writer)
+{
+    int64_t ms = http_stats_latency_ms(stats, percent);
+    vp_json_put_key(writer, key);
+    if (ms < 0)
+        vp_json_put_null(writer);
+    else
+        vp_json_put_int(writer, ms);
+}
+
+static void write_arvados(const struct http_stats *stats, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, "arvados");
+    vp_json_open_object(writer);
+    write_calls(stats, writer);
+    vp_json_add_int(writer, "in_flight", atomic_load(&stats->in_flight));
+    vp_json_add_int(writer, "queued", atomic_load(&stats->queued));
+    vp_json_put_key(writer, "latency_ms");
+    vp_json_open_object(writer);
+    write_latency(stats, 50, "p50", writer);
+    write_latency(stats, 99, "p99", writer);
+    vp_json_close_object(writer);
+    vp_json_close_object(writer);
+}
+
+static void write_counters(const struct auth_counters *counters, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, "cache");
+    vp_json_open_object(writer);
+    vp_json_add_int(writer, "hits", (int64_t)atomic_load(&counters->cache_hits));
+    vp_json_add_int(writer, "misses", (int64_t)atomic_load(&counters->cache_misses));
+    vp_json_close_object(writer);
+    vp_json_put_key(writer, "dropped_grants");
+    vp_json_open_object(writer);
+    for (enum policy_drop drop = POLICY_KEPT + 1; drop < POLICY_N_DROPS; drop++)
+        put_count(writer, policy_drop_word(drop), atomic_load(&counters->drops[drop]));
+    vp_json_close_object(writer);
+}
+
+static void write_time(const char *key, int64_t time_s, struct vp_json_writer *writer)
+{
+    char text[VP_TIME_TEXT_SIZE];
+    vp_time_format(time_s, text);
+    vp_json_add_text(writer, key, text[0] == '\0' ? NULL : text);
+}
+
+/* When the service token ends; VP_TIME_NONE: never. Asked once for each config, here or by whoever asked first. */
+static enum vp_code learn_expiry(const struct logical_call *call, struct auth_snapshot *snapshot, int64_t *ret_s,
+                                 struct vp_error *err)
+{
+    struct arv_token token = { 0 };
+    const struct arv_asker asker = {
+        .token = snapshot->config.service_token,
+        .service = true,
+        .request_id = call->request_id,
+        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
+        .cancel = call->cancel,
+    };
+    *ret_s = atomic_load(&snapshot->token_expiry_s);
+    if (*ret_s != 0)
+        return VP_OK;
+    VP_TRY(arv_token_current(snapshot->arvados, &asker, &token, err));
+    *ret_s = token.expires_at_s;
+    atomic_store(&snapshot->token_expiry_s, token.expires_at_s);
+    arv_token_clear(&token);
+    return VP_OK;
+}
+
+static enum vp_code write_expiry(const struct logical_call *call, struct vp_json_writer *writer, struct vp_error *err)
+{
+    struct auth_snapshot *snapshot = NULL;
+    struct vp_error fault = { 0 };
+    int64_t expires_at_s = VP_TIME_NONE;
+    enum vp_code code = auth_snapshot_get(call, &snapshot, &fault);
+    if (code == VP_OK && snapshot->config.service_token != NULL)
+        code = learn_expiry(call, snapshot, &expires_at_s, &fault);
+    auth_snapshot_release(&snapshot);
+    write_time("service_token_expires_at", code == VP_OK ? expires_at_s : VP_TIME_NONE, writer);
+    if (code == VP_OK || fault.reason == VP_REASON_NOT_CONFIGURED)
+        return VP_OK;
+    /* The counters are wanted most when something is wrong. */
+    char text[200];
+    (void)snprintf(text, sizeof text, "the service token's expiry could not be learned: %s",
+                   vp_reason_word(fault.reason));
+    return vp_texts_add(&call->reply->warnings, text, err);
+}
+
+enum vp_code auth_status(const struct logical_call *call, struct vp_error *err)
+{
+    const struct auth_mount *mount = call->mount;
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, &call->reply->data);
+    vp_json_open_object(&writer);
+    write_time("since", mount->counters.since_s, &writer);
+    write_outcomes("logins", &mount->counters.logins, &writer);
+    write_outcomes("renewals", &mount->counters.renewals, &writer);
+    write_arvados(&mount->stats, &writer);
+    write_counters(&mount->counters, &writer);
+    VP_TRY(write_expiry(call, &writer, err));
+    vp_json_close_object(&writer);
+    return vp_buf_check(&call->reply->data, "the status", err);
+}

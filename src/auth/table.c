@@ -1,0 +1,369 @@
+#include "table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    KNOWN_MAX = 4096, /* users whose memberships one table remembers */
+    LOOK_AROUND_MS = 100,
+    RECENT_MS = 1000,
+};
+
+/* What was asked about one user by one role: its bound groups were among the question. */
+struct known {
+    char *user_uuid;
+    char *role;
+    struct arv_memberships memberships;
+};
+
+struct auth_table {
+    atomic_uint references;
+    struct arv_links links;
+    struct vp_texts groups; /* of this cluster, that links or the config name */
+    int64_t asked_ms;       /* monotonic, before Arvados was asked */
+
+    pthread_mutex_t lock; /* guards the two below */
+    struct known *known;
+    size_t n_known;
+};
+
+/* A flight is one attempt to load the table. */
+struct auth_cache {
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t landed;
+    struct auth_table *table; /* NULL: none */
+    bool in_flight;
+    uint64_t n_landed;
+    struct vp_error failure; /* of the last flight; reason NONE: it brought a table */
+};
+
+/* ---- tables ---- */
+
+static void free_known(struct known *known)
+{
+    free(known->user_uuid);
+    free(known->role);
+    arv_memberships_clear(&known->memberships);
+}
+
+void auth_table_release(struct auth_table **place)
+{
+    struct auth_table *table = VP_TAKE(*place);
+    if (table == NULL || atomic_fetch_sub(&table->references, 1) > 1)
+        return;
+    for (size_t i = 0; i < table->n_known; i++)
+        free_known(&table->known[i]);
+    free(table->known);
+    vp_texts_clear(&table->groups);
+    arv_links_clear(&table->links);
+    pthread_mutex_destroy(&table->lock);
+    free(table);
+}
+
+static struct auth_table *hold(struct auth_table *table)
+{
+    atomic_fetch_add(&table->references, 1);
+    return table;
+}
+
+const struct arv_links *auth_table_links(const struct auth_table *table)
+{
+    return &table->links;
+}
+
+static const struct auth_config *config_of(const struct auth_question *question)
+{
+    return &question->snapshot->config;
+}
+
+static int64_t now_ms(const struct auth_question *question)
+{
+    return question->clock->monotonic_ms(question->clock->self);
+}
+
+/* Groups of another cluster would be asked of that cluster, and prove nothing here. */
+static enum vp_code add_group(const struct auth_question *question, const char *uuid, struct vp_texts *groups,
+                              struct vp_error *err)
+{
+    if (uuid == NULL || !arv_is_uuid(uuid, "j7d0g") || !arv_same_cluster(uuid, config_of(question)->cluster_id) ||
+        vp_texts_has(groups, uuid))
+        return VP_OK;
+    return vp_texts_add(groups, uuid, err);
+}
+
+static enum vp_code add_listed(const struct auth_question *question, const struct vp_texts *uuids,
+                               struct vp_texts *groups, struct vp_error *err)
+{
+    for (size_t i = 0; i < uuids->n; i++)
+        VP_TRY(add_group(question, uuids->items[i], groups, err));
+    return VP_OK;
+}
+
+/* Of one user only, with the login's own token. */
+static enum vp_code fill_for(const struct auth_question *question, const struct vp_secret *token, const char *user_uuid,
+                             struct auth_table *table, struct vp_error *err)
+{
+    const struct auth_config *config = config_of(question);
+    const struct arv_asker asker = auth_asker(question, token);
+    struct vp_texts tails = { 0 };
+    VP_TRY(vp_texts_add(&tails, user_uuid, err));
+    enum vp_code code = arv_links_list(question->snapshot->arvados, &asker, config->link_class,
+                                       &config->trusted_link_owners, &tails, &table->links, err);
+    vp_texts_clear(&tails);
+    return code;
+}
+
+static enum vp_code fill(const struct auth_question *question, struct auth_table *table, struct vp_error *err)
+{
+    const struct auth_config *config = config_of(question);
+    const struct arv_asker asker = auth_asker(question, NULL);
+    VP_TRY(arv_links_list(question->snapshot->arvados, &asker, config->link_class, &config->trusted_link_owners, NULL,
+                          &table->links, err));
+    for (size_t i = 0; i < table->links.n; i++)
+        VP_TRY(add_group(question, table->links.items[i].tail_uuid, &table->groups, err));
+    return add_listed(question, &config->group_alias_uuids, &table->groups, err);
+}
+
+static enum vp_code load(const struct auth_question *question, const struct vp_secret *token, const char *user_uuid,
+                         struct auth_table **ret_table, struct vp_error *err)
+{
+    struct auth_table *table = calloc(1, sizeof *table);
+    if (table == NULL)
+        return vp_fail_no_memory(err);
+    atomic_init(&table->references, 1);
+    pthread_mutex_init(&table->lock, NULL);
+    table->asked_ms = now_ms(question);
+    enum vp_code code = config_of(question)->service_token != NULL ? fill(question, table, err)
+                                                                   : fill_for(question, token, user_uuid, table, err);
+    if (code != VP_OK) {
+        auth_table_release(&table);
+        return code;
+    }
+    *ret_table = table;
+    return VP_OK;
+}
+
+/* ---- the cache ---- */
+
+enum vp_code auth_cache_new(struct auth_cache **ret_cache, struct vp_error *err)
+{
+    pthread_condattr_t monotonic;
+    struct auth_cache *cache = calloc(1, sizeof *cache);
+    if (cache == NULL)
+        return vp_fail_no_memory(err);
+    pthread_mutex_init(&cache->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&cache->landed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    *ret_cache = cache;
+    return VP_OK;
+}
+
+void auth_cache_free(struct auth_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    auth_table_release(&cache->table);
+    pthread_cond_destroy(&cache->landed);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache);
+}
+
+/* Lock held. */
+static bool is_young(const struct auth_question *question, const struct auth_cache *cache, enum auth_age age)
+{
+    int64_t limit_ms = config_of(question)->cache_ttl_s * 1000;
+    if (age == AUTH_RECENT && limit_ms > RECENT_MS)
+        limit_ms = RECENT_MS;
+    return cache->table != NULL && now_ms(question) - cache->table->asked_ms < limit_ms;
+}
+
+/* Keeps the table for others, unless a younger one is there. Lock held. */
+static void keep(struct auth_cache *cache, struct auth_table *table)
+{
+    if (cache->table != NULL && cache->table->asked_ms > table->asked_ms)
+        return;
+    auth_table_release(&cache->table);
+    cache->table = hold(table);
+}
+
+static enum vp_code load_fresh(const struct auth_question *question, struct auth_cache *cache,
+                               struct auth_table **ret_table, struct vp_error *err)
+{
+    VP_TRY(load(question, NULL, NULL, ret_table, err));
+    pthread_mutex_lock(&cache->lock);
+    if (config_of(question)->cache_ttl_s > 0)
+        keep(cache, *ret_table);
+    pthread_mutex_unlock(&cache->lock);
+    return VP_OK;
+}
+
+static enum vp_code fly(const struct auth_question *question, struct auth_cache *cache, struct auth_table **ret_table,
+                        struct vp_error *err)
+{
+    struct vp_error failure = { 0 };
+    enum vp_code code = load(question, NULL, NULL, ret_table, &failure);
+    pthread_mutex_lock(&cache->lock);
+    if (code == VP_OK)
+        keep(cache, *ret_table);
+    cache->failure = failure;
+    cache->in_flight = false;
+    cache->n_landed++;
+    pthread_cond_broadcast(&cache->landed);
+    pthread_mutex_unlock(&cache->lock);
+    if (code != VP_OK && err != NULL)
+        *err = failure;
+    return code;
+}
+
+static void wait_a_little(struct auth_cache *cache)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOOK_AROUND_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_cond_timedwait(&cache->landed, &cache->lock, &until);
+}
+
+/* Until the flight lands, in which case VP_OK says nothing of what it brought. Lock held. */
+static enum vp_code wait_for_landing(const struct auth_question *question, struct auth_cache *cache,
+                                     struct vp_error *err)
+{
+    uint64_t n_before = cache->n_landed;
+    while (cache->n_landed == n_before) {
+        if (vp_cancel_is_set(question->cancel))
+            return vp_fail(err, VP_REASON_CANCELLED, "nobody waits for the answer any more");
+        if (now_ms(question) >= question->deadline_ms)
+            return vp_fail(err, VP_REASON_UPSTREAM_TIMEOUT, "Arvados did not answer in time");
+        wait_a_little(cache);
+    }
+    /* What ended the other request's patience need not end ours. */
+    if (cache->failure.reason == VP_REASON_NONE || cache->failure.reason == VP_REASON_CANCELLED ||
+        cache->failure.reason == VP_REASON_UPSTREAM_TIMEOUT)
+        return VP_OK;
+    if (err != NULL)
+        *err = cache->failure;
+    return vp_reason_code(cache->failure.reason);
+}
+
+/* A table that is young enough, or NULL and the duty to fly. */
+static enum vp_code take_or_board(const struct auth_question *question, enum auth_age age, struct auth_cache *cache,
+                                  struct auth_table **ret_table, struct vp_error *err)
+{
+    enum vp_code code = VP_OK;
+    pthread_mutex_lock(&cache->lock);
+    while (code == VP_OK && !is_young(question, cache, age) && cache->in_flight)
+        code = wait_for_landing(question, cache, err);
+    if (code == VP_OK && is_young(question, cache, age))
+        *ret_table = hold(cache->table);
+    else if (code == VP_OK)
+        cache->in_flight = true;
+    pthread_mutex_unlock(&cache->lock);
+    return code;
+}
+
+enum vp_code auth_table_get(const struct auth_question *question, enum auth_age age, const struct vp_secret *token,
+                            const char *user_uuid, struct auth_table **ret_table, struct vp_error *err)
+{
+    struct auth_cache *cache = question->snapshot->cache;
+    struct auth_table *table = NULL;
+    if (config_of(question)->service_token == NULL)
+        return load(question, token, user_uuid, ret_table, err);
+    if (age == AUTH_FRESH || config_of(question)->cache_ttl_s == 0)
+        return load_fresh(question, cache, ret_table, err);
+    VP_TRY(take_or_board(question, age, cache, &table, err));
+    atomic_fetch_add(table != NULL ? &question->counters->cache_hits : &question->counters->cache_misses, 1);
+    if (table == NULL)
+        return fly(question, cache, ret_table, err);
+    *ret_table = table;
+    return VP_OK;
+}
+
+/* ---- memberships ---- */
+
+enum vp_code auth_table_groups(const struct auth_question *question, const struct auth_table *table,
+                               struct vp_texts *ret_uuids, struct vp_error *err)
+{
+    struct vp_texts uuids = { 0 };
+    VP_TRY(vp_texts_copy(&table->groups, &uuids, err));
+    enum vp_code code = add_listed(question, &question->role->bound_group_uuids, &uuids, err);
+    if (code != VP_OK) {
+        vp_texts_clear(&uuids);
+        return code;
+    }
+    *ret_uuids = uuids;
+    return VP_OK;
+}
+
+/* Lock held. */
+static const struct known *find(const struct auth_table *table, const char *user_uuid, const char *role)
+{
+    for (size_t i = 0; i < table->n_known; i++)
+        if (strcmp(table->known[i].user_uuid, user_uuid) == 0 && strcmp(table->known[i].role, role) == 0)
+            return &table->known[i];
+    return NULL;
+}
+
+static enum vp_code recall(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
+                           struct arv_memberships *ret_memberships, bool *ret_found, struct vp_error *err)
+{
+    enum vp_code code = VP_OK;
+    pthread_mutex_lock(&table->lock);
+    const struct known *known = find(table, user_uuid, question->role->name);
+    *ret_found = known != NULL;
+    if (known != NULL)
+        code = arv_memberships_copy(&known->memberships, ret_memberships, err);
+    pthread_mutex_unlock(&table->lock);
+    return code;
+}
+
+/* Without memory it is asked again next time. */
+static void learn(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
+                  const struct arv_memberships *memberships)
+{
+    struct known fact = { .user_uuid = strdup(user_uuid), .role = strdup(question->role->name) };
+    bool whole = fact.user_uuid != NULL && fact.role != NULL &&
+                 arv_memberships_copy(memberships, &fact.memberships, NULL) == VP_OK;
+    pthread_mutex_lock(&table->lock);
+    if (whole && table->n_known < KNOWN_MAX && find(table, user_uuid, question->role->name) == NULL) {
+        struct known *known = reallocarray(table->known, table->n_known + 1, sizeof *known);
+        if (known != NULL) {
+            known[table->n_known++] = fact;
+            table->known = known;
+            fact = (struct known){ 0 };
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    free_known(&fact);
+}
+
+static enum vp_code ask(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
+                        const struct vp_texts *groups, struct arv_memberships *ret_memberships, struct vp_error *err)
+{
+    const struct arv_asker asker = auth_asker(question, NULL);
+    bool found = false;
+    VP_TRY(recall(question, table, user_uuid, ret_memberships, &found, err));
+    atomic_fetch_add(found ? &question->counters->cache_hits : &question->counters->cache_misses, 1);
+    if (found)
+        return VP_OK;
+    VP_TRY(arv_memberships_among(question->snapshot->arvados, &asker, user_uuid, groups, ret_memberships, err));
+    learn(question, table, user_uuid, ret_memberships);
+    return VP_OK;
+}
+
+enum vp_code auth_table_memberships(const struct auth_question *question, struct auth_table *table,
+                                    const char *user_uuid, struct arv_memberships *ret_memberships,
+                                    struct vp_error *err)
+{
+    struct vp_texts groups = { 0 };
+    *ret_memberships = (struct arv_memberships){ 0 };
+    if (config_of(question)->service_token == NULL)
+        return VP_OK;
+    VP_TRY(auth_table_groups(question, table, &groups, err));
+    enum vp_code code = groups.n == 0 ? VP_OK : ask(question, table, user_uuid, &groups, ret_memberships, err);
+    vp_texts_clear(&groups);
+    return code;
+}
