@@ -133,6 +133,8 @@ static enum vp_code add_page(const struct vp_json *document, struct list *list, 
 {
     struct page page = { 0 };
     VP_TRY(arv_decode(document, PAGE_FIELDS, list->kind->name, &page, err));
+    if ((int64_t)vp_json_len(page.items) > page.limit)
+        return arv_bad_answer(err, list->kind->name, "items and limit contradict each other");
     for (size_t i = 0; i < vp_json_len(page.items); i++) {
         struct item item = { 0 };
         VP_TRY(arv_decode(vp_json_at(page.items, i), list->kind->fields, list->kind->name, &item, err));
