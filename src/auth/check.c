@@ -205,15 +205,35 @@ static void check_owners(struct check *check)
     vp_texts_clear(&projects);
 }
 
+/* Asks as a login would, for the role that every user is in. */
+static enum vp_code try_memberships(struct check *check, struct vp_error *err)
+{
+    char all_users[ARV_UUID_LEN + 1];
+    struct vp_texts groups = { 0 };
+    struct arv_memberships memberships = { 0 };
+    (void)snprintf(all_users, sizeof all_users, "%.5s-j7d0g-fffffffffffffff", config_of(check)->cluster_id);
+    VP_TRY(vp_texts_add(&groups, all_users, err));
+    enum vp_code code = arv_memberships_among(check->snapshot->arvados, &check->asker, check->token.owner_uuid, &groups,
+                                              &memberships, err);
+    vp_texts_clear(&groups);
+    arv_memberships_clear(&memberships);
+    return code;
+}
+
 static void check_group_grants(struct check *check)
 {
-    bool can = check->discovery.has_computed_permissions;
-    verdict(check, "group_grants", can,
-            can ? "the cluster can tell who is in a group; this version of the plugin does not ask yet: only grants to "
-                  "the user "
-                  "himself count"
-                : "the cluster has no computed_permissions (Arvados 3.0 or newer): only grants to the user himself can "
-                  "count");
+    struct vp_error fault = { 0 };
+    if (!check->discovery.has_computed_permissions)
+        verdict(check, "group_grants", false,
+                "the cluster has no computed_permissions (Arvados 3.0 or newer): only grants to the user himself count");
+    else if (config_of(check)->service_token == NULL)
+        verdict(check, "group_grants", true, "without a service token only grants to the user himself count");
+    else if (!check->token_good)
+        verdict(check, "group_grants", false, "not asked: the service token is not good");
+    else if (try_memberships(check, &fault) != VP_OK)
+        failure(check, "group_grants", &fault);
+    else
+        verdict(check, "group_grants", true, "the cluster tells who is in a role");
 }
 
 /* Grants to the roles that all users, or all the world, are in. */

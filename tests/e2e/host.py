@@ -23,10 +23,11 @@ CONFIG = """
 storage "{storage}" {{ {storage_options} }}
 listener "tcp" {{
   address = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:{cluster_port}"
   tls_cert_file = "{dir}/server.pem"
   tls_key_file = "{dir}/server.key"
 }}
-audit "file" "to-file" {{ options {{ file_path = "{dir}/audit.log" }} }}
+audit "file" "to-file" {{ options {{ file_path = "{audit}" }} }}
 api_addr = "https://127.0.0.1:{port}"
 cluster_addr = "https://127.0.0.1:{cluster_port}"
 plugin_directory = "{dir}/plugins"
@@ -43,8 +44,10 @@ def bao_path() -> str:
 
 
 class OpenBao:
-    def __init__(self, directory: Path, plugin: Path, storage: str = "inmem", env: dict[str, str] | None = None):
+    def __init__(self, directory: Path, plugin: Path, storage: str = "inmem", env: dict[str, str] | None = None,
+                 audit: Path | None = None, authority: trustme.CA | None = None):
         self.dir = directory
+        self.audit_file = audit or directory / "audit.log"
         self.storage = storage
         self.extra_env = env or {}
         self.port = free_port()
@@ -58,13 +61,13 @@ class OpenBao:
         (self.dir / "tmp").mkdir()
         self.plugin = self.dir / "plugins" / PLUGIN
         shutil.copy(plugin, self.plugin)
-        self._write_tls()
-        options = f'path = "{self.dir}/data"\n node_id = "one"' if storage == "raft" else ""
+        self._write_tls(authority or trustme.CA())
+        raft = f'path = "{self.dir}/data"\n node_id = "{self.dir.name}"\n performance_multiplier = 1'
         (self.dir / "bao.hcl").write_text(CONFIG.format(
-            dir=self.dir, port=self.port, cluster_port=free_port(), storage=storage, storage_options=options))
+            dir=self.dir, port=self.port, cluster_port=free_port(), storage=storage, audit=self.audit_file,
+            storage_options=raft if storage == "raft" else ""))
 
-    def _write_tls(self) -> None:
-        authority = trustme.CA()
+    def _write_tls(self, authority: trustme.CA) -> None:
         certificate = authority.issue_cert("127.0.0.1", "localhost")
         authority.cert_pem.write_to_path(str(self.dir / "ca.pem"))
         certificate.private_key_pem.write_to_path(str(self.dir / "server.key"))
@@ -98,6 +101,20 @@ class OpenBao:
         self.root_token = answer["root_token"]
         self.unseal_key = answer["keys"][0]
         return self.unseal()
+
+    def join(self, leader: "OpenBao") -> "OpenBao":
+        """Becomes a standby of a running raft server."""
+        answer = self.call("POST", "sys/storage/raft/join", {
+            "leader_api_addr": leader.address, "leader_ca_cert": Path(leader.ca).read_text()}, token="")
+        assert answer.status_code == 200, answer.text
+        self.root_token, self.unseal_key = leader.root_token, leader.unseal_key
+
+        def unsealed() -> bool:  # a joining node takes its key only once it has heard of the others
+            self.call("POST", "sys/unseal", {"key": self.unseal_key}, token="")
+            return self.call("GET", "sys/health?standbyok=true", token="").status_code == 200
+
+        wait_until(unsealed, "the standby to be there", step=0.2)
+        return self
 
     def unseal(self) -> "OpenBao":
         self.client("").sys.submit_unseal_key(self.unseal_key)
@@ -166,7 +183,7 @@ class OpenBao:
         return (self.dir / "server.log").read_text(errors="replace")
 
     def audit(self) -> str:
-        return (self.dir / "audit.log").read_text(errors="replace")
+        return self.audit_file.read_text(errors="replace")
 
     def plugin_pids(self) -> list[int]:
         return plugin_pids(self.plugin)

@@ -81,6 +81,15 @@ def test_a_service_token_with_too_narrow_scopes_is_told(mount, scopes):
     assert "too narrow" in wrong(mount)["scopes"]
 
 
+@pytest.mark.parametrize("missing", ["groups", "computed_permissions"])
+def test_a_service_token_that_can_not_ask_who_is_in_a_role_is_told(mount, missing):
+    scopes = [f"GET /arvados/v1/{path}" for path in ("links", "users", "containers", "groups", "computed_permissions")
+              if path != missing]
+    mount.configure(service_token=mount.sim.new_token("admin", scopes=scopes))
+    bad = wrong(mount)
+    assert list(bad) == ["group_grants"] and f"{missing}: status 403" in bad["group_grants"]
+
+
 def test_a_service_token_of_an_ordinary_user_is_told(mount):
     assert mount.write_config(service_token=mount.sim.active_token).status_code == 204
     assert "rights are too narrow" in wrong(mount)["scopes"]

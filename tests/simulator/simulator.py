@@ -321,6 +321,11 @@ class Simulator:
             self.store.update(row, columns, None)
             return row
 
+    def rename(self, old: str, new: str) -> None:
+        """The record has another uuid, wherever it is named: a user of another cluster, as a satellite knows him."""
+        with self.store.lock:
+            self.store.rename(old, new)
+
     def forget(self, uuid: str) -> None:
         """Deletes a row as SQL would, leaving what points at it."""
         with self.store.lock:

@@ -125,6 +125,14 @@ class Store:
         self.version += 1
         return True
 
+    def rename(self, old: str, new: str) -> None:
+        table = self._tables[infix_of(old) or ""]
+        table[new] = table.pop(old)
+        for model in MODELS:
+            for row in self._tables[model.infix].values():
+                row.update({key: new for key, value in row.items() if value == old})
+        self.version += 1
+
     def delete(self, uuid: str) -> None:
         self._tables[infix_of(uuid) or ""].pop(uuid)
         self.version += 1

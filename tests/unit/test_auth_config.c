@@ -79,7 +79,7 @@ TEST(a_refused_write_stores_nothing_and_changes_nothing)
 
     EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config("{\"max_policies\":0}"), &mount.err);
     EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config("{\"max_polices\":5}"), &mount.err);
-    EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config("{\"cache_ttl\":5}"), &mount.err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_config("{\"cache_ttl\":7200}"), &mount.err);
 
     EXPECT_TEXT(before, fake_storage_peek(mount.storage, "config"));
     EXPECT_INT(1, fake_storage_count(mount.storage, FAKE_PUT));
@@ -120,7 +120,9 @@ TEST(a_record_that_breaks_the_rules_of_this_version_serves_no_login)
         "\"trusted_link_owners\":[\"zzzzz-tpzed-xurymjxw79nv3jz\"]",
         "\"allowed_policies\":[\"root\"]",
         "\"link_class\":\"permission\"",
-        "\"login_kind\":\"user\"",
+        "\"login_kind\":\"users\"",
+        "\"prefixes_by_owner\":{\"zzzzz-tpzed-xurymjxw79nv3jz\":\"arvados-\"}",
+        "\"group_alias_uuids\":[\"zzzzz-j7d0g-anonymouspublic\"]",
     };
     for (size_t i = 0; i < sizeof CHANGES / sizeof CHANGES[0]; i++) {
         struct vp_buf record = VP_BUF_INIT(4096);
@@ -207,17 +209,42 @@ TEST(a_put_that_failed_leaves_no_picture_of_the_new_config)
     EXPECT_CONTAINS("\"max_policies\":64", vp_buf_text(&mount.reply.data));
 }
 
-TEST(a_standby_sends_logins_and_renewals_on_before_it_does_anything)
+static void expect_forwarded(enum vp_code code)
+{
+    EXPECT_FAIL(VP_REASON_HOST, code, &mount.err);
+    EXPECT_TEXT("please forward to the active node", mount.err.message);
+}
+
+TEST(a_standby_sends_logins_and_renewals_on_and_asks_nobody)
 {
     mount.standby = true;
+    /* What it does not find may be on its way to it. */
+    expect_forwarded(fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"));
 
-    EXPECT_FAIL(VP_REASON_HOST, fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"),
-                &mount.err);
-    EXPECT_TEXT("please forward to the active node", mount.err.message);
-    EXPECT_FAIL(VP_REASON_HOST, fake_mount_renew(&mount, "{}", "arvados-read", 10), &mount.err);
-    EXPECT_TEXT("please forward to the active node", mount.err.message);
+    mount.standby = false;
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "role/short", "{\"token_type\":\"batch\"}"), &mount.err);
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "role/long", "{\"token_type\":\"service\"}"), &mount.err);
+    mount.standby = true;
+    expect_forwarded(fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"long\"}"));
+    expect_forwarded(fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"new\"}"));
+    expect_forwarded(fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\"}"));
+    expect_forwarded(fake_mount_renew(&mount, "{}", "arvados-read", 10));
+    EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED,
+                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"short\"}"), &mount.err);
+}
 
-    EXPECT_INT(0, fake_storage_count(mount.storage, FAKE_GET));
+TEST(a_record_of_an_older_version_has_the_presets_of_what_that_version_did_not_know)
+{
+    fake_storage_plant(mount.storage, "config", "{\"record_version\":1,\"config\":{" GOOD "}}");
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
+    EXPECT_CONTAINS("\"cache_ttl\":10,", vp_buf_text(&mount.reply.data));
+    EXPECT_CONTAINS("\"prefixes_by_owner\":{}", vp_buf_text(&mount.reply.data));
+    EXPECT_CONTAINS("\"group_alias_uuids\":[]", vp_buf_text(&mount.reply.data));
+    fake_storage_plant(mount.storage, "role/old", "{\"record_version\":1,\"role\":{\"token_ttl\":60}}");
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_READ, "role/old", NULL), &mount.err);
+    EXPECT_CONTAINS("\"token_ttl\":60", vp_buf_text(&mount.reply.data));
+    EXPECT_CONTAINS("\"bound_group_uuids\":[]", vp_buf_text(&mount.reply.data));
 }
 
 TEST(a_mount_that_has_roles_refuses_logins_without_one)
@@ -291,7 +318,8 @@ int main(void)
         FRESH(after_a_write_that_failed_the_config_is_read_anew_since_it_may_still_land),
         FRESH(a_token_in_the_wrong_field_is_not_quoted),
         FRESH(a_put_that_failed_leaves_no_picture_of_the_new_config),
-        FRESH(a_standby_sends_logins_and_renewals_on_before_it_does_anything),
+        FRESH(a_standby_sends_logins_and_renewals_on_and_asks_nobody),
+        FRESH(a_record_of_an_older_version_has_the_presets_of_what_that_version_did_not_know),
         FRESH(a_mount_that_has_roles_refuses_logins_without_one),
         FRESH(the_config_is_read_from_storage_once_until_it_changes),
         FRESH(an_unconfigured_mount_reads_as_nothing_and_refuses_logins),
