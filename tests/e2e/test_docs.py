@@ -33,11 +33,14 @@ def shell(own_bao, sim, tmp_path):
     (tmp_path / "build/release/bin/vault-plugin-auth-arvados").symlink_to(plugin_path())
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     container = sim.run_container("active")
+    role = sim.new_role("team")["uuid"]
+    sim.add_member(role, "active")
     env = {
         "PATH": f"{Path(bao_path()).parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
         "BAO_ADDR": own_bao.address, "BAO_CACERT": own_bao.ca, "BAO_TOKEN": own_bao.root_token,
         "PLUGIN_DIRECTORY": str(own_bao.dir / "plugins"), "SSL_CERT_FILE": sim.ca_pem,
         "ARVADOS_API_HOST": sim.host, "ARVADOS_API_TOKEN": sim.admin_token, "USER_UUID": container.user_uuid,
+        "ROLE_UUID": role, "SYSTEM_USER_UUID": sim.system_user, "PROJECT_UUID": sim.new_project("lab grants")["uuid"],
     }
 
     def run(script: str, **changes: str) -> str:
@@ -58,11 +61,11 @@ def test_the_commands_of_the_documents_work_in_their_order(shell):
     shell.bao.call("POST", "sys/policies/acl/arvados-genomics-ro",
                    {"policy": 'path "secret/data/genomics/*" { capabilities = ["read"] }'})
     shell.bao.call("POST", "secret/data/genomics/db", {"data": {"password": "geheim"}})
-    changes: dict[str, str] = {}
     seen = ""
     for page, text in blocks():
         if text in RUN_ELSEWHERE:
             continue
+        changes: dict[str, str] = {}
         if "auth/arvados/login" in text:
             changes = {"ARVADOS_API_TOKEN": shell.container.token}
         if "$ENTITY_ID" in text:
