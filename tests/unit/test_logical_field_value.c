@@ -12,6 +12,7 @@ union place {
     bool boolean;
     int64_t number;
     struct vp_texts list;
+    struct logical_pairs map;
 };
 
 static struct logical_field field_of(enum logical_field_type type)
@@ -329,6 +330,60 @@ TEST(a_preset_is_read_as_typed_and_one_too_long_is_our_own_fault)
     clear(&field, &place);
 }
 
+TEST(a_map_comes_as_an_object_or_as_assignments_and_goes_out_as_an_object)
+{
+    static const struct {
+        const char *in, *out;
+    } ROWS[] = {
+        { "{}", "{}" },
+        { "[]", "{}" },
+        { "\"\"", "{}" },
+        { "{\"b\":\"1\",\"a\":\"2\"}", "{\"b\":\"1\",\"a\":\"2\"}" },
+        { "[\"b=1\",\" a=2 \"]", "{\"b\":\"1\",\"a\":\"2\"}" },
+        { "\"b=1,a=2\"", "{\"b\":\"1\",\"a\":\"2\"}" },
+        { "\"a==\"", "{\"a\":\"=\"}" },
+    };
+    const struct logical_field field = field_of(LOGICAL_MAP);
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        char *out = through(&field, ROWS[i].in);
+        EXPECT_TEXT(ROWS[i].out, out);
+        free(out);
+    }
+}
+
+TEST(what_is_no_map_leaves_the_field_as_it_was)
+{
+    static const char *const WRONG[] = {
+        "null",
+        "1",
+        "1.5",
+        "true",
+        "\"a\"",
+        "\"=1\"",
+        "\"a=\"",
+        "\"a=1,a=2\"",
+        "[\"a=1\",\"a=1\"]",
+        "[1]",
+        "[[\"a=1\"]]",
+        "{\"a\":1}",
+        "{\"a\":null}",
+        "{\"a\":[\"1\"]}",
+        "{\"\":\"1\"}",
+        "{\"a\":\"\"}",
+    };
+    const struct logical_field field = field_of(LOGICAL_MAP);
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        struct vp_error err = { 0 };
+        union place place = { 0 };
+        EXPECT_OK(read_json(&field, "{\"kept\":\"1\"}", &place, &err), &err);
+        EXPECT_FAIL(VP_REASON_BAD_REQUEST, read_json(&field, WRONG[i], &place, &err), &err);
+        EXPECT_CONTAINS("the_field", err.message);
+        EXPECT_INT(1, place.map.n);
+        EXPECT_TEXT("1", logical_pairs_get(&place.map, "kept"));
+        clear(&field, &place);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -341,6 +396,8 @@ int main(void)
         CASE(a_newer_value_replaces_the_older_one_whole),
         CASE(fields_that_were_never_set_are_written_as_empty),
         CASE(a_preset_is_read_as_typed_and_one_too_long_is_our_own_fault),
+        CASE(a_map_comes_as_an_object_or_as_assignments_and_goes_out_as_an_object),
+        CASE(what_is_no_map_leaves_the_field_as_it_was),
     };
     return cmocka_run_group_tests_name("logical_field_value", cases, NULL, NULL);
 }

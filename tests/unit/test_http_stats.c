@@ -1,0 +1,108 @@
+/* Counters of a mount's requests: what is counted where, and what the classes of latency tell. */
+#include "check.h"
+#include "stats.h"
+
+static struct http_stats stats;
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&stats, 0, sizeof stats);
+    return 0;
+}
+
+static void answered(int status, int64_t took_ms)
+{
+    const struct http_exchange exchange = { .status = status, .took_ms = took_ms };
+    http_stats_count(&stats, &exchange);
+}
+
+TEST(before_the_first_answer_there_is_no_latency)
+{
+    EXPECT_INT(-1, http_stats_latency_ms(&stats, 50));
+    http_stats_failed(&stats, VP_REASON_UPSTREAM_TIMEOUT);
+    EXPECT_INT(-1, http_stats_latency_ms(&stats, 99));
+}
+
+TEST(each_end_of_a_try_is_counted_once)
+{
+    struct http_exchange failed = { .error = { .reason = VP_REASON_UPSTREAM_DNS } };
+    answered(200, 3);
+    answered(200, 5);
+    answered(503, 1);
+    http_stats_count(&stats, &failed);
+    http_stats_failed(&stats, VP_REASON_OVERLOADED);
+    EXPECT_INT(2, atomic_load(&stats.by_status[200]));
+    EXPECT_INT(1, atomic_load(&stats.by_status[503]));
+    EXPECT_INT(1, atomic_load(&stats.by_reason[VP_REASON_UPSTREAM_DNS]));
+    EXPECT_INT(1, atomic_load(&stats.by_reason[VP_REASON_OVERLOADED]));
+    EXPECT_INT(3, http_stats_latency_ms(&stats, 50));
+    EXPECT_INT(5, http_stats_latency_ms(&stats, 99));
+}
+
+TEST(a_status_that_is_none_is_still_counted)
+{
+    answered(-1, 0);
+    answered(HTTP_STATUS_END, 0);
+    EXPECT_INT(2, atomic_load(&stats.by_status[0]));
+}
+
+TEST(a_latency_is_told_to_a_quarter_and_never_too_short)
+{
+    static const int64_t MS[] = { 0, 1, 31, 32, 33, 63, 64, 100, 999, 1000, 9999, 60000, 100000 };
+    for (size_t i = 0; i < sizeof MS / sizeof MS[0]; i++) {
+        memset(&stats, 0, sizeof stats);
+        answered(200, MS[i]);
+        int64_t told = http_stats_latency_ms(&stats, 50);
+        EXPECT(told >= MS[i]);
+        EXPECT(told <= MS[i] + MS[i] / 4);
+    }
+}
+
+TEST(of_a_hundred_the_slowest_two_are_beyond_the_99th)
+{
+    for (int i = 0; i < 98; i++)
+        answered(200, 10);
+    answered(200, 20);
+    answered(200, 30);
+    EXPECT_INT(10, http_stats_latency_ms(&stats, 50));
+    EXPECT_INT(20, http_stats_latency_ms(&stats, 99));
+    EXPECT_INT(30, http_stats_latency_ms(&stats, 100));
+}
+
+TEST(gauges_follow_a_job_from_the_queue_to_its_end)
+{
+    http_stats_move(&stats, HTTP_JOB_DONE, HTTP_JOB_QUEUED);
+    EXPECT_INT(1, atomic_load(&stats.queued));
+    http_stats_move(&stats, HTTP_JOB_QUEUED, HTTP_JOB_RUNNING);
+    EXPECT_INT(0, atomic_load(&stats.queued));
+    EXPECT_INT(1, atomic_load(&stats.in_flight));
+    http_stats_move(&stats, HTTP_JOB_RUNNING, HTTP_JOB_PAUSED);
+    EXPECT_INT(1, atomic_load(&stats.queued));
+    http_stats_move(&stats, HTTP_JOB_PAUSED, HTTP_JOB_DONE);
+    EXPECT_INT(0, atomic_load(&stats.queued) + atomic_load(&stats.in_flight));
+}
+
+TEST(nobody_counting_is_fine)
+{
+    const struct http_exchange exchange = { .status = 200 };
+    http_stats_count(NULL, &exchange);
+    http_stats_failed(NULL, VP_REASON_INTERNAL);
+    http_stats_move(NULL, HTTP_JOB_DONE, HTTP_JOB_QUEUED);
+}
+
+#define FRESH(name) cmocka_unit_test_setup(name, set_up)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        FRESH(before_the_first_answer_there_is_no_latency),
+        FRESH(each_end_of_a_try_is_counted_once),
+        FRESH(a_status_that_is_none_is_still_counted),
+        FRESH(a_latency_is_told_to_a_quarter_and_never_too_short),
+        FRESH(of_a_hundred_the_slowest_two_are_beyond_the_99th),
+        FRESH(gauges_follow_a_job_from_the_queue_to_its_end),
+        FRESH(nobody_counting_is_fine),
+    };
+    return cmocka_run_group_tests_name("http_stats", cases, NULL, NULL);
+}
