@@ -129,8 +129,8 @@ class Controller:
     def _raw(self, request: Request, request_id: str) -> Reply:
         cached = request.path == discovery.PATH
         if request.rails_down and not cached:
-            url = f"http://127.0.0.1:9/{request.target.lstrip('/')}"
-            raise ControllerError(502, f'Get "{url}": dial tcp 127.0.0.1:9: connect: connection refused')
+            url = f"http://127.0.0.1:19100/{request.target.lstrip('/')}"
+            raise ControllerError(502, f'Get "{url}": dial tcp 127.0.0.1:19100: connect: connection refused')
         self._check_container_path(request.path)
         _check_container_filters(request)
         try:
@@ -229,7 +229,7 @@ def _compact(value: Any) -> str:
 def _gave_up(method: str, upstream: str) -> str:
     return (
         f'{method} {upstream} giving up after 1 attempt(s): {method.capitalize()} "{upstream}":'
-        " dial tcp 127.0.0.1:9: connect: connection refused"
+        " dial tcp 127.0.0.1:19100: connect: connection refused"
     )
 
 

@@ -168,10 +168,11 @@ class Replay:
 
     def _in_their_order(self, recorded: list[Any], ours: list[Any]) -> list[Any]:
         """Where uuids decide the order ours is another one, for ours are other uuids."""
-        uuids: list[str] = [item.get("uuid", "") for item in recorded if isinstance(item, dict)]
-        if len(uuids) < 2 or "" in uuids or uuids not in (sorted(uuids), sorted(uuids, reverse=True)):
+        key = "target_uuid" if recorded and isinstance(recorded[0], dict) and "perm_level" in recorded[0] else "uuid"
+        uuids: list[str] = [item.get(key, "") for item in recorded if isinstance(item, dict)]
+        if len(set(uuids)) < max(2, len(uuids)) or "" in uuids or uuids not in (sorted(uuids), sorted(uuids, reverse=True)):
             return ours
-        mine = {item.get("uuid"): item for item in ours if isinstance(item, dict)}
+        mine = {item.get(key): item for item in ours if isinstance(item, dict)}
         wanted = [mine.get(self._translation.apply(uuid)) for uuid in uuids]
         return ours if None in wanted else wanted
 
