@@ -193,19 +193,24 @@ static struct auth_snapshot *cached(struct auth_mount *mount, unsigned *ret_gene
     return snapshot;
 }
 
-/* Keeps it for later requests, unless the config changed since it was read. */
-static void remember(struct auth_mount *mount, struct auth_snapshot *snapshot, unsigned generation)
+/* Keeps it for later requests, unless the config changed since it was read. When another request was faster its picture is
+ * taken: many that come at once shall share one, and what it remembers. */
+static void share(struct auth_mount *mount, unsigned generation, struct auth_snapshot **snapshot)
 {
     const struct vp_clock *clock = mount->shared->clock;
-    struct auth_snapshot *replaced = NULL;
+    struct auth_snapshot *spare = NULL;
     pthread_mutex_lock(&mount->lock);
     if (mount->generation == generation && clock->monotonic_ms(clock->self) >= mount->distrust_until_ms) {
-        replaced = mount->snapshot;
-        mount->snapshot = snapshot;
-        atomic_fetch_add(&snapshot->references, 1);
+        if (mount->snapshot == NULL) {
+            mount->snapshot = *snapshot;
+        } else {
+            spare = *snapshot;
+            *snapshot = mount->snapshot;
+        }
+        atomic_fetch_add(&mount->snapshot->references, 1);
     }
     pthread_mutex_unlock(&mount->lock);
-    auth_snapshot_release(&replaced);
+    auth_snapshot_release(&spare);
 }
 
 enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snapshot **ret_snapshot,
@@ -216,7 +221,7 @@ enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snap
     struct auth_snapshot *snapshot = cached(mount, &generation);
     if (snapshot == NULL) {
         VP_TRY(load(call, &snapshot, err));
-        remember(mount, snapshot, generation);
+        share(mount, generation, &snapshot);
     }
     *ret_snapshot = snapshot;
     return VP_OK;

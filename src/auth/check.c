@@ -225,7 +225,8 @@ static void check_group_grants(struct check *check)
     struct vp_error fault = { 0 };
     if (!check->discovery.has_computed_permissions)
         verdict(check, "group_grants", false,
-                "the cluster has no computed_permissions (Arvados 3.0 or newer): only grants to the user himself count");
+                "the cluster has no computed_permissions (Arvados 3.0 or newer): only grants to the user himself "
+                "count");
     else if (config_of(check)->service_token == NULL)
         verdict(check, "group_grants", true, "without a service token only grants to the user himself count");
     else if (!check->token_good)
