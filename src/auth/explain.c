@@ -139,12 +139,7 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_qu
 static void write_grant(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer)
 {
     vp_json_open_object(writer);
-    vp_json_add_text(writer, "link_uuid", link->uuid);
-    vp_json_add_text(writer, "policy", link->name);
-    vp_json_add_text(writer, "tail_uuid", link->tail_uuid);
-    vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
-    vp_json_add_bool(writer, "kept", drop == POLICY_KEPT);
-    vp_json_add_text(writer, "reason", drop == POLICY_KEPT ? NULL : policy_drop_word(drop));
+    auth_grants_tell(link, drop, writer);
     vp_json_close_object(writer);
 }
 

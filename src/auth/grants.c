@@ -237,6 +237,16 @@ enum vp_code auth_grants_aliases(const struct auth_question *question, const str
 
 /* ---- telling ---- */
 
+void auth_grants_tell(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer)
+{
+    vp_json_add_text(writer, "link_uuid", link->uuid);
+    vp_json_add_text(writer, "policy", link->name);
+    vp_json_add_text(writer, "tail_uuid", link->tail_uuid);
+    vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
+    vp_json_add_bool(writer, "kept", drop == POLICY_KEPT);
+    vp_json_add_text(writer, "reason", drop == POLICY_KEPT ? NULL : policy_drop_word(drop));
+}
+
 static enum vp_code warn_of(const struct arv_link *link, enum policy_drop drop, struct vp_texts *warnings,
                             struct vp_error *err)
 {

@@ -185,12 +185,8 @@ static void write_link(const struct arv_link *link, enum policy_drop drop, struc
     auth_grants_read_properties(link->properties, &read);
     vp_time_format(read.expires_at_s, expires_at);
     vp_json_open_object(writer);
-    vp_json_add_text(writer, "link_uuid", link->uuid);
-    vp_json_add_text(writer, "policy", link->name);
-    vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
+    auth_grants_tell(link, drop, writer);
     vp_json_add_text(writer, "modified_by_user_uuid", link->modified_by_user_uuid);
-    vp_json_add_bool(writer, "kept", drop == POLICY_KEPT);
-    vp_json_add_text(writer, "reason", drop == POLICY_KEPT ? NULL : policy_drop_word(drop));
     vp_json_add_text(writer, "expires_at", expires_at[0] == '\0' ? NULL : expires_at);
     vp_json_put_key(writer, "properties");
     if (link->properties == NULL)

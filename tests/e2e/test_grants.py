@@ -75,7 +75,7 @@ def test_the_grants_of_one_user_are_shown_kept_or_dropped_with_their_properties(
 
     assert set(shown) == {good["uuid"], bound["uuid"], gone["uuid"], wrong["uuid"]}
     assert shown[good["uuid"]] == {
-        "link_uuid": good["uuid"], "policy": "arvados-a", "owner_uuid": sim.system_user,
+        "link_uuid": good["uuid"], "policy": "arvados-a", "owner_uuid": sim.system_user, "tail_uuid": sim.user("active"),
         "modified_by_user_uuid": good["modified_by_user_uuid"], "kept": True, "reason": None, "expires_at": end,
         "properties": properties}
     assert shown[bound["uuid"]]["kept"] and shown[bound["uuid"]]["expires_at"] is None
