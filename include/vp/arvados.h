@@ -23,7 +23,7 @@ enum { ARV_UUID_LEN = 27, ARV_CLUSTER_LEN = 5 };
 /* `<5>-<infix>-<15>`, lower-case letters and digits; infix e.g. "tpzed" (user), "gj3su" (token), "dz642" (container),
  * "j7d0g" (group), "o0j2j" (link). */
 bool arv_is_uuid(const char *text, const char *infix);
-bool arv_is_cluster_id(const char *text);
+bool arv_is_cluster_id(const char *text); /* labels for salting have the same form */
 bool arv_same_cluster(const char *uuid, const char *cluster_id);
 
 /* What an image is known by: <32 hex>+<size>. */
@@ -41,6 +41,7 @@ struct arv_token_text {
     char uuid[ARV_UUID_LEN + 1];
     char container_uuid[ARV_UUID_LEN + 1]; /* "" in the three-part form. A claim, never evidence: Arvados ignores it
                                             * when it names no container */
+    bool salted_form;                      /* the secret has 40 hex digits, as a salted one; a usable one could too */
 };
 
 /* White space around it is trimmed. False: not of that form. *ret_token is a copy of the trimmed text, freed by the
@@ -125,6 +126,13 @@ VP_MUST_USE enum vp_code arv_identify(struct arv_client *client, const struct ar
                                       enum arv_token_kind wanted, struct arv_identity *ret_identity,
                                       struct vp_error *err);
 void arv_identity_clear(struct arv_identity *identity); /* also of a zeroed one */
+
+/* The same for a token salted with `label` (HMAC-SHA1 of the label, keyed with the secret): Arvados takes it for telling its
+ * user and itself, and for nothing else. So the container is looked up with `service`, by the token's uuid.
+ * VP_REASON_NOT_CONTAINER_TOKEN: no container has that token. */
+VP_MUST_USE enum vp_code arv_identify_salted(struct arv_client *client, const struct arv_asker *asker,
+                                             const struct arv_asker *service, const char *label, const char *token_uuid,
+                                             struct arv_identity *ret_identity, struct vp_error *err);
 
 /* Whose token is asker->token: api_client_authorizations/current alone. Freed by arv_token_clear(). */
 VP_MUST_USE enum vp_code arv_token_current(struct arv_client *client, const struct arv_asker *asker,

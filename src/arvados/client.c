@@ -183,13 +183,18 @@ static enum vp_code read_answer(const struct arv_asker *asker, struct arv_questi
     return code;
 }
 
+static const struct arv_asker *asker_of(const struct arv_asker *of_round, const struct arv_question *question)
+{
+    return question->asker == NULL ? of_round : question->asker;
+}
+
 static enum vp_code read_answers(const struct arv_asker *asker, struct arv_question *questions,
                                  struct http_exchange *exchanges, size_t n, struct vp_error *err)
 {
     struct vp_error worst = { 0 };
     for (size_t i = 0; i < n; i++) {
         struct vp_error fault = { 0 };
-        if (read_answer(asker, &questions[i], &exchanges[i], &fault) == VP_OK)
+        if (read_answer(asker_of(asker, &questions[i]), &questions[i], &exchanges[i], &fault) == VP_OK)
             continue;
         if (worst.reason == VP_REASON_NONE || weight(fault.reason) > weight(worst.reason))
             worst = fault;
@@ -210,7 +215,7 @@ enum vp_code arv_ask(struct arv_client *client, const struct arv_asker *asker, s
     for (size_t i = 0; i < n; i++) {
         VP_TRY(vp_buf_check(&questions[i].target, "a request to Arvados", err));
         exchanges[i].target = vp_buf_text(&questions[i].target);
-        exchanges[i].bearer = asker->token;
+        exchanges[i].bearer = asker_of(asker, &questions[i])->token;
         exchanges[i].request_id = asker->request_id;
         exchanges[i].body_max = ARV_BODY_MAX;
     }

@@ -19,8 +19,9 @@ struct arv_question {
     enum vp_reason not_found; /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
     bool may_be_missing;      /* a 404 is as good as an answer */
     const struct vp_json_source *source;
-    bool missing;             /* out: it was a 404 that may be */
-    struct vp_json *document; /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it */
+    const struct arv_asker *asker; /* NULL: the round's. Its token is what this question is asked with */
+    bool missing;                  /* out: it was a 404 that may be */
+    struct vp_json *document;      /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it */
 };
 
 /* Path of the API with an optional select list and further parameters, as name and value in turn, NULL-terminated. */

@@ -3,7 +3,7 @@
 
 #include "vp/arvados.h"
 
-enum { SECRET_MIN = 20, SECRET_MAX = 128, TOKEN_MAX = 256, TAIL_LEN = 15, INFIX_LEN = 5 };
+enum { SECRET_MIN = 20, SECRET_MAX = 128, SALTED_LEN = 40, TOKEN_MAX = 256, TAIL_LEN = 15, INFIX_LEN = 5 };
 
 static bool is_alnum(char c)
 {
@@ -100,6 +100,7 @@ static bool parse(const char *text, size_t len, struct arv_token_text *parts)
     size_t secret_len = alnum_len(at, SECRET_MAX + 1);
     if (secret_len < SECRET_MIN || secret_len > SECRET_MAX)
         return false;
+    parts->salted_form = secret_len == SALTED_LEN && strspn(at, "0123456789abcdef") >= SALTED_LEN;
     at += secret_len;
     if (at == end)
         return true;

@@ -95,17 +95,25 @@ void arv_identity_clear(struct arv_identity *identity)
 
 /* ---- by the token itself ---- */
 
-static struct arv_question current(const char *name, const char *path, const char *select, enum vp_reason not_found)
+/* `label`: of a salted token; NULL: the token is not one. */
+static struct arv_question current(const char *name, const char *path, const char *select, enum vp_reason not_found,
+                                   const char *label)
 {
     struct arv_question question = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX), .not_found = not_found };
-    arv_target_build(&question.target, path, (const char *const[]){ "select", select, NULL });
+    arv_target_build(&question.target, path,
+                     (const char *const[]){ "select", select, label == NULL ? NULL : "remote", label, NULL });
     return question;
 }
 
-static struct arv_question token_question(void)
+static struct arv_question token_question(const char *label)
 {
     return current("api_client_authorizations/current", "/arvados/v1/api_client_authorizations/current", TOKEN_SELECT,
-                   VP_REASON_NONE);
+                   VP_REASON_NONE, label);
+}
+
+static struct arv_question current_user_question(const char *label)
+{
+    return current("users/current", "/arvados/v1/users/current", USER_SELECT, VP_REASON_NONE, label);
 }
 
 static enum vp_code decode_current(struct arv_question *questions, struct arv_identity *identity, struct vp_error *err)
@@ -126,9 +134,9 @@ enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *ask
     struct arv_identity identity = { 0 };
     struct arv_question questions[N_RECORDS] = {
         [CONTAINER] = current("containers/current", "/arvados/v1/containers/current", CONTAINER_SELECT,
-                              VP_REASON_NOT_CONTAINER_TOKEN),
-        [USER] = current("users/current", "/arvados/v1/users/current", USER_SELECT, VP_REASON_NONE),
-        [TOKEN] = token_question(),
+                              VP_REASON_NOT_CONTAINER_TOKEN, NULL),
+        [USER] = current_user_question(NULL),
+        [TOKEN] = token_question(NULL),
     };
     questions[CONTAINER].may_be_missing = wanted == ARV_ANY_TOKEN;
     enum vp_code code = arv_ask(client, asker, questions, N_RECORDS, err);
@@ -147,7 +155,7 @@ enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *ask
 enum vp_code arv_token_current(struct arv_client *client, const struct arv_asker *asker, struct arv_token *ret_token,
                                struct vp_error *err)
 {
-    struct arv_question question = token_question();
+    struct arv_question question = token_question(NULL);
     struct arv_token token = { 0 };
     enum vp_code code = arv_ask(client, asker, &question, 1, err);
     if (code == VP_OK) {
@@ -175,12 +183,13 @@ static const struct vp_json_field LIST_FIELDS[] = {
 };
 
 /* `option`, which is set to true, ends the query; NULL for none. */
-static struct arv_question by_uuid(const char *name, const char *path, const char *select, const char *uuid,
-                                   const char *option)
+static struct arv_question by_uuid(const char *name, const char *path, const char *select, const char *attribute,
+                                   const char *uuid, const char *option)
 {
     struct arv_question question = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
     struct vp_buf filters = VP_BUF_INIT(256);
-    vp_buf_add_format(&filters, "[[\"uuid\",\"=\",\"%s\"]]", uuid); /* its form was checked: nothing to escape */
+    vp_buf_add_format(&filters, "[[\"%s\",\"=\",\"%s\"]]", attribute,
+                      uuid); /* its form was checked: nothing to escape */
     arv_target_build(&question.target, path,
                      (const char *const[]){ "filters", vp_buf_text(&filters), "select", select, "count", "none",
                                             "limit", "2", option, "true", NULL });
@@ -227,13 +236,13 @@ static enum vp_code take_user(struct arv_question *question, const char *uuid, s
 
 static struct arv_question container_question(const char *uuid)
 {
-    return by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, uuid, NULL);
+    return by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, "uuid", uuid, NULL);
 }
 
 /* On a satellite a user list would go to the login cluster, which does not know our token. */
 static struct arv_question user_question(const char *uuid)
 {
-    return by_uuid("users", "/arvados/v1/users", USER_SELECT, uuid, "bypass_federation");
+    return by_uuid("users", "/arvados/v1/users", USER_SELECT, "uuid", uuid, "bypass_federation");
 }
 
 /* An answer that can't be right is not hidden behind a record that is missing. */
@@ -299,5 +308,57 @@ enum vp_code arv_find_user(struct arv_client *client, const struct arv_asker *as
         return code;
     }
     *ret_user = user;
+    return VP_OK;
+}
+
+/* ---- by a salted token ---- */
+
+static enum vp_code take_container_of(struct arv_question *question, const char *token_uuid,
+                                      struct arv_container *container, struct vp_error *err)
+{
+    const struct vp_json *record = NULL;
+    container->document = VP_TAKE(question->document);
+    VP_TRY(single(container->document, question->name, &record, err));
+    if (record == NULL)
+        return vp_fail(err, VP_REASON_NOT_CONTAINER_TOKEN, "the token is not a container's");
+    VP_TRY(decode_container(record, question->name, container, err));
+    if (container->auth_uuid != NULL && strcmp(container->auth_uuid, token_uuid) == 0)
+        return VP_OK;
+    return arv_bad_answer(err, question->name, "another container than asked for");
+}
+
+/* An answer that can't be right is not hidden behind a container that is missing. */
+static enum vp_code take_salted(struct arv_question *questions, const char *token_uuid, struct arv_identity *identity,
+                                struct vp_error *err)
+{
+    identity->has_container = true;
+    identity->user.document = VP_TAKE(questions[USER].document);
+    identity->token.document = VP_TAKE(questions[TOKEN].document);
+    VP_TRY(decode_user(identity->user.document, questions[USER].name, &identity->user, err));
+    VP_TRY(decode_token(identity->token.document, questions[TOKEN].name, &identity->token, err));
+    return take_container_of(&questions[CONTAINER], token_uuid, &identity->container, err);
+}
+
+enum vp_code arv_identify_salted(struct arv_client *client, const struct arv_asker *asker,
+                                 const struct arv_asker *service, const char *label, const char *token_uuid,
+                                 struct arv_identity *ret_identity, struct vp_error *err)
+{
+    struct arv_identity identity = { 0 };
+    struct arv_question questions[N_RECORDS] = {
+        [CONTAINER] = by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, "auth_uuid", token_uuid, NULL),
+        [USER] = current_user_question(label),
+        [TOKEN] = token_question(label),
+    };
+    questions[CONTAINER].asker = service;
+    enum vp_code code = arv_ask(client, asker, questions, N_RECORDS, err);
+    if (code == VP_OK)
+        code = take_salted(questions, token_uuid, &identity, err);
+    for (size_t i = 0; i < N_RECORDS; i++)
+        arv_question_clear(&questions[i]);
+    if (code != VP_OK) {
+        arv_identity_clear(&identity);
+        return code;
+    }
+    *ret_identity = identity;
     return VP_OK;
 }

@@ -168,6 +168,30 @@ static enum vp_code explain_rejection(const struct auth_question *question, stru
     return vp_reason_code(VP_REASON_UPSTREAM_ERROR);
 }
 
+/* A usable secret could look like a salted one by chance, once in 16^40 times. */
+static bool is_salted(const struct auth_question *question, const struct auth_token *token)
+{
+    const struct auth_config *config = &question->snapshot->config;
+    return question->role->allow_salted && token->parts.salted_form && !auth_config_is_for_users(config) &&
+           strcmp(question->role->salt_label, config->cluster_id) != 0;
+}
+
+static enum vp_code ask_once(const struct auth_question *question, const struct arv_asker *asker,
+                             const struct auth_token *token, struct arv_identity *ret_identity, struct vp_error *err)
+{
+    struct arv_client *arvados = question->snapshot->arvados;
+    if (auth_config_is_for_users(&question->snapshot->config))
+        return arv_identify(arvados, asker, ARV_ANY_TOKEN, ret_identity, err);
+    if (!is_salted(question, token))
+        return arv_identify(arvados, asker, ARV_CONTAINER_TOKEN, ret_identity, err);
+    if (question->snapshot->config.service_token == NULL)
+        return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
+                       "a salted token can't ask for its container, and the mount has no service token to ask with");
+    const struct arv_asker service = auth_asker(question, NULL);
+    return arv_identify_salted(arvados, asker, &service, question->role->salt_label, token->parts.uuid, ret_identity,
+                               err);
+}
+
 static enum vp_code ask(const struct auth_question *question, const struct auth_token *token,
                         struct arv_identity *ret_identity, struct vp_error *err)
 {
@@ -177,11 +201,9 @@ static enum vp_code ask(const struct auth_question *question, const struct auth_
         .deadline_ms = question->deadline_ms,
         .cancel = question->cancel,
     };
-    enum arv_token_kind wanted =
-        auth_config_is_for_users(&question->snapshot->config) ? ARV_ANY_TOKEN : ARV_CONTAINER_TOKEN;
-    enum vp_code code = arv_identify(question->snapshot->arvados, &asker, wanted, ret_identity, err);
+    enum vp_code code = ask_once(question, &asker, token, ret_identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
-        code = arv_identify(question->snapshot->arvados, &asker, wanted, ret_identity, err);
+        code = ask_once(question, &asker, token, ret_identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
         return explain_rejection(question, err);
     return code;
@@ -202,15 +224,28 @@ static enum vp_code check_user_login(const struct auth_question *question, const
     return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);
 }
 
+/* A runtime token belongs to no container: there the segment behind it is what named one, so it must be this one. A salted
+ * one may name its container too, and then it must be right as well. */
+static enum vp_code check_named_container(const struct auth_question *question, const struct auth_token *token,
+                                          const struct arv_identity *identity, struct vp_error *err)
+{
+    const char *named = token->parts.container_uuid;
+    bool same = strcmp(named, identity->container.uuid) == 0;
+    if (identity->container.auth_uuid == NULL && !same)
+        return contradiction("a runtime token's container is another than the token names", err);
+    if (is_salted(question, token) && named[0] != '\0' && !same)
+        return vp_fail(err, VP_REASON_NOT_CONTAINER_TOKEN, "the token names another container than its own, %s",
+                       identity->container.uuid);
+    return VP_OK;
+}
+
 static enum vp_code check_login(const struct auth_question *question, const struct auth_token *token,
                                 const struct arv_identity *identity, struct vp_error *err)
 {
     if (auth_config_is_for_users(&question->snapshot->config))
         return check_user_login(question, token, identity, err);
     VP_TRY(check_token(&identity->token, &identity->user, token, err));
-    /* A runtime token belongs to no container: there the segment behind it is what named one, so it must be this one. */
-    if (identity->container.auth_uuid == NULL && strcmp(token->parts.container_uuid, identity->container.uuid) != 0)
-        return contradiction("a runtime token's container is another than the token names", err);
+    VP_TRY(check_named_container(question, token, identity, err));
     VP_TRY(auth_check_own_token(&identity->container, token->parts.uuid, question->role, err));
     VP_TRY(auth_check_container(&identity->container, identity->user.uuid, question->role, err));
     return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);

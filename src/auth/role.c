@@ -19,8 +19,11 @@ const struct logical_field AUTH_ROLE_FIELDS[] = {
       "States in which a container may log in. Locked may be added for a program beside crunch-run." },
     { "allow_runtime_token", LOGICAL_BOOL, AT(allow_runtime_token), 0, "false", 0, 0,
       "Accept containers that carry a user's own token, which outlives them." },
-    { "allow_salted", LOGICAL_BOOL, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Accept salted tokens." },
-    { "salt_label", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Label of salted tokens." },
+    { "allow_salted", LOGICAL_BOOL, AT(allow_salted), 0, "false", 0, 0,
+      "Accept a run token salted with salt_label (HMAC-SHA1 of the label, keyed with the secret), of which nobody can make a "
+      "usable one. Needs the mount's service_token." },
+    { "salt_label", LOGICAL_TEXT, AT(salt_label), 0, NULL, 0, 0,
+      "Five lower-case letters or digits, another one for each mount, so that no other vault can use what was sent here." },
     { "allow_admins", LOGICAL_BOOL, AT(allow_admins), 0, "false", 0, 0, "Accept Arvados admins." },
     { "bound_user_uuids", LOGICAL_TEXTS, AT(bound_user_uuids), 0, NULL, 0, 0, "If set, only these users may log in." },
     { "bound_group_uuids", LOGICAL_TEXTS, AT(bound_group_uuids), 0, NULL, 0, 0,
@@ -80,6 +83,16 @@ static bool is_state(const char *text)
 static bool is_user_uuid(const char *text)
 {
     return arv_is_uuid(text, "tpzed");
+}
+
+static enum vp_code check_salt(const struct auth_role *role, struct vp_error *err)
+{
+    bool set = role->salt_label != NULL && role->salt_label[0] != '\0';
+    if (set && !arv_is_cluster_id(role->salt_label))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"salt_label\" must be five lower-case letters or digits");
+    if (role->allow_salted && !set)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"salt_label\" is required by allow_salted");
+    return VP_OK;
 }
 
 static enum vp_code check_bindings(const struct auth_role *role, struct vp_error *err)
@@ -164,6 +177,9 @@ static enum vp_code check_against_mount(const struct auth_role *role, const stru
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"allowed_policy_prefixes\": \"%.64s\" is not under the mount's prefixes",
                            auth_quotable(role->allowed_policy_prefixes.items[i]));
+    /* Arvados takes a secret salted for its own cluster everywhere, so it would be a usable token. */
+    if (role->allow_salted && strcmp(role->salt_label, config->cluster_id) == 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"salt_label\" must not be the cluster's own id");
     for (size_t i = 0; i < role->bound_group_uuids.n; i++)
         if (!arv_same_cluster(role->bound_group_uuids.items[i], config->cluster_id))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
@@ -184,6 +200,7 @@ static bool is_good_name(const char *text)
 
 enum vp_code auth_role_check(const struct auth_role *role, const struct auth_config *config, struct vp_error *err)
 {
+    VP_TRY(check_salt(role, err));
     VP_TRY(check_bindings(role, err));
     VP_TRY(check_token(role, err));
     VP_TRY(auth_check_each(&role->token_policies, is_good_name, "token_policies", "a policy name", err));

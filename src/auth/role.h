@@ -8,6 +8,8 @@ struct auth_role {
 
     struct vp_texts container_states;
     bool allow_runtime_token;
+    bool allow_salted;
+    char *salt_label; /* "" or NULL: none */
     bool allow_admins;
     struct vp_texts bound_user_uuids;
     struct vp_texts bound_group_uuids;

@@ -43,6 +43,8 @@ def shell(own_bao, sim, tmp_path):
         "ROLE_UUID": role, "SYSTEM_USER_UUID": sim.system_user, "PROJECT_UUID": sim.new_project("lab grants")["uuid"],
     }
 
+    (tmp_path / "run-token").write_text(container.token + "\n")
+
     def run(script: str, **changes: str) -> str:
         answer = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env={**env, **changes},
                                 capture_output=True, text=True, timeout=120, check=False)

@@ -31,7 +31,7 @@ def lookup(mount, auth: dict) -> dict:
 # ---- writing and reading ----
 
 DEFAULTS = {
-    "container_states": ["Running"], "allow_runtime_token": False, "allow_admins": False, "bound_user_uuids": [],
+    "container_states": ["Running"], "allow_runtime_token": False, "allow_salted": False, "salt_label": "", "allow_admins": False, "bound_user_uuids": [],
     "bound_group_uuids": [],
     "bound_container_images": [], "deny_interactive": True, "login_window": 0, "require_grant": True,
     "allowed_policy_prefixes": [], "token_ttl": 0, "token_max_ttl": 0, "token_explicit_max_ttl": 0, "token_period": 0,
@@ -86,8 +86,10 @@ def test_create_and_update_are_told_apart_for_the_acl(mount):
     ({"bound_group_uuids": ["zzzzz-tpzed-xurymjxw79nv3jz"]}, "bound_group_uuids"),
     ({"bound_group_uuids": ["zzzzz-j7d0g-anonymouspublic"]}, "all the world"),
     ({"bound_group_uuids": ["yyyyy-j7d0g-swqu6hmi4pa7bk7"]}, "another cluster"),
-    ({"allow_salted": True}, "not enforced"),
-    ({"salt_label": "vault"}, "not enforced"),
+    ({"allow_salted": True}, "salt_label"),
+    ({"allow_salted": True, "salt_label": "vaults"}, "five"),
+    ({"salt_label": "Vault"}, "five"),
+    ({"allow_salted": True, "salt_label": "zzzzz"}, "cluster's own id"),
     ({"container_states": []}, "container_states"),
     ({"container_states": ["Queued"]}, "Queued"),
     ({"container_states": ["running"]}, "running"),
