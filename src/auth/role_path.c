@@ -35,6 +35,19 @@ static enum vp_code load_or_new(const struct logical_call *call, struct auth_rol
     return role->name == NULL ? vp_fail_no_memory(err) : logical_fields_init(AUTH_ROLE_FIELDS, role, err);
 }
 
+/* What would surprise the admin at the first login. */
+static enum vp_code add_warnings(const struct logical_call *call, const struct auth_role *role,
+                                 const struct auth_config *config, struct vp_error *err)
+{
+    if (config->service_token != NULL || (role->bound_group_uuids.n == 0 && !role->allow_salted))
+        return VP_OK;
+    return vp_texts_add(&call->reply->warnings,
+                        "bound_group_uuids and allow_salted need a service_token in the mount's config, which has "
+                        "none: "
+                        "such logins are refused until it is set",
+                        err);
+}
+
 static enum vp_code apply(const struct logical_call *call, struct auth_role *role, struct vp_error *err)
 {
     struct auth_config config = { 0 };
@@ -43,6 +56,8 @@ static enum vp_code apply(const struct logical_call *call, struct auth_role *rol
     VP_TRY(logical_fields_update(AUTH_ROLE_FIELDS, call->data, true, role, err));
     VP_TRY(load_config(call, &config, &configured, err));
     enum vp_code code = auth_role_check(role, configured ? &config : NULL, err);
+    if (code == VP_OK && configured)
+        code = add_warnings(call, role, &config, err);
     auth_config_clear(&config);
     return code;
 }

@@ -279,7 +279,8 @@ def test_without_a_service_token_nobody_can_be_asked_and_the_binding_refuses(bar
     mount.sim.add_member(project, mount.sim.all_users)
     mount.configure(service_token=None, trusted_link_owners=[project])
     mount.sim.grant("arvados-own", "active", owner=project)
-    make_role(mount, "members", bound_group_uuids=[mount.sim.all_users])
+    written = mount.bao.call("POST", f"auth/{mount.path}/role/members", {"bound_group_uuids": [mount.sim.all_users]})
+    assert written.status_code == 200 and "need a service_token" in written.json()["warnings"][0]
     make_role(mount, "anybody")
     container = mount.sim.run_container("active")
     answer = mount.login(container.token, role="members")

@@ -142,7 +142,8 @@ def test_without_a_service_token_nobody_can_ask_for_the_container(bare_mount):
     mount.sim.add_member(project, mount.sim.all_users)
     mount.configure(service_token=None, trusted_link_owners=[project])
     mount.sim.grant("arvados-read", "active", owner=project)
-    make_role(mount, "salted", allow_salted=True, salt_label="vault")
+    written = mount.bao.call("POST", f"auth/{mount.path}/role/salted", {"allow_salted": True, "salt_label": "vault"})
+    assert written.status_code == 200 and "need a service_token" in written.json()["warnings"][0]
     container = mount.sim.run_container("active")
     answer = mount.login(mount.sim.salted(container.token, "vault"), role="salted")
     assert answer.status_code == 400 and "service token" in answer.text

@@ -300,6 +300,49 @@ TEST(a_renewal_gives_the_token_back_with_new_times)
     plugin_wire_free(&got->base);
 }
 
+static void expect_groups(struct plugin_bytes *bytes, const char *const *names, size_t n)
+{
+    Wire__HandleRequestReply *got = unpack(bytes);
+    const Wire__Auth *auth = got->response->auth;
+    EXPECT_INT(n, auth->n_group_aliases);
+    for (size_t i = 0; i < n; i++)
+        EXPECT_TEXT(names[i], auth->group_aliases[i]->name);
+    plugin_wire_free(&got->base);
+}
+
+/* The host gives back those of the login; what stands now is what counts, and nothing is told as nothing. */
+TEST(external_groups_are_those_of_now)
+{
+    static const char *const NAMES[] = { "one", "two" };
+    struct token token;
+    Wire__Alias old;
+    Wire__Alias *olds[] = { &old };
+    make_token(&token);
+    wire__alias__init(&old);
+    old.name = text("old");
+    token.auth.n_group_aliases = 1;
+    token.auth.group_aliases = olds;
+    Wire__Request wire = request_of("renew", "login", "null");
+    wire.auth = &token.auth;
+    struct logical_reply login = { .auth = make_auth() };
+    struct logical_reply renewal = { .renewed = true, .ttl_s = 30, .max_ttl_s = 90 };
+    struct plugin_bytes bytes = { 0 };
+    struct vp_error err = { 0 };
+
+    EXPECT_OK(plugin_translate_reply(&wire, &renewal, 5000, &bytes, &err), &err);
+    expect_groups(&bytes, NULL, 0);
+    for (size_t i = 0; i < 2; i++) {
+        EXPECT_OK(vp_texts_add(&renewal.group_aliases, NAMES[i], &err), &err);
+        EXPECT_OK(vp_texts_add(&login.auth->group_aliases, NAMES[i], &err), &err);
+    }
+    EXPECT_OK(plugin_translate_reply(&wire, &renewal, 5000, &bytes, &err), &err);
+    expect_groups(&bytes, NAMES, 2);
+    EXPECT_OK(plugin_translate_reply(&wire, &login, 5000, &bytes, &err), &err);
+    expect_groups(&bytes, NAMES, 2);
+    logical_reply_clear(&renewal);
+    logical_reply_clear(&login);
+}
+
 TEST(a_renewal_without_a_time_to_live_is_not_answered)
 {
     struct token token;
@@ -411,6 +454,7 @@ int main(void)
         CASE(a_login_is_answered_with_just_what_was_granted),
         CASE(a_login_that_would_grant_too_much_is_not_answered),
         CASE(a_renewal_gives_the_token_back_with_new_times),
+        CASE(external_groups_are_those_of_now),
         CASE(a_renewal_without_a_time_to_live_is_not_answered),
         CASE(data_and_nothing_are_answered_as_such),
         CASE(each_kind_of_failure_has_its_shape),
