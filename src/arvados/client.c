@@ -159,6 +159,11 @@ static int weight(enum vp_reason reason)
 
 /* ---- asking ---- */
 
+static const struct vp_json_source *source_of(const struct arv_question *question)
+{
+    return question->source == NULL ? &ANSWER : question->source;
+}
+
 static enum vp_code read_answer(const struct arv_asker *asker, struct arv_question *question,
                                 const struct http_exchange *exchange, struct vp_error *err)
 {
@@ -173,9 +178,8 @@ static enum vp_code read_answer(const struct arv_asker *asker, struct arv_questi
     }
     VP_TRY(judge_status(asker, question, exchange, err));
     struct vp_error fault = { 0 };
-    const struct vp_json_source *source = question->source == NULL ? &ANSWER : question->source;
-    enum vp_code code =
-        vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source, &question->document, &fault);
+    enum vp_code code = vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source_of(question),
+                                      &question->document, &fault);
     if (code != VP_OK && fault.reason == VP_REASON_UPSTREAM_BAD_ANSWER)
         return arv_bad_answer(err, question->name, fault.message);
     if (code != VP_OK)
@@ -217,7 +221,7 @@ enum vp_code arv_ask(struct arv_client *client, const struct arv_asker *asker, s
         exchanges[i].target = vp_buf_text(&questions[i].target);
         exchanges[i].bearer = asker_of(asker, &questions[i])->token;
         exchanges[i].request_id = asker->request_id;
-        exchanges[i].body_max = ARV_BODY_MAX;
+        exchanges[i].body_max = source_of(&questions[i])->max_bytes;
     }
     enum vp_code code = http_round(client->site, exchanges, n, asker->deadline_ms, asker->cancel, &fault);
     /* Its failure stands in the exchange as well, but for one before anything was tried. */

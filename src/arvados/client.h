@@ -8,7 +8,7 @@ struct arv_client {
 };
 
 enum {
-    ARV_BODY_MAX = 1024 * 1024, /* bytes of an answer with a select list; a page of 1000 links has some 400 kB */
+    ARV_BODY_MAX = 1024 * 1024, /* bytes of an answer with a select list, unless its source says otherwise */
     ARV_TARGET_MAX = 48 * 1024, /* bytes of a path with its query; the API takes some 60 kB */
 };
 

@@ -24,6 +24,15 @@ static const struct vp_json_field LINK_FIELDS[] = {
     { 0 },
 };
 
+/* A page of 1000 links has some 400 kB, and what admins note in their properties. One that is too big keeps everybody out. */
+static const struct vp_json_source LINKS = {
+    .what = "the answer",
+    .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
+    .max_bytes = 8 * ARV_BODY_MAX,
+    .max_depth = 16,
+    .max_tokens = 500000,
+};
+
 struct page {
     const struct vp_json *items;
     int64_t items_available; /* how many fit the filters of this page, "uuid >" included */
@@ -61,7 +70,7 @@ static void write_filters(const struct query *query, const char *after_uuid, str
 static enum vp_code ask_page(struct arv_client *client, const struct arv_asker *asker, const struct query *query,
                              const char *after_uuid, struct vp_json **ret_document, struct vp_error *err)
 {
-    struct arv_question question = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+    struct arv_question question = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
     struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
     write_filters(query, after_uuid, &filters);
     enum vp_code code = vp_buf_check(&filters, "the filters of a link query", err);

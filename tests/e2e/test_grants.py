@@ -104,6 +104,13 @@ def test_links_whose_properties_are_no_object_are_dropped_and_hinder_nobody(moun
     assert [grant["properties"] for grant in read(mount, sim.user("active")) if not grant["kept"]] == [None]
 
 
+def test_what_admins_note_in_many_links_hinders_nobody(mount):
+    for number in range(300):
+        mount.sim.grant(f"arvados-{number}", "spectator", properties={"note": "x" * 8000})
+    mount.sim.grant("arvados-a", "active")
+    assert mount.logged_in(mount.sim.run_container("active").token)["auth"]["policies"] == ["arvados-a", "default"]
+
+
 def test_who_has_no_grant_has_an_empty_list(mount):
     assert read(mount, mount.sim.user("spectator")) == []
 

@@ -576,7 +576,7 @@ def test_a_service_token_that_died_is_our_failure_not_a_denial(granted):
     (faults.hang(), 503, "upstream_timeout"),
     (faults.drip(1.0), 503, "upstream_timeout"),
     (faults.cut_body(), 503, "upstream_unreachable"),
-    (faults.oversized(8 << 20), 502, "upstream_bad_answer"),
+    (faults.oversized(9 << 20), 502, "upstream_bad_answer"),
     (faults.endless(), 502, "upstream_bad_answer"),
     (faults.invalid_json(), 502, "upstream_bad_answer"),
     (faults.html(200), 502, "upstream_bad_answer"),
