@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
+import struct
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -25,6 +29,14 @@ def inline(bao, path: str, mount: str, **parameters) -> requests.Response:
         text = json.dumps({"key": key, "value": value}).encode()
         headers[f"X-Vault-Inline-Auth-Parameter-{number}"] = base64.urlsafe_b64encode(text).decode().rstrip("=")
     return requests.get(f"{bao.address}/v1/{path}", headers=headers, verify=bao.ca, timeout=60)
+
+
+def totp(secret: str) -> str:
+    """The six digits of now (RFC 6238)."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
+    (number,) = struct.unpack_from(">I", digest, digest[-1] & 15)
+    return f"{(number & 0x7FFFFFFF) % 1000000:06d}"
 
 
 @pytest.fixture
@@ -166,12 +178,18 @@ def test_a_login_may_need_a_second_factor(own_bao, sim):
     bao = own_bao
     accessor = bao.call("GET", "sys/auth").json()["data"][f"{mount.path}/"]["accessor"]
     method = bao.call("POST", "identity/mfa/method/totp", {"issuer": "test", "period": 30}).json()["data"]["method_id"]
-    bao.call("POST", "identity/mfa/method/totp/admin-generate", {"method_id": method, "entity_id": entity})
+    made = bao.call("POST", "identity/mfa/method/totp/admin-generate", {"method_id": method, "entity_id": entity})
+    secret = parse_qs(urlsplit(made.json()["data"]["url"]).query)["secret"][0]
     answer = bao.call("POST", "identity/mfa/login-enforcement/arvados",
                       {"mfa_method_ids": [method], "auth_method_accessors": [accessor]})
     assert answer.status_code == 204, answer.text
     asked = mount.login(container.token).json()["auth"]
-    assert not asked["client_token"] and asked["mfa_requirement"]["mfa_request_id"]
+    assert not asked["client_token"]
+    proof = {"mfa_request_id": asked["mfa_requirement"]["mfa_request_id"], "mfa_payload": {method: [totp(secret)]}}
+    given = bao.call("POST", "sys/mfa/validate", proof, token="")
+    assert given.status_code == 200, given.text
+    assert given.json()["auth"]["policies"] == ["arvados-read", "default"]
+    assert bao.call("POST", "auth/token/renew-self", {}, token=given.json()["auth"]["client_token"]).status_code == 200
 
 
 # ---- identity ----
