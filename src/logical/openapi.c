@@ -96,20 +96,40 @@ static void add_body(const struct logical_field *fields, struct vp_json_writer *
         vp_json_close_object(writer);
 }
 
-/* The one parameter of a path or of a list. */
-static void add_parameter(const char *name, const char *place, struct vp_json_writer *writer)
+static void add_parameter(const char *name, const char *place, const char *type, bool required, const char *help,
+                          struct vp_json_writer *writer)
 {
-    vp_json_put_key(writer, "parameters");
-    vp_json_open_array(writer);
     vp_json_open_object(writer);
     vp_json_add_text(writer, "name", name);
     vp_json_add_text(writer, "in", place);
-    vp_json_add_bool(writer, "required", true);
+    if (help != NULL)
+        vp_json_add_text(writer, "description", help);
+    if (required)
+        vp_json_add_bool(writer, "required", true);
     vp_json_put_key(writer, "schema");
     vp_json_open_object(writer);
-    vp_json_add_text(writer, "type", "string");
+    vp_json_add_text(writer, "type", type);
     vp_json_close_object(writer);
     vp_json_close_object(writer);
+}
+
+/* What stands in the path. */
+static void add_path_parameter(const char *name, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, "parameters");
+    vp_json_open_array(writer);
+    add_parameter(name, "path", "string", true, NULL, writer);
+    vp_json_close_array(writer);
+}
+
+/* A list is asked for with list=true; its fields come in the query as well. */
+static void add_list_parameters(const struct logical_field *fields, struct vp_json_writer *writer)
+{
+    vp_json_put_key(writer, "parameters");
+    vp_json_open_array(writer);
+    add_parameter("list", "query", "string", true, NULL, writer);
+    for (const struct logical_field *field = fields; field != NULL && field->name != NULL; field++)
+        add_parameter(field->name, "query", logical_field_type_word(field->type), false, field->help, writer);
     vp_json_close_array(writer);
 }
 
@@ -124,7 +144,7 @@ static void add_method(const struct logical_route *route, const char *method, co
     vp_json_put_text(writer, "auth");
     vp_json_close_array(writer);
     if (list)
-        add_parameter("list", "query", writer); /* "true" */
+        add_list_parameters(route->fields, writer);
     if (body && route->fields != NULL)
         add_body(route->fields, writer);
     vp_json_put_key(writer, "responses");
@@ -160,7 +180,7 @@ static void add_path(const struct logical_route *route, struct vp_json_writer *w
     vp_json_open_object(writer);
     vp_json_add_text(writer, "description", route->help);
     if (route->parameter != NULL)
-        add_parameter(route->parameter, "path", writer);
+        add_path_parameter(route->parameter, writer);
     if (route->unauthenticated)
         vp_json_add_bool(writer, "x-vault-unauthenticated", true);
     if (route->exists != NULL)

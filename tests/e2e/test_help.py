@@ -33,6 +33,8 @@ def test_the_api_document_has_every_path_with_its_types(own_bao, sim):
     schema = login["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["token"]
     assert schema["properties"]["token"]["x-vault-displayAttrs"]["sensitive"] is True
+    listed = {parameter["name"]: parameter for parameter in ours[f"/auth/{mount.path}/role/"]["get"]["parameters"]}
+    assert set(listed) == {"list", "after", "limit"} and listed["limit"]["schema"]["type"] == "integer"
     config = ours[f"/auth/{mount.path}/config"]
     properties = config["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
     assert properties["allowed_policy_prefixes"]["type"] == "array"
