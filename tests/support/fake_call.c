@@ -27,7 +27,7 @@ void fake_mount_clear(struct fake_mount *mount)
     fake_storage_free(mount->storage);
 }
 
-static struct logical_call make_call(struct fake_mount *mount, enum logical_operation operation, const char *path)
+struct logical_call fake_mount_new_call(struct fake_mount *mount, enum logical_operation operation, const char *path)
 {
     logical_reply_clear(&mount->reply);
     mount->err = (struct vp_error){ 0 };
@@ -47,7 +47,7 @@ enum vp_code fake_mount_call(struct fake_mount *mount, enum logical_operation op
                              const char *body)
 {
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
-    struct logical_call call = make_call(mount, operation, path);
+    struct logical_call call = fake_mount_new_call(mount, operation, path);
     if (body != NULL)
         VP_TRY(vp_json_parse(body, strlen(body), &BODY, &document, &mount->err));
     call.data = document;
@@ -57,7 +57,7 @@ enum vp_code fake_mount_call(struct fake_mount *mount, enum logical_operation op
 enum vp_code fake_mount_renew(struct fake_mount *mount, const char *internal_data, const char *policy, int64_t age_s)
 {
     struct logical_auth auth = { .issued_at_s = VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self) - age_s };
-    struct logical_call call = make_call(mount, LOGICAL_RENEW, "");
+    struct logical_call call = fake_mount_new_call(mount, LOGICAL_RENEW, "");
     auth.internal_data = internal_data == NULL ? NULL : strdup(internal_data);
     VP_TRY(vp_texts_add(&auth.policies, policy, &mount->err));
     VP_TRY(vp_texts_add(&auth.token_policies, policy, &mount->err));
