@@ -23,17 +23,22 @@ enum { ARV_UUID_LEN = 27, ARV_CLUSTER_LEN = 5 };
 /* `<5>-<infix>-<15>`, lower-case letters and digits; infix e.g. "tpzed" (user), "gj3su" (token), "dz642" (container),
  * "j7d0g" (group), "o0j2j" (link). */
 bool arv_is_uuid(const char *text, const char *infix);
+bool arv_is_user_uuid(const char *text);
 bool arv_is_cluster_id(const char *text); /* labels for salting have the same form */
 bool arv_same_cluster(const char *uuid, const char *cluster_id);
+
+/* The uuids that every cluster has, behind its id. */
+#define ARV_SYSTEM_USER "tpzed-000000000000000"
+#define ARV_ALL_USERS_ROLE "j7d0g-fffffffffffffff"
+#define ARV_ANONYMOUS_ROLE "j7d0g-anonymouspublic" /* all the world is in it */
+void arv_uuid_of(const char *cluster_id, const char *rest, char uuid[ARV_UUID_LEN + 1]);
 
 /* What an image is known by: <32 hex>+<size>. */
 bool arv_is_portable_data_hash(const char *text);
 
-/* The system user of the uuid's cluster (…-tpzed-000000000000000), and the anonymous user (…-tpzed-anonymouspublic). */
+/* Of the uuid's own cluster. */
 bool arv_is_system_user(const char *user_uuid);
 bool arv_is_anonymous_user(const char *user_uuid);
-
-/* The role that all the world is in (…-j7d0g-anonymouspublic). */
 bool arv_is_anonymous_role(const char *group_uuid);
 
 /* A token taken apart: v2/<5>-gj3su-<15>/<20..128 of a-z0-9>[/<5>-dz642-<15>]. */
@@ -121,7 +126,8 @@ enum arv_token_kind { ARV_CONTAINER_TOKEN, ARV_ANY_TOKEN };
 
 /* containers/current, users/current and api_client_authorizations/current in one round with asker->token.
  * VP_REASON_TOKEN_REJECTED: any of them 401. VP_REASON_TOKEN_SCOPE: 403. VP_REASON_NOT_CONTAINER_TOKEN: containers/current
- * 404, where a container's token is wanted; else the identity has no container then. A 401 is Arvados' answer to every token while its database is down too. Nothing is cross-checked here. */
+ * 404, where a container's token is wanted; else the identity has no container then. A 401 is Arvados' answer to every
+ * token while its database is down too. Nothing is cross-checked here. */
 VP_MUST_USE enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker,
                                       enum arv_token_kind wanted, struct arv_identity *ret_identity,
                                       struct vp_error *err);

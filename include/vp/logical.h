@@ -67,10 +67,9 @@ struct logical_auth {
     struct logical_pairs metadata;
     char *alias_name; /* never empty in a login's answer: the host refuses it */
     struct logical_pairs alias_metadata;
-    struct vp_texts
-        group_aliases;   /* names of external groups. The host makes the user a member of just those, so an empty
-                                    * list ends what earlier logins gave */
-    char *internal_data; /* JSON object text; may hold a token, so it is wiped */
+    struct vp_texts group_aliases; /* names of external groups. The host makes the user a member of just those, so an
+                                    * empty list ends what earlier logins gave */
+    char *internal_data;           /* JSON object text; may hold a token, so it is wiped */
     int64_t ttl_s;
     int64_t max_ttl_s;          /* longest time since issue that a renewal may reach; 0: the mount's */
     int64_t explicit_max_ttl_s; /* 0: none */

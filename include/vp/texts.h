@@ -14,6 +14,9 @@ struct vp_texts {
 /* Copies `text` to the end. VP_REASON_INTERNAL without memory. */
 VP_MUST_USE enum vp_code vp_texts_add(struct vp_texts *texts, const char *text, struct vp_error *err);
 
+/* Copies all of `more` to the end; on failure some of them. */
+VP_MUST_USE enum vp_code vp_texts_add_all(struct vp_texts *texts, const struct vp_texts *more, struct vp_error *err);
+
 bool vp_texts_has(const struct vp_texts *texts, const char *text);
 
 /* A deep copy; *ret_copy is written only on success. */
@@ -23,3 +26,6 @@ void vp_texts_sort(struct vp_texts *texts);
 
 /* Frees everything and leaves an empty list. */
 void vp_texts_clear(struct vp_texts *texts);
+
+/* Neither NULL nor empty: whoever leaves a text field out and whoever clears it mean the same. */
+bool vp_text_is_set(const char *text);

@@ -284,6 +284,7 @@ enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *ask
     struct arv_question question = { .name = "discovery", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &DISCOVERY };
     struct arv_asker nobody = *asker;
     nobody.token = NULL;
+    nobody.service = false;
     arv_target_build(&question.target, "/discovery/v1/apis/arvados/v1/rest", NULL);
     enum vp_code code = arv_ask(client, &nobody, &question, 1, err);
     if (code == VP_OK)

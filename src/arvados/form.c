@@ -1,4 +1,5 @@
 /* The forms of Arvados' identifiers and tokens. Hand-written: a wrong character here would be a wrong character in a header. */
+#include <stdio.h>
 #include <string.h>
 
 #include "vp/arvados.h"
@@ -32,6 +33,11 @@ bool arv_is_uuid(const char *text, const char *infix)
     return starts_with_uuid(text, infix) && text[ARV_UUID_LEN] == '\0';
 }
 
+bool arv_is_user_uuid(const char *text)
+{
+    return arv_is_uuid(text, "tpzed");
+}
+
 bool arv_is_cluster_id(const char *text)
 {
     return alnum_len(text, ARV_CLUSTER_LEN) == ARV_CLUSTER_LEN && text[ARV_CLUSTER_LEN] == '\0';
@@ -41,6 +47,11 @@ bool arv_same_cluster(const char *uuid, const char *cluster_id)
 {
     return arv_is_cluster_id(cluster_id) && strncmp(uuid, cluster_id, ARV_CLUSTER_LEN) == 0 &&
            uuid[ARV_CLUSTER_LEN] == '-';
+}
+
+void arv_uuid_of(const char *cluster_id, const char *rest, char uuid[ARV_UUID_LEN + 1])
+{
+    (void)snprintf(uuid, ARV_UUID_LEN + 1, "%.5s-%.21s", cluster_id, rest);
 }
 
 bool arv_is_portable_data_hash(const char *text)

@@ -207,13 +207,6 @@ static struct vp_texts slice(const struct vp_texts *uuids, size_t first)
     return (struct vp_texts){ uuids->items + first, left < ASKED_MAX ? left : ASKED_MAX };
 }
 
-static enum vp_code add_all(const struct vp_texts *from, struct vp_texts *to, struct vp_error *err)
-{
-    for (size_t i = 0; i < from->n; i++)
-        VP_TRY(vp_texts_add(to, from->items[i], err));
-    return VP_OK;
-}
-
 /* ---- groups ---- */
 
 static enum vp_code add_groups(struct arv_client *client, const struct arv_asker *asker, const struct vp_texts *asked,
@@ -224,7 +217,7 @@ static enum vp_code add_groups(struct arv_client *client, const struct arv_asker
     if (code == VP_OK && list.missing)
         code = arv_bad_answer(err, GROUPS.name, "there is no such list");
     if (code == VP_OK)
-        code = add_all(&list.found, uuids, err);
+        code = vp_texts_add_all(uuids, &list.found, err);
     vp_texts_clear(&list.found);
     return code;
 }

@@ -116,16 +116,21 @@ static struct arv_question current_user_question(const char *label)
     return current("users/current", "/arvados/v1/users/current", USER_SELECT, VP_REASON_NONE, label);
 }
 
-static enum vp_code decode_current(struct arv_question *questions, struct arv_identity *identity, struct vp_error *err)
+static enum vp_code take_owner(struct arv_question *questions, struct arv_identity *identity, struct vp_error *err)
 {
-    identity->container.document = VP_TAKE(questions[CONTAINER].document);
     identity->user.document = VP_TAKE(questions[USER].document);
     identity->token.document = VP_TAKE(questions[TOKEN].document);
+    VP_TRY(decode_user(identity->user.document, questions[USER].name, &identity->user, err));
+    return decode_token(identity->token.document, questions[TOKEN].name, &identity->token, err);
+}
+
+static enum vp_code take_current(struct arv_question *questions, struct arv_identity *identity, struct vp_error *err)
+{
+    identity->container.document = VP_TAKE(questions[CONTAINER].document);
     identity->has_container = !questions[CONTAINER].missing;
     if (identity->has_container)
         VP_TRY(decode_container(identity->container.document, questions[CONTAINER].name, &identity->container, err));
-    VP_TRY(decode_user(identity->user.document, questions[USER].name, &identity->user, err));
-    return decode_token(identity->token.document, questions[TOKEN].name, &identity->token, err);
+    return take_owner(questions, identity, err);
 }
 
 enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker, enum arv_token_kind wanted,
@@ -141,7 +146,7 @@ enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *ask
     questions[CONTAINER].may_be_missing = wanted == ARV_ANY_TOKEN;
     enum vp_code code = arv_ask(client, asker, questions, N_RECORDS, err);
     if (code == VP_OK)
-        code = decode_current(questions, &identity, err);
+        code = take_current(questions, &identity, err);
     for (size_t i = 0; i < N_RECORDS; i++)
         arv_question_clear(&questions[i]);
     if (code != VP_OK) {
@@ -332,10 +337,7 @@ static enum vp_code take_salted(struct arv_question *questions, const char *toke
                                 struct vp_error *err)
 {
     identity->has_container = true;
-    identity->user.document = VP_TAKE(questions[USER].document);
-    identity->token.document = VP_TAKE(questions[TOKEN].document);
-    VP_TRY(decode_user(identity->user.document, questions[USER].name, &identity->user, err));
-    VP_TRY(decode_token(identity->token.document, questions[TOKEN].name, &identity->token, err));
+    VP_TRY(take_owner(questions, identity, err));
     return take_container_of(&questions[CONTAINER], token_uuid, &identity->container, err);
 }
 

@@ -105,9 +105,14 @@ int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_confi
     return clock->monotonic_ms(clock->self) + config->request_timeout_s * 1000;
 }
 
+enum vp_code auth_forward(struct vp_error *err)
+{
+    return vp_fail(err, VP_REASON_HOST, AUTH_FORWARD_TEXT);
+}
+
 static const char *or_null(const char *text)
 {
-    return text == NULL || *text == '\0' ? NULL : text;
+    return vp_text_is_set(text) ? text : NULL;
 }
 
 enum vp_code auth_client_new(struct auth_mount *mount, const struct auth_config *config, struct arv_client **ret_client,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "identify.h"
 #include "paths.h"
 
 #define OLDEST_REVISION "20231117" /* Arvados 2.7: containers/current and four-part tokens as we use them */
@@ -115,7 +116,7 @@ static enum vp_code try_questions(struct check *check, struct vp_error *err)
     struct arv_identity identity = { 0 };
     struct arv_links links = { 0 };
     struct vp_texts tails = { 0 };
-    (void)snprintf(nobody, sizeof nobody, "%.5s-dz642-000000000000000", config_of(check)->cluster_id);
+    arv_uuid_of(config_of(check)->cluster_id, "dz642-000000000000000", nobody);
     enum vp_code code = arv_look_up(client, &check->asker, nobody, check->token.owner_uuid, &identity, err);
     arv_identity_clear(&identity);
     if (code != VP_OK && code != VP_ERR_DENIED)
@@ -211,7 +212,7 @@ static enum vp_code try_memberships(struct check *check, struct vp_error *err)
     char all_users[ARV_UUID_LEN + 1];
     struct vp_texts groups = { 0 };
     struct arv_memberships memberships = { 0 };
-    (void)snprintf(all_users, sizeof all_users, "%.5s-j7d0g-fffffffffffffff", config_of(check)->cluster_id);
+    arv_uuid_of(config_of(check)->cluster_id, ARV_ALL_USERS_ROLE, all_users);
     VP_TRY(vp_texts_add(&groups, all_users, err));
     enum vp_code code = arv_memberships_among(check->snapshot->arvados, &check->asker, check->token.owner_uuid, &groups,
                                               &memberships, err);
@@ -240,12 +241,12 @@ static void check_group_grants(struct check *check)
 /* Grants to the roles that all users, or all the world, are in. */
 static enum vp_code count_for_everybody(struct check *check, size_t *ret_n, struct vp_error *err)
 {
-    static const char *const ROLES[] = { "fffffffffffffff", "anonymouspublic" };
+    static const char *const ROLES[] = { ARV_ALL_USERS_ROLE, ARV_ANONYMOUS_ROLE };
     struct arv_links links = { 0 };
     struct vp_texts tails = { 0 };
     for (size_t i = 0; i < sizeof ROLES / sizeof ROLES[0]; i++) {
         char uuid[ARV_UUID_LEN + 1];
-        (void)snprintf(uuid, sizeof uuid, "%.5s-j7d0g-%.15s", config_of(check)->cluster_id, ROLES[i]);
+        arv_uuid_of(config_of(check)->cluster_id, ROLES[i], uuid);
         VP_TRY(vp_texts_add(&tails, uuid, err));
     }
     enum vp_code code = arv_links_list(check->snapshot->arvados, &check->asker, config_of(check)->link_class,
@@ -310,11 +311,7 @@ static void write_answer(const struct logical_call *call, const struct auth_snap
     struct check check = {
         .call = call,
         .snapshot = snapshot,
-        .asker = { .token = snapshot->config.service_token,
-                   .service = true,
-                   .request_id = call->request_id,
-                   .deadline_ms = auth_deadline_ms(mount, &snapshot->config),
-                   .cancel = call->cancel },
+        .asker = auth_service_asker(call, &snapshot->config),
         .now_s = clock->now_s(clock->self),
         .writer = writer,
         .all_ok = true,

@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "vp/arvados.h"
@@ -119,11 +118,6 @@ enum vp_code auth_config_store(const struct logical_call *call, const struct aut
 
 /* ---- rules ---- */
 
-static bool is_set(const char *text)
-{
-    return text != NULL && *text != '\0';
-}
-
 static bool is_server_name(const char *text)
 {
     static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
@@ -143,16 +137,16 @@ static enum vp_code name_field(enum vp_code code, const char *field, struct vp_e
 static enum vp_code check_server(const struct auth_config *config, struct vp_error *err)
 {
     struct http_origin origin;
-    if (!is_set(config->arvados_api_host))
+    if (!vp_text_is_set(config->arvados_api_host))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"arvados_api_host\" is required");
     VP_TRY(name_field(http_origin_parse(config->arvados_api_host, &origin, err), "arvados_api_host", err));
-    if (is_set(config->arvados_ca_cert))
+    if (vp_text_is_set(config->arvados_ca_cert))
         VP_TRY(name_field(http_check_ca_pem(config->arvados_ca_cert, err), "arvados_ca_cert", err));
-    if (is_set(config->tls_server_name) && !is_server_name(config->tls_server_name))
+    if (vp_text_is_set(config->tls_server_name) && !is_server_name(config->tls_server_name))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"tls_server_name\" must be a host name");
-    if (is_set(config->cluster_id) && !arv_is_cluster_id(config->cluster_id))
+    if (vp_text_is_set(config->cluster_id) && !arv_is_cluster_id(config->cluster_id))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"cluster_id\" must be five lower-case letters or digits");
-    if (!config->verify_connection && !is_set(config->cluster_id))
+    if (!config->verify_connection && !vp_text_is_set(config->cluster_id))
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "field \"cluster_id\" is required with verify_connection=false: it can't be learned without "
                        "asking");
@@ -178,17 +172,12 @@ static bool is_trusted_owner(const char *text)
     return arv_is_uuid(text, "j7d0g") || (arv_is_uuid(text, "tpzed") && arv_is_system_user(text));
 }
 
-static bool is_user_uuid(const char *text)
-{
-    return arv_is_uuid(text, "tpzed");
-}
-
 static enum vp_code check_links(const struct auth_config *config, struct vp_error *err)
 {
     static const char *const RESERVED[] = { "permission", "name", "signature", "star", "tag", "published_port" };
     static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
     const char *link_class = config->link_class;
-    if (!is_set(link_class) || strlen(link_class) > 64 || strspn(link_class, ALLOWED) != strlen(link_class))
+    if (!vp_text_is_set(link_class) || strlen(link_class) > 64 || strspn(link_class, ALLOWED) != strlen(link_class))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"link_class\" must be 1 to 64 letters, digits and _ . : -");
     for (size_t i = 0; i < sizeof RESERVED / sizeof RESERVED[0]; i++)
         if (strcmp(link_class, RESERVED[i]) == 0)
@@ -200,7 +189,7 @@ static enum vp_code check_links(const struct auth_config *config, struct vp_erro
                            "link owned "
                            "by any other user proves nothing",
                            err));
-    return auth_check_each(&config->trusted_link_modifiers, is_user_uuid, "trusted_link_modifiers",
+    return auth_check_each(&config->trusted_link_modifiers, arv_is_user_uuid, "trusted_link_modifiers",
                            "the uuid of a user", err);
 }
 
@@ -210,7 +199,7 @@ static bool is_owner(const struct auth_config *config, const char *uuid)
     if (config->trusted_link_owners.n > 0)
         return vp_texts_has(&config->trusted_link_owners, uuid);
     return arv_is_uuid(uuid, "tpzed") && arv_is_system_user(uuid) &&
-           (!is_set(config->cluster_id) || arv_same_cluster(uuid, config->cluster_id));
+           (!vp_text_is_set(config->cluster_id) || arv_same_cluster(uuid, config->cluster_id));
 }
 
 static enum vp_code check_owner_prefixes(const struct auth_config *config, struct vp_error *err)
@@ -233,7 +222,7 @@ static enum vp_code check_group_aliases(const struct auth_config *config, struct
 {
     VP_TRY(auth_check_each(&config->group_alias_uuids, auth_is_role_uuid, "group_alias_uuids",
                            "the uuid of a role (and not the anonymous one, which all the world is in)", err));
-    for (size_t i = 0; is_set(config->cluster_id) && i < config->group_alias_uuids.n; i++)
+    for (size_t i = 0; vp_text_is_set(config->cluster_id) && i < config->group_alias_uuids.n; i++)
         if (!arv_same_cluster(config->group_alias_uuids.items[i], config->cluster_id))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"group_alias_uuids\": %s is of another cluster, and only %s is asked",
@@ -272,9 +261,9 @@ bool auth_config_allows(const struct auth_config *config, const char *policy)
 
 enum vp_code auth_config_check(const struct auth_config *config, struct vp_error *err)
 {
-    if (is_set(config->default_role) && !auth_role_is_name(config->default_role))
+    if (vp_text_is_set(config->default_role) && !auth_role_is_name(config->default_role))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"default_role\" is no role's name");
-    if (!is_set(config->login_kind) ||
+    if (!vp_text_is_set(config->login_kind) ||
         (strcmp(config->login_kind, "container") != 0 && strcmp(config->login_kind, "user") != 0))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"login_kind\" must be container or user");
     VP_TRY(check_server(config, err));
@@ -302,7 +291,7 @@ static enum vp_code fill_list(struct vp_texts *texts, const char *preset, struct
 enum vp_code auth_config_fill(struct auth_config *config, struct vp_error *err)
 {
     char system_user[ARV_UUID_LEN + 1];
-    (void)snprintf(system_user, sizeof system_user, "%.5s-tpzed-000000000000000", config->cluster_id);
+    arv_uuid_of(config->cluster_id, ARV_SYSTEM_USER, system_user);
     VP_TRY(fill_list(&config->allowed_token_clusters, config->cluster_id, err));
     VP_TRY(fill_list(&config->allowed_user_clusters, config->cluster_id, err));
     return fill_list(&config->trusted_link_owners, system_user, err);

@@ -5,6 +5,7 @@
 #include "vp/arvados.h"
 
 #include "backend.h"
+#include "identify.h"
 #include "paths.h"
 
 static const char *text_or_empty(const char *text)
@@ -82,20 +83,13 @@ static enum vp_code prove(const struct logical_call *call, struct auth_config *c
     struct auth_mount *mount = call->mount;
     struct arv_client *client = NULL;
     struct arv_discovery discovery;
-    struct arv_asker asker = {
-        .request_id = call->request_id,
-        .deadline_ms = auth_deadline_ms(mount, config),
-        .cancel = call->cancel,
-    };
+    const struct arv_asker asker = auth_service_asker(call, config);
     VP_TRY(auth_client_new(mount, config, &client, err));
     enum vp_code code = arv_discover(client, &asker, &discovery, err);
     if (code == VP_OK)
         code = learn_cluster(&discovery, config, err);
-    if (code == VP_OK && config->service_token != NULL) {
-        asker.token = config->service_token;
-        asker.service = true;
+    if (code == VP_OK && config->service_token != NULL)
         code = prove_service_token(call, client, &asker, config, err);
-    }
     arv_client_free(client);
     return code;
 }

@@ -39,11 +39,6 @@ static void told_clear(struct told *told)
     vp_texts_clear(&told->policies);
 }
 
-static bool is_set(const char *text)
-{
-    return text != NULL && *text != '\0';
-}
-
 /* ---- who ---- */
 
 static enum vp_code find_by_token(const struct auth_question *question, const struct vp_secret *given,
@@ -84,11 +79,8 @@ static enum vp_code find_by_container(const struct auth_question *question, cons
 
 static enum vp_code tails_of(const struct told *told, struct vp_texts *tails, struct vp_error *err)
 {
-    const struct vp_texts *roles = &told->grants.memberships.roles;
     VP_TRY(vp_texts_add(tails, told->identity.user.uuid, err));
-    for (size_t i = 0; i < roles->n; i++)
-        VP_TRY(vp_texts_add(tails, roles->items[i], err));
-    return VP_OK;
+    return vp_texts_add_all(tails, &told->grants.memberships.roles, err);
 }
 
 /* A login never asks for links of others than the trusted owners. Here they are shown, since "I made the grant, why does it
@@ -114,24 +106,21 @@ static enum vp_code find_others(const struct logical_call *call, const struct au
 static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
                            const struct explain_args *args, struct told *told, struct vp_error *err)
 {
-    const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
     struct arv_identity *identity = &told->identity;
     if (args->token != NULL)
         VP_TRY(find_by_token(question, args->token, told, err));
-    else if (is_set(args->container_uuid))
+    else if (vp_text_is_set(args->container_uuid))
         VP_TRY(find_by_container(question, args->container_uuid, told, err));
     else
         VP_TRY(find_user(question, args->user_uuid, told, err));
-    const struct auth_grantee grantee = { identity->user.uuid, identity->container.container_image,
-                                          clock->now_s(clock->self) };
+    const struct auth_grantee grantee = auth_grantee_of(question, identity);
     VP_TRY(auth_grants_of(question, AUTH_FRESH, args->token, &grantee, &told->grants, err));
     VP_TRY(find_others(call, question, args->token, told, err));
     if (identity->has_container)
         VP_TRY(auth_check_window(question->role, &identity->container, grantee.now_s, err));
     VP_TRY(auth_policies(question, &told->grants, &told->policies, &call->reply->warnings, err));
-    int64_t token_end_s = identity->token.document == NULL ? VP_TIME_NONE : identity->token.expires_at_s;
-    return auth_lifetime(question->role, token_end_s, told->grants.result.expires_at_s, grantee.now_s, &told->terms,
-                         err);
+    return auth_lifetime(question->role, auth_token_end_s(identity), told->grants.result.expires_at_s, grantee.now_s,
+                         &told->terms, err);
 }
 
 /* ---- telling ---- */
@@ -198,7 +187,7 @@ static enum vp_code explain(const struct logical_call *call, const struct explai
     struct auth_role role = { 0 };
     struct told told = { 0 };
     struct vp_error refusal = { 0 };
-    const char *name = is_set(args->role) ? args->role : snapshot->config.default_role;
+    const char *name = vp_text_is_set(args->role) ? args->role : snapshot->config.default_role;
     enum vp_code code = auth_role_for(call, snapshot, name, &role, &refusal);
     if (code == VP_OK) {
         const struct auth_question question = auth_question_of(call, snapshot, &role);
@@ -217,8 +206,8 @@ static enum vp_code explain(const struct logical_call *call, const struct explai
 static enum vp_code check_args(const struct explain_args *args, const struct auth_snapshot *snapshot,
                                struct vp_error *err)
 {
-    bool by_user = is_set(args->user_uuid);
-    bool by_container = is_set(args->container_uuid);
+    bool by_user = vp_text_is_set(args->user_uuid);
+    bool by_container = vp_text_is_set(args->container_uuid);
     if ((args->token != NULL) + by_user + by_container != 1)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "give one of the fields \"token\", \"user_uuid\" and \"container_uuid\"");

@@ -69,8 +69,7 @@ static void build_rules(const struct auth_question *question, const struct arv_m
                         struct rules *ret_rules)
 {
     const struct auth_config *config = &question->snapshot->config;
-    (void)snprintf(ret_rules->anonymous_role, sizeof ret_rules->anonymous_role, "%.5s-j7d0g-anonymouspublic",
-                   config->cluster_id);
+    arv_uuid_of(config->cluster_id, ARV_ANONYMOUS_ROLE, ret_rules->anonymous_role);
     ret_rules->policy = (struct policy_rules){
         .link_class = config->link_class,
         .trusted_owners = &config->trusted_link_owners,
@@ -187,6 +186,11 @@ enum vp_code auth_grants_of(const struct auth_question *question, enum auth_age 
     }
     *ret_grants = grants;
     return VP_OK;
+}
+
+struct auth_grantee auth_grantee_of(const struct auth_question *question, const struct arv_identity *identity)
+{
+    return (struct auth_grantee){ identity->user.uuid, identity->container.container_image, auth_now_s(question) };
 }
 
 void auth_grants_clear(struct auth_grants *grants)

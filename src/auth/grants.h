@@ -21,8 +21,11 @@ struct auth_grantee {
     int64_t now_s;
 };
 
-/* Looks the links of a user up and judges each; when a remembered table has nothing for him, once more with a recent one. `token` is the login's own, for a mount without a service token. No grant at
- * all is a success with no policies. */
+/* Of somebody who was just identified, at this moment. Borrowed from the identity. */
+struct auth_grantee auth_grantee_of(const struct auth_question *question, const struct arv_identity *identity);
+
+/* Looks the links of a user up and judges each; when a remembered table has nothing for him, once more with a recent one.
+ * `token` is the login's own, for a mount without a service token. No grant at all is a success with no policies. */
 VP_MUST_USE enum vp_code auth_grants_of(const struct auth_question *question, enum auth_age age,
                                         const struct vp_secret *token, const struct auth_grantee *grantee,
                                         struct auth_grants *ret_grants, struct vp_error *err);

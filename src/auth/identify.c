@@ -17,6 +17,27 @@ struct auth_question auth_question_of(const struct logical_call *call, const str
     };
 }
 
+int64_t auth_now_s(const struct auth_question *question)
+{
+    return question->clock->now_s(question->clock->self);
+}
+
+int64_t auth_token_end_s(const struct arv_identity *identity)
+{
+    return identity->token.document == NULL ? VP_TIME_NONE : identity->token.expires_at_s;
+}
+
+struct arv_asker auth_service_asker(const struct logical_call *call, const struct auth_config *config)
+{
+    return (struct arv_asker){
+        .token = config->service_token,
+        .service = config->service_token != NULL,
+        .request_id = call->request_id,
+        .deadline_ms = auth_deadline_ms(call->mount, config),
+        .cancel = call->cancel,
+    };
+}
+
 struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token)
 {
     const struct vp_secret *service_token = question->snapshot->config.service_token;

@@ -21,6 +21,8 @@ struct auth_question {
 struct auth_question auth_question_of(const struct logical_call *call, const struct auth_snapshot *snapshot,
                                       const struct auth_role *role);
 
+int64_t auth_now_s(const struct auth_question *question);
+
 /* A login token, its form and cluster checked: nothing was sent anywhere yet. */
 struct auth_token {
     struct vp_secret *secret;
@@ -42,6 +44,12 @@ VP_MUST_USE enum vp_code auth_identify(const struct auth_question *question, con
 VP_MUST_USE enum vp_code auth_look_up(const struct auth_question *question, const char *container_uuid,
                                       const char *user_uuid, const char *token_uuid, bool runtime_token,
                                       struct arv_identity *ret_identity, struct vp_error *err);
+
+/* When the token that said who it is ends; VP_TIME_NONE where the service token said it. */
+int64_t auth_token_end_s(const struct arv_identity *identity);
+
+/* The asker of an admin's request: the service token of `config`, or nobody's where it has none. */
+struct arv_asker auth_service_asker(const struct logical_call *call, const struct auth_config *config);
 
 /* The asker for the mount's own token, or for `token` where the mount has none. */
 struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token);

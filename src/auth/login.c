@@ -27,8 +27,7 @@ const struct logical_field AUTH_LOGIN_FIELDS[] = {
 /* The two texts on which the host forwards a request to the active node. Others of its words are not for strangers. */
 static bool is_for_the_host(const char *text)
 {
-    return strstr(text, "please forward to the active node") != NULL ||
-           strstr(text, "cannot write to readonly storage") != NULL;
+    return strstr(text, AUTH_FORWARD_TEXT) != NULL || strstr(text, "cannot write to readonly storage") != NULL;
 }
 
 /* What a stranger is told: the class of what happened, and where its reason can be found. Nothing in it differs between an
@@ -85,12 +84,10 @@ static enum vp_code check_address(const struct logical_call *call, const struct 
 static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
                            const struct auth_token *token, struct vp_error *err)
 {
-    const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
     struct arv_identity identity = { 0 };
     struct auth_grants grants = { 0 };
     VP_TRY(auth_identify(question, token, &identity, err));
-    const struct auth_grantee grantee = { identity.user.uuid, identity.container.container_image,
-                                          clock->now_s(clock->self) };
+    const struct auth_grantee grantee = auth_grantee_of(question, &identity);
     enum vp_code code = VP_OK;
     if (identity.has_container)
         code = auth_check_window(question->role, &identity.container, grantee.now_s, err);
@@ -99,8 +96,8 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_qu
     /* The host counts the token's life from its own clock, later than this: so no time that passed while Arvados was asked may
      * be given away. */
     if (code == VP_OK)
-        code = auth_issue(question, token, &identity, &grants, clock->now_s(clock->self), call->remote_addr,
-                          call->reply, err);
+        code =
+            auth_issue(question, token, &identity, &grants, auth_now_s(question), call->remote_addr, call->reply, err);
     auth_grants_clear(&grants);
     arv_identity_clear(&identity);
     return code;
@@ -121,25 +118,15 @@ static enum vp_code login_by(const struct logical_call *call, const struct login
     return code;
 }
 
-static enum vp_code forward(struct vp_error *err)
-{
-    return vp_fail(err, VP_REASON_HOST, "please forward to the active node");
-}
-
-static bool is_set(const char *text)
-{
-    return text != NULL && *text != '\0';
-}
-
 static enum vp_code login(const struct logical_call *call, const struct login_args *args,
                           const struct auth_snapshot *snapshot, struct vp_error *err)
 {
     struct auth_role role = { 0 };
-    const char *name = is_set(args->role) ? args->role : snapshot->config.default_role;
+    const char *name = vp_text_is_set(args->role) ? args->role : snapshot->config.default_role;
     enum vp_code code = auth_role_for(call, snapshot, name, &role, err);
     /* A standby can't store a service token: the host would run the login here and again on the active node. */
     if (call->standby && (code != VP_OK || auth_role_token_type(&role) != LOGICAL_TOKEN_BATCH))
-        code = forward(err);
+        code = auth_forward(err);
     else if (code == VP_OK)
         code = login_by(call, args, snapshot, &role, err);
     auth_role_clear(&role);
@@ -156,7 +143,7 @@ enum vp_code auth_login(const struct logical_call *call, struct vp_error *err)
         code = auth_snapshot_get(call, &snapshot, err);
     /* What a standby does not find may be on its way here. */
     if (code != VP_OK && call->standby)
-        code = forward(err);
+        code = auth_forward(err);
     if (code == VP_OK)
         code = login(call, &args, snapshot, err);
     auth_snapshot_release(&snapshot);

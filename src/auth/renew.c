@@ -51,8 +51,7 @@ static enum vp_code answer(const struct logical_call *call, const struct auth_ro
                            struct vp_error *err)
 {
     struct auth_terms terms = { 0 };
-    int64_t token_expires_at_s = identity->token.document == NULL ? VP_TIME_NONE : identity->token.expires_at_s;
-    VP_TRY(auth_lifetime(role, token_expires_at_s, grants->result.expires_at_s, now_s, &terms, err));
+    VP_TRY(auth_lifetime(role, auth_token_end_s(identity), grants->result.expires_at_s, now_s, &terms, err));
     int64_t age_s = now_s > call->auth->issued_at_s ? now_s - call->auth->issued_at_s : 0;
     int64_t end_s = age_s + terms.ttl_s;
     /* The role's maximum counts from the issue, while the bounds of grants count from now. */
@@ -71,9 +70,7 @@ static enum vp_code answer(const struct logical_call *call, const struct auth_ro
 static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
                            const struct auth_lease *lease, const struct arv_identity *identity, struct vp_error *err)
 {
-    const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
-    const struct auth_grantee grantee = { identity->user.uuid, identity->container.container_image,
-                                          clock->now_s(clock->self) };
+    const struct auth_grantee grantee = auth_grantee_of(question, identity);
     struct auth_grants grants = { 0 };
     struct vp_texts policies = { 0 };
     VP_TRY(check_same(lease, identity, err));
@@ -132,7 +129,7 @@ enum vp_code auth_renew(const struct logical_call *call, struct vp_error *err)
     struct auth_lease lease = { 0 };
     struct auth_snapshot *snapshot = NULL;
     if (call->standby)
-        return vp_fail(err, VP_REASON_HOST, "please forward to the active node");
+        return auth_forward(err);
     if (call->auth == NULL)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "a renewal without the token's data");
     enum vp_code code = auth_lease_parse(call->auth->internal_data, &lease, err);

@@ -80,11 +80,6 @@ static bool is_state(const char *text)
     return strcmp(text, "Running") == 0 || strcmp(text, "Locked") == 0;
 }
 
-static bool is_user_uuid(const char *text)
-{
-    return arv_is_uuid(text, "tpzed");
-}
-
 static enum vp_code check_salt(const struct auth_role *role, struct vp_error *err)
 {
     bool set = role->salt_label != NULL && role->salt_label[0] != '\0';
@@ -100,7 +95,7 @@ static enum vp_code check_bindings(const struct auth_role *role, struct vp_error
     if (role->container_states.n == 0)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"container_states\" must name Running, Locked or both");
     VP_TRY(auth_check_each(&role->container_states, is_state, "container_states", "Running or Locked", err));
-    VP_TRY(auth_check_each(&role->bound_user_uuids, is_user_uuid, "bound_user_uuids", "the uuid of a user", err));
+    VP_TRY(auth_check_each(&role->bound_user_uuids, arv_is_user_uuid, "bound_user_uuids", "the uuid of a user", err));
     VP_TRY(auth_check_each(&role->bound_group_uuids, auth_is_role_uuid, "bound_group_uuids",
                            "the uuid of a role (and not the anonymous one, which all the world is in)", err));
     VP_TRY(auth_check_each(&role->bound_container_images, arv_is_portable_data_hash, "bound_container_images",

@@ -43,8 +43,7 @@ static enum vp_code add_warnings(const struct logical_call *call, const struct a
         return VP_OK;
     return vp_texts_add(&call->reply->warnings,
                         "bound_group_uuids and allow_salted need a service_token in the mount's config, which has "
-                        "none: "
-                        "such logins are refused until it is set",
+                        "none: such logins are refused until it is set",
                         err);
 }
 

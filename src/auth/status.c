@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "identify.h"
 #include "paths.h"
 
 static void put_count(struct vp_json_writer *writer, const char *key, uint64_t count)
@@ -92,13 +93,7 @@ static enum vp_code learn_expiry(const struct logical_call *call, struct auth_sn
                                  struct vp_error *err)
 {
     struct arv_token token = { 0 };
-    const struct arv_asker asker = {
-        .token = snapshot->config.service_token,
-        .service = true,
-        .request_id = call->request_id,
-        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
-        .cancel = call->cancel,
-    };
+    const struct arv_asker asker = auth_service_asker(call, &snapshot->config);
     *ret_s = atomic_load(&snapshot->token_expiry_s);
     if (*ret_s != 0)
         return VP_OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "identify.h"
 #include "paths.h"
 
 static enum vp_code answer(const struct logical_call *call, const struct arv_discovery *arvados, struct vp_error *err)
@@ -32,11 +33,7 @@ enum vp_code auth_version(const struct logical_call *call, struct vp_error *err)
     struct auth_snapshot *snapshot = NULL;
     struct arv_discovery discovery;
     VP_TRY(auth_snapshot_get(call, &snapshot, err));
-    const struct arv_asker asker = {
-        .request_id = call->request_id,
-        .deadline_ms = auth_deadline_ms(call->mount, &snapshot->config),
-        .cancel = call->cancel,
-    };
+    const struct arv_asker asker = auth_service_asker(call, &snapshot->config);
     enum vp_code code = arv_discover(snapshot->arvados, &asker, &discovery, err);
     if (code == VP_OK && strcmp(discovery.cluster_id, snapshot->config.cluster_id) != 0)
         code = vp_fail(err, VP_REASON_WRONG_CLUSTER, "the server says it is cluster %s, and the config says %s",

@@ -26,15 +26,20 @@ bool vp_texts_has(const struct vp_texts *texts, const char *text)
     return false;
 }
 
+enum vp_code vp_texts_add_all(struct vp_texts *texts, const struct vp_texts *more, struct vp_error *err)
+{
+    for (size_t i = 0; i < more->n; i++)
+        VP_TRY(vp_texts_add(texts, more->items[i], err));
+    return VP_OK;
+}
+
 enum vp_code vp_texts_copy(const struct vp_texts *texts, struct vp_texts *ret_copy, struct vp_error *err)
 {
     struct vp_texts copy = { 0 };
-    for (size_t i = 0; i < texts->n; i++) {
-        enum vp_code code = vp_texts_add(&copy, texts->items[i], err);
-        if (code != VP_OK) {
-            vp_texts_clear(&copy);
-            return code;
-        }
+    enum vp_code code = vp_texts_add_all(&copy, texts, err);
+    if (code != VP_OK) {
+        vp_texts_clear(&copy);
+        return code;
     }
     *ret_copy = copy;
     return VP_OK;
@@ -57,4 +62,9 @@ void vp_texts_clear(struct vp_texts *texts)
         free(texts->items[i]);
     free(texts->items);
     *texts = (struct vp_texts){ 0 };
+}
+
+bool vp_text_is_set(const char *text)
+{
+    return text != NULL && *text != '\0';
 }

@@ -130,13 +130,6 @@ static enum vp_code copy_text(const char *text, char **ret_copy, struct vp_error
     return *ret_copy == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
-static enum vp_code copy_texts(char *const *items, size_t n, struct vp_texts *texts, struct vp_error *err)
-{
-    for (size_t i = 0; i < n; i++)
-        VP_TRY(vp_texts_add(texts, items[i], err));
-    return VP_OK;
-}
-
 static enum vp_code copy_pairs(Wire__Pair *const *items, size_t n, struct logical_pairs *pairs, struct vp_error *err)
 {
     for (size_t i = 0; i < n; i++)
@@ -162,8 +155,9 @@ enum vp_code plugin_translate_auth_in(const Wire__Auth *wire, struct logical_aut
     auth->explicit_max_ttl_s = plugin_translate_s(wire->explicit_max_ttl);
     VP_TRY(copy_text(wire->display_name, &auth->display_name, err));
     VP_TRY(copy_text(wire->internal_data, &auth->internal_data, err));
-    VP_TRY(copy_texts(wire->policies, wire->n_policies, &auth->policies, err));
-    VP_TRY(copy_texts(wire->token_policies, wire->n_token_policies, &auth->token_policies, err));
+    VP_TRY(vp_texts_add_all(&auth->policies, &(struct vp_texts){ wire->policies, wire->n_policies }, err));
+    VP_TRY(vp_texts_add_all(&auth->token_policies, &(struct vp_texts){ wire->token_policies, wire->n_token_policies },
+                            err));
     VP_TRY(copy_pairs(wire->metadata, wire->n_metadata, &auth->metadata, err));
     if (wire->alias == NULL)
         return VP_OK;
