@@ -130,8 +130,14 @@ enum vp_code auth_client_new(struct auth_mount *mount, const struct auth_config 
     return arv_client_new(mount->shared->http, &options, ret_client, err);
 }
 
+/* `fault` is what the checks of a write would have said; short memory is no fault of the record's. */
 static enum vp_code unreadable(const struct vp_error *fault, struct vp_error *err)
 {
+    if (fault->reason == VP_REASON_INTERNAL) {
+        if (err != NULL)
+            *err = *fault;
+        return VP_ERR_INTERNAL;
+    }
     (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
                   "the stored config does not pass this version's checks; write it again");
     vp_error_add_detail(err, "%s", fault->message);

@@ -244,13 +244,15 @@ static enum vp_code count_for_everybody(struct check *check, size_t *ret_n, stru
     static const char *const ROLES[] = { ARV_ALL_USERS_ROLE, ARV_ANONYMOUS_ROLE };
     struct arv_links links = { 0 };
     struct vp_texts tails = { 0 };
-    for (size_t i = 0; i < sizeof ROLES / sizeof ROLES[0]; i++) {
+    enum vp_code code = VP_OK;
+    for (size_t i = 0; code == VP_OK && i < sizeof ROLES / sizeof ROLES[0]; i++) {
         char uuid[ARV_UUID_LEN + 1];
         arv_uuid_of(config_of(check)->cluster_id, ROLES[i], uuid);
-        VP_TRY(vp_texts_add(&tails, uuid, err));
+        code = vp_texts_add(&tails, uuid, err);
     }
-    enum vp_code code = arv_links_list(check->snapshot->arvados, &check->asker, config_of(check)->link_class,
-                                       &config_of(check)->trusted_link_owners, &tails, &links, err);
+    if (code == VP_OK)
+        code = arv_links_list(check->snapshot->arvados, &check->asker, config_of(check)->link_class,
+                              &config_of(check)->trusted_link_owners, &tails, &links, err);
     *ret_n = links.n;
     arv_links_clear(&links);
     vp_texts_clear(&tails);

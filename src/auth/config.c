@@ -159,8 +159,10 @@ static enum vp_code check_service_token(const struct auth_config *config, struct
     struct arv_token_text parts;
     if (config->service_token == NULL)
         return VP_OK;
-    if (arv_token_parse(config->service_token, &token, &parts, err) != VP_OK)
+    enum vp_code code = arv_token_parse(config->service_token, &token, &parts, err);
+    if (code == VP_ERR_INPUT)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"service_token\" is not a v2 token (v2/<uuid>/<secret>)");
+    VP_TRY(code);
     if (parts.container_uuid[0] != '\0')
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "field \"service_token\" is a container's token; it would end with the container");

@@ -159,14 +159,17 @@ enum vp_code auth_config_write(const struct logical_call *call, struct vp_error 
     return code;
 }
 
-static void show_service_token(const struct auth_config *config, struct vp_json_writer *writer)
+static enum vp_code show_service_token(const struct auth_config *config, struct vp_json_writer *writer,
+                                       struct vp_error *err)
 {
     VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
-    struct arv_token_text parts;
+    struct arv_token_text parts = { 0 };
     bool set = config->service_token != NULL;
+    if (set)
+        VP_TRY(arv_token_parse(config->service_token, &token, &parts, err));
     vp_json_add_bool(writer, "service_token_set", set);
-    bool readable = set && arv_token_parse(config->service_token, &token, &parts, NULL) == VP_OK;
-    vp_json_add_text(writer, "service_token_uuid", readable ? parts.uuid : "");
+    vp_json_add_text(writer, "service_token_uuid", parts.uuid);
+    return VP_OK;
 }
 
 static enum vp_code show(const struct logical_call *call, struct auth_config *config, struct vp_error *err)
@@ -176,7 +179,7 @@ static enum vp_code show(const struct logical_call *call, struct auth_config *co
     vp_json_begin(&writer, &call->reply->data);
     vp_json_open_object(&writer);
     logical_fields_show(AUTH_CONFIG_FIELDS, config, &writer);
-    show_service_token(config, &writer);
+    VP_TRY(show_service_token(config, &writer, err));
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the config", err);
 }

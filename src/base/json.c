@@ -48,13 +48,56 @@ static enum vp_code parse_checked(const char *text, size_t len, const struct vp_
     return VP_OK;
 }
 
+static void count(struct json_object *object, struct vp_json_tally *tally)
+{
+    tally->n_tokens++;
+    switch (json_object_get_type(object)) {
+    case json_type_string:
+        tally->text_len += (size_t)json_object_get_string_len(object);
+        break;
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(object); i++)
+            count(json_object_array_get_idx(object, i), tally);
+        break;
+    case json_type_object: {
+        json_object_object_foreach(object, key, value)
+        {
+            tally->n_tokens++;
+            tally->text_len += strlen(key);
+            count(value, tally);
+        }
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+/* json-c 0.16 tells nobody when memory runs out: it takes the value for null, leaves members out, or shortens texts. So an
+ * "expires_at" could get lost on the way; what came out must be as much as went in. */
+static bool is_whole(struct json_object *object, const struct vp_json_source *source,
+                     const struct vp_json_tally *wanted)
+{
+    struct vp_json_tally got = { 0 };
+    /* Where a key may stand twice json-c keeps the last, so only what got lost as a whole can be told. */
+    if (source->unique_depth != 0)
+        return object != NULL || wanted->n_tokens == 1;
+    count(object, &got);
+    return got.n_tokens == wanted->n_tokens && got.text_len == wanted->text_len;
+}
+
 enum vp_code vp_json_parse(const char *text, size_t len, const struct vp_json_source *source,
                            struct vp_json **ret_document, struct vp_error *err)
 {
     assert(source->max_bytes <= INT32_MAX);
-    VP_TRY(vp_json_check(text, len, source, err));
+    struct vp_json_tally tally;
+    VP_TRY(vp_json_check(text, len, source, &tally, err));
     struct json_object *object = NULL;
     VP_TRY(parse_checked(text, len, source, &object, err));
+    if (!is_whole(object, source, &tally)) {
+        vp_json_free((struct vp_json *)object);
+        return vp_fail_no_memory(err);
+    }
     *ret_document = (struct vp_json *)object;
     return VP_OK;
 }

@@ -13,7 +13,7 @@ struct checker {
     const char *at;
     const char *end;
     const struct vp_json_source *source;
-    unsigned n_tokens;
+    struct vp_json_tally tally;
     struct vp_buf keys;  /* unescaped keys of the open objects, each NUL-terminated */
     size_t *key_offsets; /* into keys.data */
     size_t n_keys;
@@ -71,7 +71,7 @@ static bool next_is(struct checker *c, char wanted)
 
 static enum vp_code count_token(struct checker *c)
 {
-    if (++c->n_tokens > c->source->max_tokens)
+    if (++c->tally.n_tokens > c->source->max_tokens)
         return fault(c, "it holds too many values");
     return VP_OK;
 }
@@ -103,7 +103,15 @@ static bool four_hex(struct checker *c, unsigned *ret_unit)
     return true;
 }
 
-static void add_code_point(struct vp_buf *out, unsigned point)
+/* `out` may be NULL. */
+static void add_text(struct checker *c, struct vp_buf *out, const char *bytes, size_t len)
+{
+    c->tally.text_len += len;
+    if (out != NULL)
+        vp_buf_add(out, bytes, len);
+}
+
+static void add_code_point(struct checker *c, struct vp_buf *out, unsigned point)
 {
     char bytes[4];
     size_t len;
@@ -126,10 +134,10 @@ static void add_code_point(struct vp_buf *out, unsigned point)
         bytes[3] = (char)(0x80 | (point & 0x3F));
         len = 4;
     }
-    vp_buf_add(out, bytes, len);
+    add_text(c, out, bytes, len);
 }
 
-/* Behind "\u". `out` may be NULL. */
+/* Behind "\u". */
 static enum vp_code check_unicode_escape(struct checker *c, struct vp_buf *out)
 {
     unsigned point = 0;
@@ -145,8 +153,7 @@ static enum vp_code check_unicode_escape(struct checker *c, struct vp_buf *out)
             return fault(c, "a lone surrogate");
         point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
     }
-    if (out != NULL)
-        add_code_point(out, point);
+    add_code_point(c, out, point);
     return VP_OK;
 }
 
@@ -161,8 +168,7 @@ static enum vp_code check_escape(struct checker *c, struct vp_buf *out)
     if (name == NULL)
         return fault(c, "an unknown escape");
     c->at++;
-    if (out != NULL)
-        vp_buf_add(out, &MEANINGS[name - NAMES], 1);
+    add_text(c, out, &MEANINGS[name - NAMES], 1);
     return VP_OK;
 }
 
@@ -181,8 +187,7 @@ static enum vp_code check_string(struct checker *c, struct vp_buf *out)
         size_t len = vp_utf8_len(c->at, (size_t)(c->end - c->at));
         if (len == 0)
             return fault(c, "bytes that are not UTF-8");
-        if (out != NULL)
-            vp_buf_add(out, c->at, len);
+        add_text(c, out, c->at, len);
         c->at += len;
     }
     if (!next_is(c, '"'))
@@ -362,7 +367,8 @@ static enum vp_code check_value(struct checker *c, unsigned depth)
     return code;
 }
 
-enum vp_code vp_json_check(const char *text, size_t len, const struct vp_json_source *source, struct vp_error *err)
+enum vp_code vp_json_check(const char *text, size_t len, const struct vp_json_source *source,
+                           struct vp_json_tally *ret_tally, struct vp_error *err)
 {
     if (len > source->max_bytes)
         return vp_fail(err, source->reason, "%s is larger than %zu bytes", source->what, source->max_bytes);
@@ -380,5 +386,6 @@ enum vp_code vp_json_check(const char *text, size_t len, const struct vp_json_so
         code = fault(&c, "more text behind the value");
     vp_buf_clear(&c.keys);
     free(c.key_offsets);
+    *ret_tally = c.tally;
     return code;
 }

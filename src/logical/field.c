@@ -90,8 +90,12 @@ enum vp_code logical_fields_load(const struct logical_field *fields, const struc
     struct vp_error fault = { 0 };
     if (vp_json_type(record) != VP_JSON_OBJECT)
         return vp_fail(err, VP_REASON_CONFIG_UNREADABLE, "the stored record is not a JSON object");
-    if (logical_fields_update(fields, record, true, target, &fault) == VP_OK)
-        return VP_OK;
+    enum vp_code code = logical_fields_update(fields, record, true, target, &fault);
+    if (code != VP_ERR_INPUT) {
+        if (code != VP_OK && err != NULL)
+            *err = fault;
+        return code;
+    }
     (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE, "the stored record can't be read; write it again");
     vp_error_add_detail(err, "%s", fault.message);
     return vp_reason_code(VP_REASON_CONFIG_UNREADABLE);

@@ -23,6 +23,8 @@ static void add_preset(const struct logical_field *field, struct vp_json_writer 
     if (logical_fields_init(alone, &value, &fault) == VP_OK) {
         vp_json_put_key(writer, "default");
         logical_field_write(alone, &value, writer);
+    } else {
+        writer->buf->failed = true; /* for want of memory: presets themselves are good */
     }
     logical_fields_clear(alone, &value);
 }
@@ -170,6 +172,8 @@ static void add_path_key(const struct logical_route *route, struct vp_json_write
     }
     if (route->on[LOGICAL_LIST] != NULL)
         vp_buf_add_text(&key, "/");
+    /* Without memory the answer fails as a whole, where its buffer is checked. */
+    writer->buf->failed = writer->buf->failed || key.failed;
     vp_json_put_key(writer, vp_buf_text(&key));
     vp_buf_clear(&key);
 }

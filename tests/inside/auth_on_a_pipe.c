@@ -19,6 +19,15 @@
 #include "fake_call.h"
 #include "fake_http.h"
 
+/* There when tests/torture is loaded: the pipe's own work shall not fail, only the method's. */
+__attribute__((weak)) void failing_step(int direction);
+
+static void step(int direction)
+{
+    if (failing_step != NULL)
+        failing_step(direction);
+}
+
 static const struct vp_json_source COMMAND = { "the command", VP_REASON_BAD_REQUEST, 4 * 1024 * 1024, 32, 100000, 0 };
 
 static int64_t now_s = 1700000000;
@@ -55,13 +64,10 @@ static enum vp_reason reason_of(const char *word)
     exit(2);
 }
 
-static void ask(void *self, const struct http_exchange *exchange, struct fake_answer *answer)
+static void read_reply(struct fake_answer *answer)
 {
     static char *line;
     static size_t size;
-    (void)self;
-    printf("ask %s %s\n", exchange->target, exchange->bearer == NULL ? "-" : vp_secret_reveal(exchange->bearer));
-    (void)fflush(stdout);
     read_line(&line, &size);
     char *rest = NULL;
     answer->status = (int)strtol(line, &rest, 10);
@@ -76,6 +82,16 @@ static void ask(void *self, const struct http_exchange *exchange, struct fake_an
         exit(0);
     vp_buf_add(&answer->body, bytes, len);
     free(bytes);
+}
+
+static void ask(void *self, const struct http_exchange *exchange, struct fake_answer *answer)
+{
+    (void)self;
+    step(-1);
+    printf("ask %s %s\n", exchange->target, exchange->bearer == NULL ? "-" : vp_secret_reveal(exchange->bearer));
+    (void)fflush(stdout);
+    read_reply(answer);
+    step(1);
 }
 
 static const char *text_of(const struct vp_json *object, const char *key)
@@ -195,7 +211,10 @@ static void serve(struct fake_mount *mount, const struct vp_json *command)
         read_auth(given, &auth);
         call.auth = &auth;
     }
-    tell(logical_dispatch(mount->backend, &call, &mount->err), mount);
+    step(1);
+    enum vp_code code = logical_dispatch(mount->backend, &call, &mount->err);
+    step(-1);
+    tell(code, mount);
     logical_auth_clear(&auth);
 }
 
@@ -204,6 +223,7 @@ int main(void)
     char *line = NULL;
     size_t size = 0;
     struct fake_mount mount;
+    step(-1);
     fake_http_set(ask, NULL);
     begin(&mount);
     for (;;) {

@@ -8,15 +8,21 @@ import subprocess
 from pathlib import Path
 
 
+class Ended(AssertionError):
+    """The program ended in the midst of a request."""
+
+
 class Inside:
-    def __init__(self) -> None:
+    def __init__(self, env: dict[str, str] | None = None) -> None:
         program = Path(os.environ["VPA_BUILD"]) / "bin" / "auth-on-a-pipe"
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **(env or {})})
 
     def __enter__(self) -> "Inside":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, kind, *_) -> None:
+        if kind is Ended:
+            return
         self.process.stdin.close()
         self.process.stdout.close()
         status = self.process.wait()
@@ -38,7 +44,7 @@ class Inside:
         while True:
             line = self.process.stdout.readline()
             if not line:
-                raise AssertionError(f"auth-on-a-pipe ended with {self.process.wait()}")
+                raise Ended(f"auth-on-a-pipe ended with {self.process.wait()}")
             word, _, told = line[:-1].partition(b" ")
             if word == b"done":
                 return json.loads(told)

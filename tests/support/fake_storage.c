@@ -44,9 +44,10 @@ static enum vp_code get(void *self, const char *key, struct vp_cancel *cancel, s
     VP_TRY(begin(storage, FAKE_GET, err));
     const struct entry *entry = find(storage, key);
     *ret_found = entry != NULL;
-    if (entry != NULL)
-        vp_buf_add_text(value, entry->value);
-    return VP_OK;
+    if (entry == NULL)
+        return VP_OK;
+    vp_buf_add_text(value, entry->value);
+    return vp_buf_check(value, "a stored value", err);
 }
 
 static void set(struct fake_storage *storage, const char *key, const char *value, size_t len, bool wrapped)

@@ -13,7 +13,5 @@ vpa_unit(base memory vp_logical vp_policy)
 vpa_unit(base secret)
 vpa_unit(base texts)
 
-# Its allocations, and those of the rooms linked with it, can be made to fail.
-foreach(function malloc calloc reallocarray strdup strndup)
-  target_link_options(test_base_memory PRIVATE LINKER:--wrap=${function})
-endforeach()
+# Its calls that can fail, and those of the rooms linked with it, do so on demand.
+failing_wrap(test_base_memory)

@@ -10,55 +10,7 @@
 #include "vp/texts.h"
 
 #include "check.h"
-
-/* The linker puts these in the place of libc's (--wrap) for all code of ours in this program. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_reallocarray(void *memory, size_t n, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_reallocarray(void *memory, size_t n, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
-
-static int left = -1; /* allocations that still succeed; -1: all */
-
-static bool refused(void)
-{
-    if (left < 0)
-        return false;
-    if (left == 0)
-        return true;
-    left--;
-    return false;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return refused() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return refused() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_reallocarray(void *memory, size_t n, size_t size)
-{
-    return refused() ? NULL : __real_reallocarray(memory, n, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return refused() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return refused() ? NULL : __real_strndup(text, len);
-}
+#include "failing.h"
 
 typedef enum vp_code (*attempt)(struct vp_error *err);
 
@@ -68,9 +20,9 @@ static int starve(attempt try_it)
 {
     for (int n = 0; n < 1000; n++) {
         struct vp_error err = { 0 };
-        left = n;
+        failing_from((unsigned)n + 1);
         enum vp_code code = try_it(&err);
-        left = -1;
+        (void)failing_stop();
         if (code == VP_OK)
             return n;
         EXPECT_INT(VP_REASON_INTERNAL, err.reason);
@@ -138,9 +90,9 @@ TEST(a_buffer_adds_nothing_more_once_an_add_failed)
 TEST(an_empty_buffer_gives_nothing_away_without_memory)
 {
     struct vp_buf buf = VP_BUF_INIT(10);
-    left = 0;
+    failing_from(1);
     EXPECT_NULL(vp_buf_take(&buf));
-    left = -1;
+    (void)failing_stop();
     char *text = vp_buf_take(&buf); /* and is as good as new */
     EXPECT_TEXT("", text);
     free(text);
@@ -148,12 +100,12 @@ TEST(an_empty_buffer_gives_nothing_away_without_memory)
 
 TEST(a_secret_is_made_whole_or_not_at_all)
 {
-    left = 0;
+    failing_from(1);
     EXPECT_NULL(vp_secret_new("secret", 6));
-    left = 1;
+    failing_from(2);
     VP_AUTO(vp_secret_freep) struct vp_secret *secret = vp_secret_new("secret", 6);
     EXPECT_NULL(vp_secret_copy(secret));
-    left = -1;
+    (void)failing_stop();
     EXPECT_TEXT("secret", vp_secret_reveal(secret));
 }
 
@@ -265,10 +217,9 @@ static enum vp_code update_fields(struct vp_error *err)
 {
     struct vp_error fault = { 0 };
     struct target target = { 0 };
-    int allowed = left;
-    left = -1;
+    failing_pause();
     EXPECT_OK(logical_fields_init(FIELDS, &target, &fault), &fault);
-    left = allowed;
+    failing_resume();
     enum vp_code code = logical_fields_update(FIELDS, body, true, &target, err);
     if (code != VP_OK) /* whole, and to be cleared: the last one in the body was not reached */
         EXPECT_TEXT("before", target.list.items[0]);
