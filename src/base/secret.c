@@ -4,16 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
+
 struct vp_secret {
     size_t len;
     char bytes[]; /* len bytes and a NUL */
 };
 
+/* In the arena as long as it has room: a token has some hundred bytes. What does not fit there is on the heap, wiped just the
+ * same, since a storm of logins must not be refused for the sake of swap. */
 struct vp_secret *vp_secret_new(const void *bytes, size_t len)
 {
+    struct vp_secret *secret = NULL;
+
     if (len > SIZE_MAX - sizeof(struct vp_secret) - 1)
         return NULL;
-    struct vp_secret *secret = malloc(sizeof *secret + len + 1);
+    if (sizeof *secret + len + 1 <= VP_ARENA_SLOT)
+        secret = vp_arena_take(sizeof *secret + len + 1);
+    if (secret == NULL)
+        secret = malloc(sizeof *secret + len + 1);
     if (secret == NULL)
         return NULL;
     secret->len = len;
@@ -49,6 +58,10 @@ void vp_secret_free(struct vp_secret *secret)
 {
     if (secret == NULL)
         return;
+    if (vp_arena_has(secret)) {
+        vp_arena_give_back(secret);
+        return;
+    }
     vp_wipe(secret, sizeof *secret + secret->len);
     free(secret);
 }

@@ -17,6 +17,7 @@ enum {
     PAUSE_FIRST_MS = 100, /* before the second try, plus or minus half; doubles from try to try */
     PAUSE_DOUBLINGS_MAX = 4,
     IDLE_POLL_MS = 60 * 1000,
+    WAKE_TRIES = 3,
 };
 
 struct http_client {
@@ -283,9 +284,11 @@ void http_client_run(struct http_client *client, struct http_work *work)
     pthread_mutex_unlock(&client->lock);
 }
 
+/* A wake-up that got lost would leave the round to the thread's next look of its own, a minute later. */
 void http_client_wake(struct http_client *client)
 {
-    (void)curl_multi_wakeup(client->multi);
+    for (int i = 0; i < WAKE_TRIES && curl_multi_wakeup(client->multi) != CURLM_OK; i++)
+        continue;
 }
 
 uint64_t http_client_number_site(struct http_client *client)

@@ -1,6 +1,7 @@
 #include "lane.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 struct plugin_lane {
@@ -9,6 +10,9 @@ struct plugin_lane {
     struct plugin_lane_job *first, *last;
     size_t n_queued;
     size_t n_running;
+    uint64_t n_taken;        /* jobs that were ever taken up */
+    uint64_t n_taken_before; /* when plugin_lane_is_stuck() was last asked */
+    unsigned n_still;        /* how often since then it found that nothing moved */
     size_t queue_max;
     bool closed;
 
@@ -50,6 +54,7 @@ static void *work(void *context)
     pthread_mutex_lock(&lane->lock);
     while ((job = wait_for_job(lane)) != NULL) {
         lane->n_running++;
+        lane->n_taken++;
         pthread_mutex_unlock(&lane->lock);
         job->run(job); /* may free the job */
         pthread_mutex_lock(&lane->lock);
@@ -122,6 +127,17 @@ size_t plugin_lane_load(struct plugin_lane *lane)
     size_t load = lane->n_queued + lane->n_running;
     pthread_mutex_unlock(&lane->lock);
     return load;
+}
+
+bool plugin_lane_is_stuck(struct plugin_lane *lane, unsigned limit)
+{
+    pthread_mutex_lock(&lane->lock);
+    bool still = lane->first != NULL && lane->n_taken == lane->n_taken_before;
+    lane->n_still = still ? lane->n_still + 1 : 0;
+    lane->n_taken_before = lane->n_taken;
+    bool stuck = lane->n_still >= limit;
+    pthread_mutex_unlock(&lane->lock);
+    return stuck;
 }
 
 void plugin_lane_free(struct plugin_lane *lane)

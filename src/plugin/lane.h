@@ -30,5 +30,9 @@ void plugin_lane_close(struct plugin_lane *lane);
 /* Jobs running or queued. */
 size_t plugin_lane_load(struct plugin_lane *lane);
 
+/* To be asked at even intervals, always by the same thread: has a job waited for `limit` of them, and none been taken up? Then
+ * all threads are lost in something that no budget ends. */
+bool plugin_lane_is_stuck(struct plugin_lane *lane, unsigned limit);
+
 /* Closes, joins the threads and frees. NULL is fine. */
 void plugin_lane_free(struct plugin_lane *lane);

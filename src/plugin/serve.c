@@ -14,13 +14,14 @@
 
 #include "handshake.h"
 #include "process.h"
+#include "sandbox.h"
 #include "selfcheck.h"
 #include "server.h"
 #include "socket_dir.h"
 #include "watch.h"
 
 enum {
-    EXIT_DEAF = 70, /* EX_SOFTWARE; the host starts us again at its next request */
+    EXIT_ILL = 70, /* EX_SOFTWARE; the host starts us again at its next request */
     EXIT_AFTER_MS = 1500,
 };
 
@@ -121,6 +122,21 @@ static void lock_memory(void)
                (const struct vp_log_field[]){ { "reason", reason, 0 }, { 0 } });
 }
 
+/* Builds with a sanitizer or coverage, which are never installed, write files of their own and stay outside. */
+static void enter_sandbox(const struct process *process)
+{
+    struct plugin_sandbox sandbox = { 0 };
+
+#ifndef VPA_INSTRUMENTED
+    plugin_sandbox_enter(process->dir.path, &sandbox);
+#else
+    (void)process;
+#endif
+    vp_log(VP_LOG_DEBUG, "sandbox",
+           (const struct vp_log_field[]){
+               { "landlock", NULL, sandbox.landlock }, { "seccomp", sandbox.calls ? "on" : "off", 0 }, { 0 } });
+}
+
 static enum vp_code build_service(struct process *process, const struct logical_backend *backend, struct vp_error *err)
 {
     VP_TRY(backend->shared_new(&process->shared, err));
@@ -145,7 +161,6 @@ static enum vp_code start_serving(struct process *process, const struct logical_
     const struct plugin_handshake *handshake = &process->handshake;
 
     VP_TRY(plugin_tls_new(handshake->host_cert_pem, &process->tls, err));
-    VP_TRY(plugin_socket_dir_make(handshake->socket_dir, &process->dir, err));
     VP_TRY(build_service(process, backend, err));
     VP_TRY(plugin_server_new(&process->service, process->tls, process->dir.socket, &process->server, err));
     if (handshake->socket_group != NULL)
@@ -186,15 +201,17 @@ static int serve_until_end(struct process *process, const struct logical_backend
 {
     static const char *const ENDS[] = { [PLUGIN_END_ASKED] = "stopping",
                                         [PLUGIN_END_ORPHANED] = "the host is gone, stopping",
-                                        [PLUGIN_END_DEAF] = "the socket takes no connections any more, exiting" };
-    enum plugin_end end = plugin_watch(process->stop_fd, process->dir.socket);
+                                        [PLUGIN_END_DEAF] = "the socket takes no connections any more, exiting",
+                                        [PLUGIN_END_STUCK] = "requests wait and none is taken up, exiting" };
+    enum plugin_end end = plugin_watch(process->stop_fd, process->dir.socket, plugin_server_is_stuck, process->server);
+    bool ill = end == PLUGIN_END_DEAF || end == PLUGIN_END_STUCK;
 
-    vp_log(end == PLUGIN_END_DEAF ? VP_LOG_ERROR : VP_LOG_DEBUG, ENDS[end], NULL);
+    vp_log(ill ? VP_LOG_ERROR : VP_LOG_DEBUG, ENDS[end], NULL);
     set_last_moment(EXIT_AFTER_MS);
     plugin_socket_dir_clear(&process->dir); /* first, so that nothing stays whatever follows; connections live on */
-    bool ended = end != PLUGIN_END_DEAF && plugin_server_stop(process->server, end == PLUGIN_END_ASKED);
+    bool ended = !ill && plugin_server_stop(process->server, end == PLUGIN_END_ASKED);
     if (!ended)
-        _exit(end == PLUGIN_END_DEAF ? EXIT_DEAF : EXIT_SUCCESS);
+        _exit(ill ? EXIT_ILL : EXIT_SUCCESS);
     clear_process(process, backend);
     set_last_moment(0);
     return EXIT_SUCCESS;
@@ -219,6 +236,9 @@ static int serve(const struct logical_backend *backend)
         return fail_start(&process, &err);
     if (process.handshake.lock_memory)
         lock_memory();
+    if (plugin_socket_dir_make(process.handshake.socket_dir, &process.dir, &err) != VP_OK)
+        return fail_start(&process, &err);
+    enter_sandbox(&process);
     gpr_set_log_function(log_grpc);
     gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
     grpc_init();

@@ -24,7 +24,8 @@ enum {
      * request is to get its 400 in words rather than a broken call; only the pinned host can send it. */
     RECEIVE_MAX = 256 * 1024 * 1024,
     METADATA_MAX = 16 * 1024,
-    STREAMS_MAX = 8192, /* calls at one time; more than all lanes and queues hold wait in the host */
+    STUCK_SECONDS = 120, /* the host gives a request up after 90, and ours end with that */
+    STREAMS_MAX = 8192,  /* calls at one time; more than all lanes and queues hold wait in the host */
     HANDSHAKE_TIMEOUT_MS = 10000,
     FINISH_MS = 800,  /* hosts kill 2 s after Shutdown was answered; all must be over after 1.5 s */
     STREAMS_MS = 150, /* hosts end their streams by themselves at once */
@@ -200,12 +201,9 @@ static void run_job(struct plugin_lane_job *job)
     call_release(call);
 }
 
-static void refuse(struct call *call, enum vp_reason reason, const char *words)
+static void refuse(struct call *call, const struct vp_error *why)
 {
-    struct vp_error why = { 0 };
-
-    vp_fail(&why, reason, "%s", words);
-    plugin_exchange_refuse(&call->exchange, &why);
+    plugin_exchange_refuse(&call->exchange, why);
     send_exchange(call);
 }
 
@@ -287,19 +285,21 @@ static bool decode(struct call *call)
 {
     struct plugin_exchange *exchange = &call->exchange;
     struct plugin_bytes bytes = { 0 };
+    struct vp_error why = { 0 };
+    enum vp_code code;
 
-    if (grpc_byte_buffer_length(call->received_message) > MESSAGE_MAX) {
-        refuse(call, VP_REASON_BAD_REQUEST, "the request is larger than 1 MiB");
-        return false;
-    }
     plugin_wire_free(VP_TAKE(exchange->request));
-    bool fine = plugin_bytes_from_grpc(call->received_message, &bytes) &&
-                plugin_wire_unpack(exchange->method->request, bytes.data, bytes.len, &exchange->request, NULL) == VP_OK;
+    if (grpc_byte_buffer_length(call->received_message) > MESSAGE_MAX)
+        code = vp_fail(&why, VP_REASON_BAD_REQUEST, "the request is larger than 1 MiB");
+    else if (!plugin_bytes_from_grpc(call->received_message, &bytes))
+        code = vp_fail_no_memory(&why);
+    else
+        code = plugin_wire_unpack(exchange->method->request, bytes.data, bytes.len, &exchange->request, &why);
     plugin_bytes_clear(&bytes);
     grpc_byte_buffer_destroy(VP_TAKE(call->received_message));
-    if (!fine)
-        refuse(call, VP_REASON_BAD_REQUEST, "the request is not well-formed (texts must be UTF-8 without NUL)");
-    return fine;
+    if (code != VP_OK)
+        refuse(call, &why);
+    return code == VP_OK;
 }
 
 static void hand_over(struct call *call)
@@ -314,7 +314,9 @@ static void hand_over(struct call *call)
     atomic_fetch_add(&call->n_users, 1); /* the job's */
     if (!plugin_lane_add(call->server->lanes[exchange->lane], &call->job)) {
         call_release(call);
-        refuse(call, VP_REASON_OVERLOADED, "overloaded: too many requests are waiting; try again");
+        struct vp_error why = { 0 };
+        (void)vp_fail(&why, VP_REASON_OVERLOADED, "overloaded: too many requests are waiting; try again");
+        refuse(call, &why);
     }
 }
 
@@ -454,6 +456,16 @@ static bool wait_until(bool (*reached)(struct plugin_server *server), struct plu
         nanosleep(&(struct timespec){ .tv_nsec = STEP_MS * 1000000L }, NULL);
     }
     return true;
+}
+
+bool plugin_server_is_stuck(void *context)
+{
+    struct plugin_server *server = context;
+
+    for (size_t i = PLUGIN_LANE_NONE + 1; i < PLUGIN_N_LANES; i++)
+        if (plugin_lane_is_stuck(server->lanes[i], STUCK_SECONDS))
+            return true;
+    return false;
 }
 
 static bool lanes_are_empty(struct plugin_server *server)

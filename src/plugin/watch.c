@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -70,7 +69,7 @@ static bool is_orphan(const struct watch *watch)
     return (watch->fds[AT_STDOUT].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 || getppid() != watch->parent;
 }
 
-static enum plugin_end wait_for_end(struct watch *watch)
+static enum plugin_end wait_for_end(struct watch *watch, bool (*is_stuck)(void *context), void *context)
 {
     for (;;) {
         int n = poll(watch->fds, N_FDS, TICK_MS);
@@ -85,11 +84,13 @@ static enum plugin_end wait_for_end(struct watch *watch)
             watch->ticks = 0;
         } else if (n == 0 && tick(watch)) {
             return PLUGIN_END_DEAF;
+        } else if (n == 0 && is_stuck(context)) {
+            return PLUGIN_END_STUCK;
         }
     }
 }
 
-enum plugin_end plugin_watch(int stop_fd, const char *socket_path)
+enum plugin_end plugin_watch(int stop_fd, const char *socket_path, bool (*is_stuck)(void *context), void *context)
 {
     sigset_t stop;
 
@@ -103,7 +104,7 @@ enum plugin_end plugin_watch(int stop_fd, const char *socket_path)
         .parent = getppid(),
         .socket_path = socket_path,
     };
-    enum plugin_end end = wait_for_end(&watch);
+    enum plugin_end end = wait_for_end(&watch, is_stuck, context);
     close_probe(&watch);
     close(watch.fds[AT_SIGNAL].fd);
     return end;

@@ -23,13 +23,13 @@ struct block {
 static void *wiping_alloc(void *data, size_t size)
 {
     size_t whole;
+    bool *failed = data;
 
-    (void)data;
-    if (__builtin_add_overflow(size, sizeof(struct block), &whole))
+    struct block *block = __builtin_add_overflow(size, sizeof(struct block), &whole) ? NULL : calloc(1, whole);
+    if (block == NULL) {
+        *failed = true;
         return NULL;
-    struct block *block = calloc(1, whole);
-    if (block == NULL)
-        return NULL;
+    }
     block->size = size;
     return block->bytes;
 }
@@ -44,7 +44,7 @@ static void wiping_free(void *data, void *pointer)
     free(block);
 }
 
-/* protobuf-c takes it without const but changes nothing in it. */
+/* protobuf-c takes it without const but changes nothing in it. What allocates also wants a bool as its data. */
 static ProtobufCAllocator WIPING = { .alloc = wiping_alloc, .free = wiping_free };
 
 /* ---- the check of the raw bytes ---- */
@@ -174,9 +174,14 @@ enum vp_code plugin_wire_unpack(const ProtobufCMessageDescriptor *type, const vo
                                 ProtobufCMessage **ret_message, struct vp_error *err)
 {
     ProtobufCMessage *message = NULL;
+    bool no_memory = false; /* protobuf-c itself does not tell why it gives up */
+    ProtobufCAllocator allocator = WIPING;
 
+    allocator.allocator_data = &no_memory;
     if (check_bytes(type, bytes, len))
-        message = protobuf_c_message_unpack(type, &WIPING, len, bytes);
+        message = protobuf_c_message_unpack(type, &allocator, len, bytes);
+    if (message == NULL && no_memory)
+        return vp_fail_no_memory(err);
     if (message == NULL)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "the request is not well-formed (texts must be UTF-8 without NUL)");
     *ret_message = message;

@@ -19,7 +19,8 @@ void plugin_bytes_clear(struct plugin_bytes *bytes);
 
 enum { PLUGIN_WIRE_FIELDS_MAX = 65536 }; /* of one message, nested ones counted */
 
-/* VP_REASON_BAD_REQUEST for bytes that are no such message. Freed by plugin_wire_free(). */
+/* VP_REASON_BAD_REQUEST for bytes that are no such message, VP_REASON_INTERNAL without memory. Freed by
+ * plugin_wire_free(). */
 VP_MUST_USE enum vp_code plugin_wire_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t len,
                                             ProtobufCMessage **ret_message, struct vp_error *err);
 void plugin_wire_free(ProtobufCMessage *message); /* NULL is fine; only for unpacked ones */

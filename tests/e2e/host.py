@@ -45,11 +45,12 @@ def bao_path() -> str:
 
 class OpenBao:
     def __init__(self, directory: Path, plugin: Path, storage: str = "inmem", env: dict[str, str] | None = None,
-                 audit: Path | None = None, authority: trustme.CA | None = None):
+                 audit: Path | None = None, authority: trustme.CA | None = None, preexec=None):
         self.dir = directory
         self.audit_file = audit or directory / "audit.log"
         self.storage = storage
         self.extra_env = env or {}
+        self.preexec = preexec  # run in the server's process before it is one
         self.port = free_port()
         self.address = f"https://127.0.0.1:{self.port}"
         self.root_token = ""
@@ -83,7 +84,7 @@ class OpenBao:
         env = {**os.environ, "TMPDIR": str(self.dir / "tmp"), **self.extra_env}
         with open(self.dir / "server.log", "ab") as log:
             self.process = subprocess.Popen([bao_path(), "server", f"-config={self.dir}/bao.hcl"], stdout=log,
-                                            stderr=log, env=env, start_new_session=True)
+                                            stderr=log, env=env, start_new_session=True, preexec_fn=self.preexec)
         wait_until(self._answers, "OpenBao to listen")
         return self
 

@@ -22,7 +22,9 @@ class Bad(Exception):
         self.reasons = set(reasons)
 
 
-BAD_ANSWER = Bad("upstream_bad_answer")
+def bad_answer() -> Bad:
+    """A new one each time: an exception keeps the frames that it went through."""
+    return Bad("upstream_bad_answer")
 
 
 def is_uuid(text: object, infix: str) -> bool:
@@ -79,7 +81,7 @@ def strict(body: bytes) -> object:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=once, parse_constant=no_constant, parse_int=whole)
         check(document, 0)
     except (ValueError, RecursionError):
-        raise BAD_ANSWER from None
+        raise bad_answer() from None
     return document
 
 
@@ -87,7 +89,7 @@ def strict(body: bytes) -> object:
 
 def text(value: object) -> str:
     if not isinstance(value, str) or value == "" or len(value.encode()) > 4096:
-        raise BAD_ANSWER
+        raise bad_answer()
     return value
 
 
@@ -98,20 +100,20 @@ def or_null(read):
 
 def boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise BAD_ANSWER
+        raise bad_answer()
     return value
 
 
 def whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BAD_ANSWER
+        raise bad_answer()
     return value
 
 
 def uuid(infix: str):
     def read(value: object) -> str:
         if not is_uuid(value, infix):
-            raise BAD_ANSWER
+            raise bad_answer()
         return value
     return read
 
@@ -124,27 +126,27 @@ def image(value: object) -> str | None:
 def moment(value: object) -> int:
     seconds = time_of(value)
     if seconds is None:
-        raise BAD_ANSWER
+        raise bad_answer()
     return seconds
 
 
 def short(limit: int):
     def read(value: object) -> str:
         if len(text(value).encode()) > limit:
-            raise BAD_ANSWER
+            raise bad_answer()
         return value
     return read
 
 
 def texts(value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BAD_ANSWER
+        raise bad_answer()
     return value
 
 
 def rows(value: object) -> list:
     if not isinstance(value, list):
-        raise BAD_ANSWER
+        raise bad_answer()
     return value
 
 
@@ -161,7 +163,7 @@ MEMBER = {"target_uuid": short(27), "user_uuid": short(27), "perm_level": short(
 
 def record(value: object, fields: dict) -> dict:
     if not isinstance(value, dict) or not fields.keys() <= value.keys():
-        raise BAD_ANSWER
+        raise bad_answer()
     return {key: read(value[key]) for key, read in fields.items()}
 
 
@@ -190,7 +192,7 @@ class Reader:
         target = f"/arvados/v1/{path}?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
         status, body = self.cluster.answer(target, self.bearer)
         if 300 <= status < 400 or len(body) > 8 * 2**20:
-            raise BAD_ANSWER
+            raise bad_answer()
         judge(status, body, self.service, missing)
         return strict(body)
 
@@ -203,12 +205,12 @@ class Reader:
         page = self.get(path, filters=json.dumps([[attribute, "=", value]]), select=json.dumps(list(fields)), count="none", limit="2")
         items = record(page, {"items": rows})["items"]
         if len(items) > 1:
-            raise BAD_ANSWER
+            raise bad_answer()
         if not items:
             raise Bad(absent)
         found = record(items[0], fields)
         if found[attribute] != value:
-            raise BAD_ANSWER
+            raise bad_answer()
         return found
 
     def links(self, link_class: str, owners: list[str], tail: str | None) -> list[dict]:
@@ -239,15 +241,15 @@ class Reader:
             page = record(self.get(path, "missing", filters=json.dumps(here), limit="1000", order=json.dumps([f"{key} asc"])),
                           {"items": rows, "limit": whole})
             if len(page["items"]) > page["limit"]:
-                raise BAD_ANSWER
+                raise bad_answer()
             for item in page["items"]:
                 row = record(item, fields)
                 if row[key] not in asked or row[narrowed[0]] != narrowed[1] or (found and row[key] <= found[-1]) or (words and row[word] not in words):
-                    raise BAD_ANSWER
+                    raise bad_answer()
                 found.append(row[key])
             if len(page["items"]) < page["limit"] or len(found) == len(asked):
                 return found
-        raise BAD_ANSWER
+        raise bad_answer()
 
     def members(self, user: str, asked: list[str]) -> list[str]:
         return self._list("computed_permissions", "target_uuid", MEMBER, asked, ("user_uuid", user), "perm_level", ("can_read", "can_write", "can_manage"))

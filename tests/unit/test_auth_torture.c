@@ -6,6 +6,7 @@
 #include "vp/auth.h"
 #include "vp/clock.h"
 
+#include "arena.h"
 #include "backend.h"
 #include "check.h"
 #include "failing.h"
@@ -324,6 +325,7 @@ static void test_whatever_fails_nothing_wrong_comes_of_it(void **state)
     for (unsigned n = 1; n <= stored; n++)
         (void)play(scene, wanted, "storage call", n);
     assert_true(calls + asked + stored > 0);
+    assert_int_equal(vp_arena_used(), 0); /* what the leak checker does not see */
     print_message("%s: %u calls, %u questions and %u storage calls failed in turn\n", scene->name, calls, asked,
                   stored);
     free(wanted);

@@ -101,12 +101,13 @@ TEST(an_empty_buffer_gives_nothing_away_without_memory)
 TEST(a_secret_is_made_whole_or_not_at_all)
 {
     failing_from(1);
-    EXPECT_NULL(vp_secret_new("secret", 6));
+    static char text[1024]; /* too long for the arena, which takes no memory */
+    EXPECT_NULL(vp_secret_new(text, sizeof text));
     failing_from(2);
-    VP_AUTO(vp_secret_freep) struct vp_secret *secret = vp_secret_new("secret", 6);
+    VP_AUTO(vp_secret_freep) struct vp_secret *secret = vp_secret_new(text, sizeof text);
     EXPECT_NULL(vp_secret_copy(secret));
     (void)failing_stop();
-    EXPECT_TEXT("secret", vp_secret_reveal(secret));
+    EXPECT_INT(sizeof text, vp_secret_len(secret));
 }
 
 static enum vp_code parse_object(struct vp_error *err)
@@ -240,7 +241,7 @@ TEST(fields_and_pairs_stay_whole)
 
     EXPECT_OK(vp_json_parse(TEXT, sizeof TEXT - 1, &SOURCE, &document, &err), &err);
     body = document;
-    EXPECT_INT(8, starve(update_fields));
+    EXPECT_INT(7, starve(update_fields));
     body = NULL;
 }
 

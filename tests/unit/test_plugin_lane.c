@@ -117,9 +117,33 @@ TEST(a_closed_lane_takes_no_more)
     plugin_lane_free(NULL);
 }
 
+TEST(a_lane_whose_threads_are_lost_is_told_from_one_that_is_busy_or_idle)
+{
+    struct fixture fixture;
+    prepare(&fixture);
+    struct plugin_lane *lane = plugin_lane_new(1, N);
+    EXPECT(!plugin_lane_is_stuck(lane, 1)); /* idle */
+
+    EXPECT(plugin_lane_add(lane, &fixture.works[0].job));
+    settle();
+    for (int i = 0; i < 5; i++)
+        EXPECT(!plugin_lane_is_stuck(lane, 1)); /* at work, and nobody waits */
+
+    EXPECT(plugin_lane_add(lane, &fixture.works[1].job));
+    EXPECT(!plugin_lane_is_stuck(lane, 3));
+    EXPECT(!plugin_lane_is_stuck(lane, 3));
+    EXPECT(plugin_lane_is_stuck(lane, 3));
+
+    atomic_store(&fixture.go, true);
+    wait_for_load(lane, 0);
+    EXPECT(!plugin_lane_is_stuck(lane, 1));
+    plugin_lane_free(lane);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(a_lane_whose_threads_are_lost_is_told_from_one_that_is_busy_or_idle),
         CASE(all_jobs_are_run),
         CASE(a_full_queue_takes_no_more),
         CASE(a_waiting_job_can_be_taken_back_and_makes_room),
