@@ -76,6 +76,10 @@ enum vp_code auth_config_decode(const struct vp_buf *record, struct auth_config 
 {
     struct auth_config config = { 0 };
     enum vp_code code = auth_record_decode(&CONFIG_RECORD, record, &config, err);
+    /* No version writes it without; all that reads a config counts on it. */
+    if (code == VP_OK && (config.cluster_id == NULL || !arv_is_cluster_id(config.cluster_id)))
+        code = vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
+                       "the stored config has no cluster_id; delete it and write it again");
     if (code != VP_OK) {
         auth_config_clear(&config);
         return code;

@@ -134,11 +134,14 @@ static int restrict_files(const char *socket_dir)
  * tries goes on ---- */
 
 #if defined(__x86_64__)
-enum { ARCHITECTURE = AUDIT_ARCH_X86_64, X32_BIT = 0x40000000 };
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#define X32_BIT 0x40000000U
 #elif defined(__aarch64__)
-enum { ARCHITECTURE = AUDIT_ARCH_AARCH64, X32_BIT = 0 };
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#define X32_BIT 0U
 #else
-enum { ARCHITECTURE = 0, X32_BIT = 0 };
+#define ARCHITECTURE 0U
+#define X32_BIT 0U
 #endif
 
 static const uint32_t REFUSED[] = {

@@ -14,8 +14,9 @@ static void check_text(const char *text)
     struct vp_json *again = NULL;
     vp_json_begin(&writer, &out);
     vp_json_put_text(&writer, text);
-    assert(vp_json_parse(vp_buf_text(&out), out.len, &(struct vp_json_source){ "fuzz", VP_REASON_BAD_REQUEST, 1024 * 1024, 1, 1, 0 },
-                         &again, NULL) == VP_OK);
+    assert(vp_json_parse(vp_buf_text(&out), out.len,
+                         &(struct vp_json_source){ "fuzz", VP_REASON_BAD_REQUEST, 1024 * 1024, 1, 1, 0 }, &again,
+                         NULL) == VP_OK);
     assert(strcmp(vp_json_text(again), text) == 0);
     vp_json_free(again);
     vp_buf_clear(&out);

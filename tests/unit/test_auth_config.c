@@ -98,6 +98,8 @@ TEST(records_that_can_not_be_read_as_they_were_meant_refuse)
         "{\"record_version\":2,\"config\":{}}",
         "{\"record_version\":\"1\",\"config\":{}}",
         "{\"record_version\":1,\"config\":[]}",
+        "{\"record_version\":1,\"config\":{}}", /* found by fuzzing: ended the process */
+        "{\"record_version\":1,\"config\":{\"arvados_api_host\":\"a\",\"cluster_id\":\"Z\"}}",
         "{\"record_version\":1,\"config\":{" GOOD ",\"from_a_newer_version\":true}}",
         "{\"record_version\":1,\"config\":{" GOOD ",\"max_policies\":\"many\"}}",
         "{\"record_version\":1,\"config\":{" GOOD ",\"max_policies\":64,\"max_policies\":64}}",

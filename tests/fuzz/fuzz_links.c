@@ -1,0 +1,25 @@
+/* Pages of links: a list that is let through is in the order of its uuids, each once, and none is missing that was announced. */
+#include "fuzz_cluster.h"
+
+static char owner[] = "zzzzz-tpzed-000000000000000";
+static char *owners[] = { owner };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input input = { data, size };
+    struct arv_links links = { 0 };
+    struct vp_error err = { 0 };
+    const struct vp_texts asked = { owners, 1 };
+    const struct arv_asker asker = fuzz_asker(true);
+    enum vp_code code = arv_links_list(fuzz_client(&input), &asker, "vault_policy", &asked, NULL, &links, &err);
+    assert(code == VP_OK || err.reason != VP_REASON_NONE);
+    assert(code == VP_OK || links.n == 0);
+    for (size_t i = 0; i < links.n; i++) {
+        assert(arv_is_uuid(links.items[i].uuid, "o0j2j"));
+        assert(i == 0 || strcmp(links.items[i - 1].uuid, links.items[i].uuid) < 0);
+        assert(links.items[i].name == NULL || *links.items[i].name != '\0');
+        assert(links.items[i].properties == NULL || vp_json_type(links.items[i].properties) == VP_JSON_OBJECT);
+    }
+    arv_links_clear(&links);
+    return 0;
+}

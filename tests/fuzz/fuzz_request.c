@@ -1,0 +1,24 @@
+/* A request of the host, from its bytes to what a handler gets. */
+#include "vp/auth.h"
+
+#include "fuzz.h"
+#include "translate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ProtobufCMessage *message = NULL;
+    struct plugin_request request = { 0 };
+    struct vp_error err = { 0 };
+    if (plugin_wire_unpack(&wire__handle_request_args__descriptor, data, size, &message, NULL) != VP_OK)
+        return 0;
+    const Wire__Request *wire = ((const Wire__HandleRequestArgs *)(const void *)message)->request;
+    if (wire != NULL) {
+        if (plugin_translate_request(auth_backend(), wire, &request, &err) == VP_OK)
+            assert(request.call.path != NULL && request.call.data == NULL == (request.document == NULL));
+        else
+            assert(err.reason == VP_REASON_BAD_REQUEST);
+        plugin_request_clear(&request);
+    }
+    plugin_wire_free(message);
+    return 0;
+}
