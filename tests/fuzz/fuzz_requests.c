@@ -10,7 +10,7 @@
 static void check_reply(const struct fake_mount *mount)
 {
     const char *shown = vp_buf_text(&mount->reply.data);
-    assert(strstr(shown, "000009/sssssssssss") == NULL && strstr(shown, "aaaaabbbbbccccc") == NULL);
+    assert(strstr(shown, "000009/sssssssssss") == NULL && strstr(shown, "000001/aaaaabbbbbccccc") == NULL);
     assert(strstr(mount->err.message, "000009/sssssssssss") == NULL &&
            strstr(mount->err.detail, "000009/sssssssssss") == NULL);
     if (mount->reply.auth == NULL)

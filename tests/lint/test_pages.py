@@ -1,0 +1,36 @@
+"""Pages that promise something name tests that exist."""
+
+from __future__ import annotations
+
+import pytest
+
+from pages import ROOT, missing_tests, named_tests, rows
+
+PAGES = ["threats.md", "security.md", "promises.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_that_a_page_names_exists(page):
+    text = (ROOT / "docs" / page).read_text()
+    assert named_tests(text), "a page of promises names tests"
+    assert missing_tests(text) == []
+
+
+def test_every_threat_has_a_row_with_a_test_or_a_reason():
+    found = {cells[0]: cells for cells in rows((ROOT / "docs/threats.md").read_text())}
+    for number in range(1, 43):
+        cells = found[f"A-{number:02}"]
+        assert named_tests(cells[-1]) or cells[-1].startswith("none: "), cells
+
+
+def test_every_promise_has_a_test_and_a_figure():
+    promises = rows((ROOT / "docs/promises.md").read_text())[1:]
+    assert len(promises) >= 12
+    for cells in promises:
+        assert named_tests(cells[1]) and cells[2], cells
+
+
+def test_a_test_that_is_not_there_is_told():
+    assert missing_tests("`tests/lint/test_pages.py: test_nobody_wrote_this` `tests/lint/none.py: x`") == [
+        "tests/lint/test_pages.py: test_nobody_wrote_this", "tests/lint/none.py: x"]
+    assert missing_tests("`tests/lint/test_pages.py: test_a_test_that_is_not_there_is_told`") == []
