@@ -11,18 +11,19 @@ if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 step() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
+# missing_packages FILE...: those of the lists that are not installed.
 missing_packages() {
     local package
-    while read -r package; do
+    cat "$@" | while read -r package; do
         [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
-    done <"$root/scripts/lib/packages.txt"
+    done
 }
 
 # Debian packages: as root or with sudo they are installed; otherwise they are named with the command to do it.
 install_packages() {
     local packages apt=(apt-get)
     command -v dpkg-query >/dev/null || die "this script needs Debian 12 or a relative of it (no dpkg-query here)"
-    mapfile -t packages < <(missing_packages)
+    mapfile -t packages < <(missing_packages "$@")
     [ ${#packages[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ]; then
         command -v sudo >/dev/null ||
@@ -61,9 +62,12 @@ build_preset() {
     cmake --build "$build/$preset"
 }
 
+# prepare [checks]: what every script needs; with "checks" also analysers and fuzzers.
 prepare() {
+    local lists=("$root/scripts/lib/packages.txt")
+    [ "${1:-}" != checks ] || lists+=("$root/scripts/lib/packages-checks.txt")
     mkdir -p "$build"
-    install_packages
+    install_packages "${lists[@]}"
     make_venv
     export PATH=$venv/bin:$PATH
 }

@@ -28,7 +28,7 @@ static const struct vp_json_field LINK_FIELDS[] = {
 static const struct vp_json_source LINKS = {
     .what = "the answer",
     .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
-    .max_bytes = 8 * ARV_BODY_MAX,
+    .max_bytes = (size_t)8 * ARV_BODY_MAX,
     .max_depth = 16,
     .max_tokens = 500000,
 };

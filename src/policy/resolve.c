@@ -8,7 +8,7 @@
 const char *policy_drop_word(enum policy_drop drop)
 {
     static const char *const WORDS[POLICY_N_DROPS] = {
-#define X(name, word) [POLICY_##name] = word,
+#define X(name, word) [POLICY_##name] = (word),
         POLICY_DROP_REASONS(X)
 #undef X
     };
