@@ -97,7 +97,8 @@ def test_A14_thousands_of_bad_logins_ask_little_and_cost_no_memory(granted):
         assert mount.login(guessed).status_code == 403
     # Three questions, once more, and whether the service token fares better.
     assert len(mount.sim.log.entries()) <= 300 * 7
-    assert plugin_rss(mount.bao) - before < 8 * 1024
+    if not os.environ.get("VPA_SANITIZED"):  # whose allocator keeps what was freed
+        assert plugin_rss(mount.bao) - before < 8 * 1024
     mount.logged_in(container.token)
 
 

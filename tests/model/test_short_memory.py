@@ -3,13 +3,19 @@ shortens texts, or ends the process. Refused, ended or the very same, whatever g
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
+
+import pytest
 
 from model import campaign
 from model.inside import Ended, Inside
 from model.worlds import NOW, at, plain_world
 from torture import Failing
+
+
+pytestmark = pytest.mark.skipif(bool(os.environ.get("VPA_SANITIZED")), reason="the runtime of a sanitizer wants to be loaded first")
 
 
 def attempt(inside: Inside, failing: Failing, world, nth: int) -> tuple[dict, int, str]:
