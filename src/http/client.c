@@ -127,8 +127,9 @@ static void read_messages(struct http_client *client)
         CURLcode code = message->data.result;
         if (message->msg != CURLMSG_DONE)
             continue;
-        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &job);
-        end_transfer(client, job, code);
+        /* What can't be told apart stays until its deadline. */
+        if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &job) == CURLE_OK && job != NULL)
+            end_transfer(client, job, code);
     }
 }
 

@@ -2,43 +2,47 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct {
-    bool on;
-    unsigned paused;
-    unsigned calls;
-    unsigned nth;
+    atomic_bool on;
+    atomic_uint paused;
+    atomic_uint calls;
+    unsigned nth; /* this and the next three: set before it is on */
     bool and_later;
     unsigned chance;
-    uint32_t dice;
-    const char *last;
+    atomic_uint dice;
+    _Atomic(const char *) last;
 } failing = { .last = "" };
+
+static void begin(unsigned n, bool and_later, uint32_t seed, unsigned chance)
+{
+    failing.calls = 0;
+    failing.nth = n;
+    failing.and_later = and_later;
+    failing.dice = seed | 1;
+    failing.chance = chance;
+    failing.last = "";
+    failing.on = true;
+}
 
 void failing_nth(unsigned n)
 {
-    failing.on = true;
-    failing.calls = 0;
-    failing.nth = n;
-    failing.and_later = false;
-    failing.chance = 0;
-    failing.last = "";
+    begin(n, false, 1, 0);
 }
 
 void failing_from(unsigned n)
 {
-    failing_nth(n);
-    failing.and_later = true;
+    begin(n, true, 1, 0);
 }
 
 void failing_dice(uint32_t seed, unsigned chance)
 {
-    failing_nth(0);
-    failing.dice = seed | 1;
-    failing.chance = chance;
+    begin(0, false, seed, chance);
 }
 
 unsigned failing_stop(void)
@@ -62,13 +66,13 @@ void failing_resume(void)
     failing.paused--;
 }
 
-static bool fails(const char *symbol)
+bool failing_hit(const char *symbol)
 {
     if (!failing.on || failing.paused > 0)
         return false;
-    failing.calls++;
+    unsigned call = atomic_fetch_add(&failing.calls, 1) + 1;
     failing.dice = failing.dice * 1664525u + 1013904223u;
-    bool hit = failing.calls == failing.nth || (failing.and_later && failing.calls > failing.nth);
+    bool hit = call == failing.nth || (failing.and_later && call > failing.nth);
     if (!hit && failing.dice >> 16 >= failing.chance)
         return false;
     failing.last = symbol;
@@ -77,12 +81,12 @@ static bool fails(const char *symbol)
 }
 
 /* Each in the form that the linker's --wrap wants. */
-#define WRAPPED(type, symbol, parameters, arguments)              \
-    type __real_##symbol parameters;                              \
-    type __wrap_##symbol parameters;                              \
-    type __wrap_##symbol parameters                               \
-    {                                                             \
-        return fails(#symbol) ? NULL : __real_##symbol arguments; \
+#define WRAPPED(type, symbol, parameters, arguments)                    \
+    type __real_##symbol parameters;                                    \
+    type __wrap_##symbol parameters;                                    \
+    type __wrap_##symbol parameters                                     \
+    {                                                                   \
+        return failing_hit(#symbol) ? NULL : __real_##symbol arguments; \
     }
 
 WRAPPED(void *, malloc, (size_t size), (size))

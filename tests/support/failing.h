@@ -1,7 +1,9 @@
 /* Makes the n-th call that can fail do so: once, or by dice. For programs linked with failing_wrap() of
- * tests/inside/CMakeLists.txt, which sends the calls of our own code, and of no library, through here. One thread. */
+ * tests/support/CMakeLists.txt, which sends the calls of our own code, and of no library, through here. Threads may share
+ * one count; which of them meets the failure is then up to the scheduler. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Counts from 1 on; the n-th call fails. 0: none does. */
@@ -18,6 +20,9 @@ unsigned failing_stop(void);
 
 /* What failed last: the symbol, "" for nothing. */
 const char *failing_last(void);
+
+/* For what is wrapped elsewhere: shall this call fail? */
+bool failing_hit(const char *symbol);
 
 /* In between, nothing fails or counts: for the test's own work. Nests. */
 void failing_pause(void);

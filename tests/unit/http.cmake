@@ -16,3 +16,6 @@ vpa_with_fake_server(test_http_scarce)
 target_link_libraries(test_http_scarce PRIVATE ${CMAKE_DL_LIBS})
 
 vpa_unit(http stats vp_base)
+vpa_unit(http torture)
+failing_wrap(test_http_torture)
+failing_wrap_curl(test_http_torture)
