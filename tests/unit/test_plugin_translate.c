@@ -260,7 +260,7 @@ TEST(a_login_is_answered_with_just_what_was_granted)
 
 TEST(a_login_that_would_grant_too_much_is_not_answered)
 {
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 8; i++) {
         Wire__Request wire = request_of("update", "login", "null");
         struct logical_reply reply = { .auth = make_auth() };
         struct plugin_bytes bytes = { 0 };
@@ -268,8 +268,14 @@ TEST(a_login_that_would_grant_too_much_is_not_answered)
         reply.auth->ttl_s = i == 0 ? 0 : i == 1 ? -1 : 60;
         reply.auth->max_ttl_s = i == 2 ? -1 : 0;
         reply.auth->explicit_max_ttl_s = i == 3 ? -1 : 0;
+        reply.auth->period_s = i == 5 ? -1 : 0;
+        reply.auth->num_uses = i == 6 ? -1 : 0;
         if (i == 4)
             reply.auth->alias_name[0] = '\0';
+        if (i == 7) {
+            free(reply.auth->alias_name);
+            reply.auth->alias_name = NULL;
+        }
 
         EXPECT_FAIL(VP_REASON_INTERNAL, plugin_translate_reply(&wire, &reply, 5000, &bytes, &err), &err);
 
@@ -349,11 +355,58 @@ TEST(a_renewal_without_a_time_to_live_is_not_answered)
     make_token(&token);
     Wire__Request wire = request_of("renew", "login", "null");
     wire.auth = &token.auth;
-    struct logical_reply reply = { .renewed = true, .ttl_s = 0, .max_ttl_s = 90 };
+    static const struct logical_reply REPLIES[] = {
+        { .renewed = true, .ttl_s = 0, .max_ttl_s = 90 },
+        { .renewed = true, .ttl_s = 60, .max_ttl_s = -1 },
+        { .renewed = true, .ttl_s = 60, .period_s = -1 },
+    };
     struct plugin_bytes bytes = { 0 };
     struct vp_error err = { 0 };
 
-    EXPECT_FAIL(VP_REASON_INTERNAL, plugin_translate_reply(&wire, &reply, 5000, &bytes, &err), &err);
+    for (size_t i = 0; i < sizeof REPLIES / sizeof REPLIES[0]; i++)
+        EXPECT_FAIL(VP_REASON_INTERNAL, plugin_translate_reply(&wire, &REPLIES[i], 5000, &bytes, &err), &err);
+}
+
+TEST(a_renewal_of_a_token_without_a_lease_is_not_answered)
+{
+    const struct logical_reply reply = { .renewed = true, .ttl_s = 60, .max_ttl_s = 90 };
+    struct plugin_bytes bytes = { 0 };
+    struct vp_error err = { 0 };
+    struct token token;
+
+    for (int i = 0; i < 3; i++) {
+        make_token(&token);
+        Wire__Request wire = request_of("renew", "login", "null");
+        wire.auth = i == 0 ? NULL : &token.auth;
+        if (i == 1)
+            token.auth.lease_options = NULL;
+        if (i == 2)
+            token.auth.lease_options->issue_time = NULL;
+        EXPECT_FAIL(VP_REASON_INTERNAL, plugin_translate_reply(&wire, &reply, 5000, &bytes, &err), &err);
+    }
+}
+
+TEST(a_token_of_a_renewal_may_lack_lease_and_alias)
+{
+    struct token token;
+    struct vp_error err = { 0 };
+
+    for (int i = 0; i < 3; i++) {
+        struct plugin_request request;
+        make_token(&token);
+        Wire__Request wire = request_of("renew", "login", "null");
+        wire.auth = &token.auth;
+        if (i == 0)
+            token.auth.lease_options = NULL;
+        if (i == 1)
+            token.auth.lease_options->issue_time = NULL;
+        if (i == 2)
+            token.auth.alias = NULL;
+        EXPECT_OK(plugin_translate_request(&BACKEND, &wire, &request, &err), &err);
+        EXPECT_INT(i == 2 ? 1000 : 0, request.call.auth->issued_at_s);
+        EXPECT((request.call.auth->alias_name == NULL) == (i == 2));
+        plugin_request_clear(&request);
+    }
 }
 
 TEST(data_and_nothing_are_answered_as_such)
@@ -456,6 +509,8 @@ int main(void)
         CASE(a_renewal_gives_the_token_back_with_new_times),
         CASE(external_groups_are_those_of_now),
         CASE(a_renewal_without_a_time_to_live_is_not_answered),
+        CASE(a_renewal_of_a_token_without_a_lease_is_not_answered),
+        CASE(a_token_of_a_renewal_may_lack_lease_and_alias),
         CASE(data_and_nothing_are_answered_as_such),
         CASE(each_kind_of_failure_has_its_shape),
         CASE(no_reason_makes_an_error_that_the_host_falls_over),

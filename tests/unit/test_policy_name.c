@@ -115,6 +115,7 @@ TEST(a_prefix_ends_in_a_joiner_and_has_something_before_it)
         { "-", false },         { "_", false },        { "a", false },         { "arvados", false },
         { "-a-", false },       { "Arvados-", false }, { "arvados- ", false }, { " arvados-", false },
         { "arvados-*", false }, { "*", false },        { "arv/ados-", false }, { "\xC3\xA9-", false },
+        { "arvados-\xC3\xA9", false },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++)
         EXPECT_INT(ROWS[i].good, policy_is_prefix(ROWS[i].text));
