@@ -43,32 +43,19 @@ struct path_beneath_attr {
 } __attribute__((packed));
 
 /* What is read after the start, by us or by the libraries: trust, names, time zones, modules of the name service. Not here,
- * and so out of reach: the host's storage, its configuration, its TLS and seal keys, home directories. */
+ * and so out of reach: the host's storage, home directories, other processes. All of /etc is, since a rule is bound to the very
+ * file that it was made for, and tools replace resolv.conf and hosts by new files while we run. */
 static const char *const READABLE[] = {
     "/usr",
     "/lib",
     "/lib64",
     "/nix/store",
-    "/etc/ssl",
-    "/etc/pki",
-    "/etc/ca-certificates",
-    "/etc/crypto-policies",
+    "/etc",
     "/var/lib/ca-certificates",
-    "/etc/hosts",
-    "/etc/host.conf",
-    "/etc/resolv.conf",
+    "/var/lib/sss",
     "/run/systemd/resolve",
     "/run/resolvconf",
     "/run/NetworkManager",
-    "/etc/nsswitch.conf",
-    "/etc/gai.conf",
-    "/etc/services",
-    "/etc/protocols",
-    "/etc/passwd",
-    "/etc/group",
-    "/etc/localtime",
-    "/etc/ld.so.cache",
-    "/var/lib/sss",
     "/run/nscd",
     "/dev/urandom",
     "/dev/null",

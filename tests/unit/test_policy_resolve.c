@@ -221,6 +221,27 @@ TEST(the_result_ends_with_the_earliest_policy_and_a_policy_with_its_latest_link)
     }
 }
 
+/* Left by mutants: two are the fewest that can stand in a wrong order. */
+TEST(two_links_alone_are_sorted_and_one_policy_of_two_lasts_to_the_later_end)
+{
+    struct vp_error err = { 0 };
+    struct policy_result result = { 0 };
+    struct policy_rules rules = good_rules();
+    struct policy_link names[] = { good_link("arvados-b"), good_link("arvados-a") };
+    struct policy_link ends[] = { good_link("arvados-a"), good_link("arvados-a") };
+    ends[0].expires_at_s = NOW + 100;
+    ends[1].expires_at_s = NOW + 200;
+
+    EXPECT_OK(policy_resolve(names, 2, &rules, &result, &err), &err);
+    EXPECT_TEXT("arvados-a", result.policies.items[0]);
+    EXPECT_TEXT("arvados-b", result.policies.items[1]);
+    policy_result_clear(&result);
+    EXPECT_OK(policy_resolve(ends, 2, &rules, &result, &err), &err);
+    EXPECT_INT(1, result.policies.n);
+    EXPECT(result.expires_at_s == NOW + 200);
+    policy_result_clear(&result);
+}
+
 TEST(no_links_give_no_policies)
 {
     struct vp_error err = { 0 };
@@ -299,6 +320,7 @@ int main(void)
         CASE(without_trusted_owners_or_prefixes_nothing_is_granted),
         CASE(policies_come_out_distinct_and_sorted_with_a_verdict_for_each_link),
         CASE(the_result_ends_with_the_earliest_policy_and_a_policy_with_its_latest_link),
+        CASE(two_links_alone_are_sorted_and_one_policy_of_two_lasts_to_the_later_end),
         CASE(no_links_give_no_policies),
         CASE(ten_thousand_random_links_are_judged_as_the_plain_rules_say),
     };
