@@ -55,14 +55,11 @@ static enum policy_drop judge_origin(const struct policy_link *link, const struc
 static enum policy_drop judge_name(const struct policy_link *link, const struct policy_rules *rules)
 {
     const char *name = link->name;
-    switch (name == NULL ? POLICY_NAME_BAD : policy_name_check(name)) {
-    case POLICY_NAME_BAD:
-        return POLICY_BAD_NAME;
-    case POLICY_NAME_RESERVED:
+    enum policy_name_verdict verdict = name == NULL ? POLICY_NAME_BAD : policy_name_check(name);
+    if (verdict == POLICY_NAME_RESERVED)
         return POLICY_RESERVED_NAME;
-    case POLICY_NAME_GOOD:
-        break;
-    }
+    if (verdict != POLICY_NAME_GOOD)
+        return POLICY_BAD_NAME;
     if (!policy_name_has_prefix(name, rules->allowed_prefixes))
         return POLICY_OUTSIDE_PREFIX;
     if (link->owner_prefix != NULL && !policy_name_starts(name, link->owner_prefix))

@@ -1,4 +1,5 @@
 vpa_unit(arvados form vp_base)
+failing_wrap(test_arvados_form)
 
 # The others ask a fake server.
 foreach(file client group link identity)

@@ -5,6 +5,7 @@
 #include "vp/arvados.h"
 
 #include "check.h"
+#include "failing.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof(rows)[0])
 #define TAIL "abcdefghijklmno"
@@ -123,6 +124,14 @@ TEST(a_uuid_is_of_a_cluster_by_its_first_part_alone)
     EXPECT(!arv_same_cluster("", "zzzzz"));
 }
 
+TEST(the_role_that_all_the_world_is_in_is_known_and_its_user_is_no_role)
+{
+    EXPECT(arv_is_anonymous_role("zzzzz-j7d0g-anonymouspublic"));
+    EXPECT(arv_is_anonymous_role("aaaaa-j7d0g-anonymouspublic"));
+    EXPECT(!arv_is_anonymous_role("zzzzz-j7d0g-fffffffffffffff"));
+    EXPECT(!arv_is_anonymous_role("zzzzz-tpzed-anonymouspublic"));
+}
+
 TEST(the_system_user_and_the_anonymous_user_are_known_in_each_cluster)
 {
     static const struct {
@@ -213,6 +222,26 @@ struct row {
     const char *text;
     size_t len;
 };
+
+/* All slots of the arena taken, and no heap: the caller is not told that his token is wrong. */
+TEST(no_memory_for_a_token_is_not_a_malformed_one)
+{
+    static struct vp_secret *taken[1024];
+    struct vp_secret *given = vp_secret_new(PLAIN, strlen(PLAIN));
+    struct vp_secret *token = NULL;
+    struct arv_token_text parts;
+    struct vp_error err = { 0 };
+    for (size_t i = 0; i < LEN(taken); i++)
+        taken[i] = vp_secret_new("x", 1);
+    failing_from(1);
+    enum vp_code code = arv_token_parse(given, &token, &parts, &err);
+    (void)failing_stop();
+    EXPECT_INT(VP_ERR_INTERNAL, code);
+    EXPECT_NULL(token);
+    for (size_t i = 0; i < LEN(taken); i++)
+        vp_secret_free(taken[i]);
+    vp_secret_free(given);
+}
 
 TEST(a_token_of_three_or_four_parts_is_taken_and_blanks_around_it_are_not_part_of_it)
 {
@@ -421,6 +450,8 @@ int main(void)
         CASE(no_byte_of_a_uuid_may_be_anything_but_a_lower_case_letter_or_a_digit),
         CASE(a_cluster_id_is_five_lower_case_letters_and_digits),
         CASE(a_uuid_is_of_a_cluster_by_its_first_part_alone),
+        CASE(the_role_that_all_the_world_is_in_is_known_and_its_user_is_no_role),
+        CASE(no_memory_for_a_token_is_not_a_malformed_one),
         CASE(the_system_user_and_the_anonymous_user_are_known_in_each_cluster),
         CASE(a_portable_data_hash_is_a_hash_and_a_size_without_hints),
         CASE(a_token_of_three_or_four_parts_is_taken_and_blanks_around_it_are_not_part_of_it),
