@@ -5,10 +5,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const ProtobufCMessageDescriptor *const TYPES[] = { &wire__handle_request_args__descriptor,
-                                                               &wire__setup_args__descriptor };
+    static const ProtobufCMessageDescriptor *const TYPES[] = {
+        &wire__handle_request_args__descriptor, &wire__setup_args__descriptor,
+        &wire__storage_get_reply__descriptor,   &wire__storage_list_reply__descriptor,
+        &wire__invalidate_key_args__descriptor,
+    };
     struct fuzz_input input = { data, size };
-    const ProtobufCMessageDescriptor *type = TYPES[fuzz_byte(&input) % 2];
+    const ProtobufCMessageDescriptor *type = TYPES[fuzz_byte(&input) % (sizeof TYPES / sizeof TYPES[0])];
     ProtobufCMessage *message = NULL, *again = NULL;
     struct plugin_bytes bytes = { 0 }, once_more = { 0 };
     if (plugin_wire_unpack(type, input.at, input.left, &message, NULL) != VP_OK)
