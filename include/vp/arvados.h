@@ -1,4 +1,5 @@
 /* The Arvados API, typed: what the plugin asks, and nothing it does not need.
+ * Only arv-vault writes: links, at an admin's word.
  *
  * Every answer is checked by type and form here, once: uuids by their pattern, texts for length, so that the rooms above
  * trust what they get. Both answer shapes are taken (Go-routed and raw Rails: null strings may come as ""). Blocks; any
@@ -53,6 +54,11 @@ struct arv_token_text {
  * caller; VP_REASON_TOKEN_MALFORMED otherwise, with words that hold nothing of the token. */
 VP_MUST_USE enum vp_code arv_token_parse(const struct vp_secret *given, struct vp_secret **ret_token,
                                          struct arv_token_text *ret_parts, struct vp_error *err);
+
+/* The token with HMAC-SHA1(secret, label) in the place of its secret: it proves the container to whoever asks Arvados with
+ * `remote=<label>`, and is of no other use. VP_REASON_BAD_REQUEST: no such label. */
+VP_MUST_USE enum vp_code arv_token_salt(const struct vp_secret *token, const char *label,
+                                        struct vp_secret **ret_salted, struct vp_error *err);
 
 /* ---- a cluster ---- */
 
@@ -206,7 +212,7 @@ struct arv_links {
 
 enum { ARV_LINKS_MAX = 10000 }; /* in one answer list; more is links_incomplete, never a cut list */
 
-/* All links with that class, one of these owners and one of these tails (NULL: any); paged by uuid. The filters are only asked for:
+/* All links with that class, one of these owners (NULL: any) and one of these tails (NULL: any); paged by uuid. The filters are only asked for:
  * the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages that repeat, go back, don't end or are too many. */
 VP_MUST_USE enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker,
                                         const char *link_class, const struct vp_texts *owner_uuids,
@@ -220,3 +226,18 @@ VP_MUST_USE enum vp_code arv_links_of_others(struct arv_client *client, const st
                                              const struct vp_texts *tail_uuids, struct arv_links *ret_links,
                                              bool *ret_more, struct vp_error *err);
 void arv_links_clear(struct arv_links *links);
+
+/* Makes and deletes links, with an admin's token. VP_REASON_BAD_REQUEST has Arvados' own words (no such tail, for example);
+ * VP_REASON_FORBIDDEN: the token is not an admin's. `properties` may be NULL. */
+struct arv_new_link {
+    const char *link_class;
+    const char *owner_uuid;
+    const char *tail_uuid;
+    const char *name;
+    const struct vp_json *properties;
+};
+VP_MUST_USE enum vp_code arv_link_create(struct arv_client *client, const struct arv_asker *asker,
+                                         const struct arv_new_link *link, char ret_uuid[ARV_UUID_LEN + 1],
+                                         struct vp_error *err);
+VP_MUST_USE enum vp_code arv_link_delete(struct arv_client *client, const struct arv_asker *asker, const char *uuid,
+                                         struct vp_error *err);

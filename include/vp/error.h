@@ -45,7 +45,7 @@ enum vp_code {
     VP_ERR_HOST,        /* the host's own words; it acts on their exact text, so they pass unchanged */
 };
 
-/* name, word, code. The words of shared contract; order has no meaning. */
+/* name, word, code. The words of the shared contract, and behind INTERNAL those of arv-vault; order has no meaning. */
 #define VP_REASONS(X)                                                      \
     X(BAD_REQUEST, "bad_request", VP_ERR_INPUT)                            \
     X(TOKEN_MALFORMED, "token_malformed", VP_ERR_INPUT)                    \
@@ -87,6 +87,12 @@ enum vp_code {
     X(SERVICE_TOKEN, "service_token", VP_ERR_INTERNAL)                     \
     X(CONFIG_UNREADABLE, "config_unreadable", VP_ERR_INTERNAL)             \
     X(INTERNAL, "internal", VP_ERR_INTERNAL)                               \
+    X(USAGE, "usage", VP_ERR_INPUT)                                        \
+    X(LOCAL_CONFIG, "local_config", VP_ERR_INPUT)                          \
+    X(LOCAL_IO, "local_io", VP_ERR_INTERNAL)                               \
+    X(SECRET_MISSING, "secret_missing", VP_ERR_NOT_FOUND)                  \
+    X(FORBIDDEN, "forbidden", VP_ERR_DENIED)                               \
+    X(VAULT_REFUSES, "vault_refuses", VP_ERR_OPERATION)                    \
     X(HOST, "host", VP_ERR_HOST)
 
 enum vp_reason {

@@ -1,10 +1,11 @@
 /* HTTPS requests: one thread with one curl_multi for the whole process; callers block until their round is answered.
  *
- * The only user of libcurl. GET only, HTTP/1.1 over TLS 1.2 or newer, verified always, no proxy, no redirect, no cookie,
- * no compression. Knows nothing of Arvados. All functions may be called from any thread, except where said. */
+ * The only user of libcurl. HTTP/1.1 over TLS 1.2 or newer, verified always, no proxy, no redirect, no cookie, no
+ * compression. Knows nothing of Arvados or Vault. All functions may be called from any thread, except where said. */
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,12 @@ void http_client_free(struct http_client *client); /* ends all transfers, joins 
 struct http_origin {
     char host[256]; /* lower case; an IPv6 address in brackets */
     uint16_t port;  /* 443 unless given */
+    bool plain;     /* without TLS: never but from http_origin_parse_near() */
 };
 VP_MUST_USE enum vp_code http_origin_parse(const char *text, struct http_origin *ret_origin, struct vp_error *err);
+
+/* The same, and besides "http://host[:port][/]" for a host that is this very machine: localhost, 127.x.x.x, [::1]. */
+VP_MUST_USE enum vp_code http_origin_parse_near(const char *text, struct http_origin *ret_origin, struct vp_error *err);
 
 /* VP_REASON_BAD_REQUEST when the text holds no certificate, or one that OpenSSL can't read. */
 VP_MUST_USE enum vp_code http_check_ca_pem(const char *pem, struct vp_error *err);
@@ -56,6 +61,7 @@ struct http_site_options {
     unsigned max_queued;         /* length of that queue; past it VP_REASON_OVERLOADED */
     unsigned max_retries;        /* extra tries per exchange for failed connections and 5xx */
     struct http_stats *stats;    /* borrowed, outlives the site; NULL: nobody counts */
+    const char *user_agent;      /* a constant; NULL: the plugin's name */
 };
 
 /* Copies what it keeps. Freeing is for when no round is under way on it. */
@@ -63,9 +69,24 @@ VP_MUST_USE enum vp_code http_site_new(struct http_client *client, const struct 
                                        struct http_site **ret_site, struct vp_error *err);
 void http_site_free(struct http_site *site);
 
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE };
+
+/* A header line of a request; its value is one of the two. Visible ASCII and inner spaces only: asserted. */
+struct http_header {
+    const char *name;
+    const char *text;
+    const struct vp_secret *secret;
+};
+
 /* One request and what came of it. */
 struct http_exchange {
     /* in, borrowed for the round */
+    enum http_method method;
+    const struct vp_buf *sent_body;   /* JSON; NULL: none, as for HTTP_GET */
+    const struct http_header *headers; /* `n_headers` of them */
+    size_t n_headers;
+    bool repeatable; /* doing it twice does no harm. Others than HTTP_GET and these are tried again only if the server can't
+                      * have begun with them: no connection came about, or it says 429 or 503 */
     const char *target;             /* path and query, already escaped; starts with '/' */
     const struct vp_secret *bearer; /* sent as "Authorization: Bearer ..."; NULL: none */
     const char *request_id;         /* sent as X-Request-Id if it is made of [A-Za-z0-9._:-]; NULL: none */

@@ -122,12 +122,32 @@ static enum vp_code judge_refusal(const struct arv_asker *asker, const struct ar
     return told(err, VP_REASON_TOKEN_SCOPE, "the token's scopes are too narrow", question->name, status);
 }
 
+/* A change that Arvados does not make: {"errors": ["...", ...]} says why. */
+static enum vp_code judge_change(const struct arv_question *question, const struct http_exchange *exchange,
+                                 struct vp_error *err)
+{
+    struct vp_json *document = NULL;
+    struct vp_error unread;
+    if (exchange->status == 403)
+        return told(err, VP_REASON_FORBIDDEN, "Arvados does not let this token change it: that takes an admin's token",
+                    question->name, exchange->status);
+    if (vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &ANSWER, &document, &unread) != VP_OK)
+        document = NULL;
+    const struct vp_json *words = vp_json_at(vp_json_get(document, "errors"), 0);
+    (void)vp_fail(err, VP_REASON_BAD_REQUEST, "Arvados answers %d: %.300s", exchange->status,
+                  vp_json_type(words) == VP_JSON_TEXT ? vp_json_text(words) : "no reason given");
+    vp_json_free(document);
+    return vp_reason_code(VP_REASON_BAD_REQUEST);
+}
+
 static enum vp_code judge_status(const struct arv_asker *asker, const struct arv_question *question,
                                  const struct http_exchange *exchange, struct vp_error *err)
 {
     int status = exchange->status;
     if (status == 200)
         return VP_OK;
+    if (question->method != HTTP_GET && status != 401 && status != 429 && status < 500)
+        return judge_change(question, exchange, err);
     if (status == 401 || status == 403)
         return judge_refusal(asker, question, status, err);
     if (status == 404 && question->not_found != VP_REASON_NONE)
@@ -218,6 +238,8 @@ enum vp_code arv_ask(struct arv_client *client, const struct arv_asker *asker, s
     assert(n <= QUESTIONS_MAX);
     for (size_t i = 0; i < n; i++) {
         VP_TRY(vp_buf_check(&questions[i].target, "a request to Arvados", err));
+        exchanges[i].method = questions[i].method;
+        exchanges[i].sent_body = questions[i].body;
         exchanges[i].target = vp_buf_text(&questions[i].target);
         exchanges[i].bearer = asker_of(asker, &questions[i])->token;
         exchanges[i].request_id = asker->request_id;

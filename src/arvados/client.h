@@ -1,4 +1,4 @@
-/* Private to the room: one GET and what its status means. */
+/* Private to the room: one request and what its status means. */
 #pragma once
 
 #include "vp/arvados.h"
@@ -16,6 +16,8 @@ enum {
 struct arv_question {
     const char *name;         /* for messages: "users/current" */
     struct vp_buf target;     /* path and query */
+    enum http_method method;
+    const struct vp_buf *body; /* JSON; NULL for a GET. With one, refusals are told in Arvados' own words */
     enum vp_reason not_found; /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
     bool may_be_missing;      /* a 404 is as good as an answer */
     const struct vp_json_source *source;

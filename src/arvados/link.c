@@ -47,8 +47,8 @@ static const struct vp_json_field PAGE_FIELDS[] = {
 /* What is asked; the same for each page but for where it starts. */
 struct query {
     const char *link_class;
-    const struct vp_texts *owner_uuids;
-    const struct vp_texts *tail_uuids; /* NULL: any */
+    const struct vp_texts *owner_uuids; /* NULL: any */
+    const struct vp_texts *tail_uuids;  /* NULL: any */
     const char *select;
     bool of_others; /* of all owners but these */
 };
@@ -59,7 +59,8 @@ static void write_filters(const struct query *query, const char *after_uuid, str
     vp_json_begin(&writer, filters);
     vp_json_open_array(&writer);
     arv_put_filter(&writer, "link_class", "=", query->link_class);
-    arv_put_list_filter(&writer, "owner_uuid", query->of_others ? "not in" : "in", query->owner_uuids);
+    if (query->owner_uuids != NULL)
+        arv_put_list_filter(&writer, "owner_uuid", query->of_others ? "not in" : "in", query->owner_uuids);
     if (query->tail_uuids != NULL)
         arv_put_list_filter(&writer, "tail_uuid", "in", query->tail_uuids);
     if (*after_uuid != '\0')
@@ -206,4 +207,59 @@ void arv_links_clear(struct arv_links *links)
     free(links->pages);
     free(links->items);
     *links = (struct arv_links){ 0 };
+}
+
+/* ---- changes ---- */
+
+static void write_link(const struct arv_new_link *link, struct vp_buf *body)
+{
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, body);
+    vp_json_open_object(&writer);
+    vp_json_put_key(&writer, "link");
+    vp_json_open_object(&writer);
+    vp_json_add_text(&writer, "link_class", link->link_class);
+    vp_json_add_text(&writer, "owner_uuid", link->owner_uuid);
+    vp_json_add_text(&writer, "tail_uuid", link->tail_uuid);
+    vp_json_add_text(&writer, "name", link->name);
+    if (link->properties != NULL) {
+        vp_json_put_key(&writer, "properties");
+        vp_json_put_value(&writer, link->properties);
+    }
+    vp_json_close_object(&writer);
+    vp_json_close_object(&writer);
+}
+
+enum vp_code arv_link_create(struct arv_client *client, const struct arv_asker *asker, const struct arv_new_link *link,
+                             char ret_uuid[ARV_UUID_LEN + 1], struct vp_error *err)
+{
+    struct vp_buf body = VP_BUF_INIT(ARV_TARGET_MAX);
+    struct arv_question question = {
+        .name = "links", .method = HTTP_POST, .body = &body, .target = VP_BUF_INIT(ARV_TARGET_MAX)
+    };
+    struct arv_link made = { 0 };
+    write_link(link, &body);
+    arv_target_build(&question.target, "/arvados/v1/links", NULL);
+    enum vp_code code = vp_buf_check(&body, "the link", err);
+    if (code == VP_OK)
+        code = arv_ask(client, asker, &question, 1, err);
+    if (code == VP_OK)
+        code = arv_decode(question.document, LINK_FIELDS, "links", &made, err);
+    if (code == VP_OK && !arv_is_uuid(made.uuid, "o0j2j"))
+        code = arv_bad_answer(err, "links", "the new uuid is no link's");
+    if (code == VP_OK)
+        memcpy(ret_uuid, made.uuid, ARV_UUID_LEN + 1);
+    arv_question_clear(&question);
+    vp_buf_clear(&body);
+    return code;
+}
+
+enum vp_code arv_link_delete(struct arv_client *client, const struct arv_asker *asker, const char *uuid,
+                             struct vp_error *err)
+{
+    struct arv_question question = { .name = "links", .method = HTTP_DELETE, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+    vp_buf_add_format(&question.target, "/arvados/v1/links/%.27s", uuid);
+    enum vp_code code = arv_ask(client, asker, &question, 1, err);
+    arv_question_clear(&question);
+    return code;
 }

@@ -15,6 +15,7 @@ enum {
     CONNECT_SHARE = 3, /* connecting may take a third of the budget, so that another try fits in */
     STATUS_TOO_MANY = 429,
     STATUS_SERVER_ERROR = 500,
+    STATUS_UNAVAILABLE = 503,
     STATUS_NO_CONTENT = 204,
 };
 
@@ -196,7 +197,6 @@ static const struct {
     const char *name;
     const char *text;
 } TEXTS[] = {
-    { OPTION(PROTOCOLS_STR), "https" },
     { OPTION(REDIR_PROTOCOLS_STR), "https" },
     { OPTION(PROXY), "" }, /* none, whatever the environment says */
     { OPTION(PRE_PROXY), "" },
@@ -206,7 +206,6 @@ static const struct {
     /* Debian's libcurl has a directory built in; it would be trusted beside the blob. */
     { OPTION(CAPATH), NULL },
     { OPTION(USERPWD), NULL },
-    { OPTION(USERAGENT), "vault-plugin-auth-arvados" },
 };
 
 /* Options that depend on the transfer; the first failure sticks. */
@@ -236,6 +235,22 @@ static void set_fixed(struct setter *setter)
     }
 }
 
+/* The body is borrowed by libcurl for the time of the transfer. */
+static void set_method(struct setter *setter, const struct http_exchange *exchange)
+{
+    static const char *const NAMES[] = {
+        [HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_PUT] = "PUT", [HTTP_DELETE] = "DELETE"
+    };
+    if (exchange->method == HTTP_GET)
+        return;
+    if (exchange->method != HTTP_DELETE) {
+        SET(setter, POST, 1L);
+        SET(setter, POSTFIELDSIZE_LARGE, (curl_off_t)(exchange->sent_body == NULL ? 0 : exchange->sent_body->len));
+        SET(setter, POSTFIELDS, exchange->sent_body == NULL ? "" : vp_buf_text(exchange->sent_body));
+    }
+    SET(setter, CUSTOMREQUEST, NAMES[exchange->method]);
+}
+
 static void set_transfer(struct setter *setter, struct http_try *attempt, const char *url, int64_t budget_ms,
                          void *owner)
 {
@@ -244,6 +259,8 @@ static void set_transfer(struct setter *setter, struct http_try *attempt, const 
     int64_t connect_ms = budget_ms / CONNECT_SHARE;
     SET(setter, CAINFO_BLOB, &trust);
     SET(setter, URL, url);
+    SET(setter, PROTOCOLS_STR, site->protocol);
+    SET(setter, USERAGENT, site->user_agent);
     SET(setter, CONNECT_TO, site->connect_to);
     SET(setter, HTTPHEADER, attempt->headers);
     SET(setter, TIMEOUT_MS, (long)budget_ms);
@@ -255,6 +272,7 @@ static void set_transfer(struct setter *setter, struct http_try *attempt, const 
     SET(setter, HEADERDATA, (void *)attempt);
     SET(setter, ERRORBUFFER, attempt->curl_text);
     SET(setter, PRIVATE, owner);
+    set_method(setter, attempt->exchange);
 }
 
 static enum vp_code check_setter(const struct setter *setter, struct vp_error *err)
@@ -283,8 +301,24 @@ static bool is_visible(const char *text, size_t len)
     return text[len] == '\0';
 }
 
+static const char *value_of(const struct http_header *header)
+{
+    return header->secret == NULL ? header->text : vp_secret_reveal(header->secret);
+}
+
+static bool is_header(const struct http_header *header)
+{
+    const char *value = value_of(header);
+    for (const char *at = value; *at != '\0'; at++)
+        if (*at < 0x20 || *at > 0x7E)
+            return false;
+    return is_visible(header->name, strlen(header->name)) && strchr(header->name, ':') == NULL && *value != '\0';
+}
+
 static void check_exchange(const struct http_exchange *exchange)
 {
+    for (size_t i = 0; i < exchange->n_headers; i++)
+        assert(is_header(&exchange->headers[i]));
     assert(exchange->target[0] == '/' && is_visible(exchange->target, strlen(exchange->target)));
     assert(strchr(exchange->target, '#') == NULL);
     assert(exchange->bearer == NULL || is_visible(vp_secret_reveal(exchange->bearer), vp_secret_len(exchange->bearer)));
@@ -299,10 +333,11 @@ static bool add_header(struct http_try *attempt, const char *line)
     return true;
 }
 
-static bool add_named(struct http_try *attempt, const char *name, const char *value)
+static bool add_named(struct http_try *attempt, const char *name, const char *separator, const char *value)
 {
     struct vp_buf line = VP_BUF_INIT(AUTHORIZATION_MAX);
     vp_buf_add_text(&line, name);
+    vp_buf_add_text(&line, separator);
     vp_buf_add_text(&line, value);
     bool added = !line.failed && add_header(attempt, vp_buf_text(&line));
     vp_buf_clear(&line);
@@ -312,10 +347,16 @@ static bool add_named(struct http_try *attempt, const char *name, const char *va
 static bool add_headers(struct http_try *attempt)
 {
     const struct http_exchange *exchange = attempt->exchange;
+    for (size_t i = 0; i < exchange->n_headers; i++)
+        if (!add_named(attempt, exchange->headers[i].name, ": ", value_of(&exchange->headers[i])))
+            return false;
+    /* Without the last two libcurl would name a form as the content, and wait for the server to ask for it. */
     return add_header(attempt, attempt->site->host_header) && add_header(attempt, "Accept: application/json") &&
-           (!is_request_id(exchange->request_id) || add_named(attempt, "X-Request-Id: ", exchange->request_id)) &&
+           (!is_request_id(exchange->request_id) || add_named(attempt, "X-Request-Id", ": ", exchange->request_id)) &&
            (exchange->bearer == NULL ||
-            add_named(attempt, "Authorization: Bearer ", vp_secret_reveal(exchange->bearer)));
+            add_named(attempt, "Authorization", ": Bearer ", vp_secret_reveal(exchange->bearer))) &&
+           (exchange->method == HTTP_GET ||
+            (add_header(attempt, "Content-Type: application/json") && add_header(attempt, "Expect:")));
 }
 
 static void free_tryp(struct http_try **attempt)
@@ -382,7 +423,9 @@ enum vp_code http_easy_check(struct vp_error *err)
     char pem[] = "#";
     char url[] = "https://localhost";
     char host[] = "Host: localhost";
-    struct http_site site = { .base_url = url, .host_header = host, .ca_pem = pem };
+    struct http_site site = {
+        .base_url = url, .host_header = host, .ca_pem = pem, .protocol = "https", .user_agent = "check"
+    };
     struct http_exchange exchange = { .target = "/" };
     struct http_try *attempt = NULL;
     VP_TRY(http_try_new(&site, &exchange, 1, NULL, &attempt, err));
@@ -419,7 +462,7 @@ static const struct meaning {
     { CURLE_HTTP2, VP_REASON_UPSTREAM_BAD_ANSWER, false, "the server's answer is no HTTP/1.1" },
     { CURLE_BAD_CONTENT_ENCODING, VP_REASON_UPSTREAM_BAD_ANSWER, false, "the server's answer is badly encoded" },
     { CURLE_WRITE_ERROR, VP_REASON_UPSTREAM_BAD_ANSWER, false, "the server's answer was refused" },
-    { CURLE_OUT_OF_MEMORY, VP_REASON_INTERNAL, false, "the plugin is out of memory" },
+    { CURLE_OUT_OF_MEMORY, VP_REASON_INTERNAL, false, "out of memory" },
 };
 
 static const struct meaning *find_meaning(CURLcode code)
@@ -496,6 +539,14 @@ static bool judge_answer(struct http_try *attempt)
     return false;
 }
 
+/* What may be done twice, or was certainly not begun. */
+static bool may_repeat(const struct http_try *attempt)
+{
+    const struct http_exchange *exchange = attempt->exchange;
+    return exchange->method == HTTP_GET || exchange->repeatable || exchange->status == STATUS_TOO_MANY ||
+           exchange->status == STATUS_UNAVAILABLE || !has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
+}
+
 bool http_try_finish(struct http_try *attempt, CURLcode code, int64_t *ret_pause_ms)
 {
     long status = 0;
@@ -503,8 +554,8 @@ bool http_try_finish(struct http_try *attempt, CURLcode code, int64_t *ret_pause
     exchange->took_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) - attempt->started_ms;
     *ret_pause_ms = attempt->retry_after_s * 1000;
     if (code != CURLE_OK)
-        return fail_transfer(attempt, code);
+        return fail_transfer(attempt, code) && may_repeat(attempt);
     (void)curl_easy_getinfo(attempt->easy, CURLINFO_RESPONSE_CODE, &status);
     exchange->status = (int)status;
-    return judge_answer(attempt);
+    return judge_answer(attempt) && may_repeat(attempt);
 }

@@ -6,9 +6,7 @@
 
 #include "vp/http.h"
 
-enum { HOST_MAX = 253, LABEL_MAX = 63, PORT_DIGITS_MAX = 5, PORT_DEFAULT = 443 };
-
-static const char SCHEME[] = "https://";
+enum { HOST_MAX = 253, LABEL_MAX = 63, PORT_DIGITS_MAX = 5, PORT_DEFAULT = 443, PLAIN_PORT_DEFAULT = 80 };
 
 /* Locale-free, unlike isalnum(). The underscore is no host name of RFC 1123, but container networks use it. */
 static bool is_name_char(char c)
@@ -90,17 +88,11 @@ static bool parse_port(const char *text, size_t len, uint16_t *ret_port)
     return true;
 }
 
-enum vp_code http_origin_parse(const char *text, struct http_origin *ret_origin, struct vp_error *err)
+/* host[:port], `len` bytes of it. */
+static enum vp_code parse(const char *host, size_t len, uint16_t default_port, struct http_origin *ret_origin,
+                          struct vp_error *err)
 {
-    struct http_origin origin = { .port = PORT_DEFAULT };
-    const char *host = text;
-    size_t len = strlen(text);
-    if (strncasecmp(text, SCHEME, strlen(SCHEME)) == 0) {
-        host += strlen(SCHEME);
-        len -= strlen(SCHEME);
-        if (len > 0 && host[len - 1] == '/')
-            len--;
-    }
+    struct http_origin origin = { .port = default_port };
     const char *bracket = memchr(host, ']', len);
     const char *from = bracket == NULL ? host : bracket;
     const char *colon = memchr(from, ':', len - (size_t)(from - host));
@@ -112,6 +104,48 @@ enum vp_code http_origin_parse(const char *text, struct http_origin *ret_origin,
         return vp_fail(err, VP_REASON_BAD_REQUEST, "the port must be a number from 1 to 65535");
     for (size_t i = 0; i < host_len; i++)
         origin.host[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] - 'A' + 'a' : host[i]);
+    *ret_origin = origin;
+    return VP_OK;
+}
+
+/* What follows the scheme, and how long it is without a '/' at its end; NULL if the text has another scheme, or none. */
+static const char *after_scheme(const char *text, const char *scheme, size_t *ret_len)
+{
+    size_t scheme_len = strlen(scheme);
+    if (strncasecmp(text, scheme, scheme_len) != 0)
+        return NULL;
+    size_t len = strlen(text + scheme_len);
+    *ret_len = len > 0 && text[scheme_len + len - 1] == '/' ? len - 1 : len;
+    return text + scheme_len;
+}
+
+enum vp_code http_origin_parse(const char *text, struct http_origin *ret_origin, struct vp_error *err)
+{
+    size_t len = strlen(text);
+    const char *host = after_scheme(text, "https://", &len);
+    return parse(host == NULL ? text : host, len, PORT_DEFAULT, ret_origin, err);
+}
+
+/* Names of the hosts file may be changed by nobody but who runs this machine. */
+static bool is_near(const char *host)
+{
+    struct in_addr address;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &address) == 1 && strncmp(host, "127.", 4) == 0);
+}
+
+enum vp_code http_origin_parse_near(const char *text, struct http_origin *ret_origin, struct vp_error *err)
+{
+    struct http_origin origin;
+    size_t len = 0;
+    const char *host = after_scheme(text, "http://", &len);
+    if (host == NULL)
+        return http_origin_parse(text, ret_origin, err);
+    VP_TRY(parse(host, len, PLAIN_PORT_DEFAULT, &origin, err));
+    if (!is_near(origin.host))
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "http:// is for this very machine only (localhost, 127.0.0.1, [::1]): write https://");
+    origin.plain = true;
     *ret_origin = origin;
     return VP_OK;
 }

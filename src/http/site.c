@@ -9,7 +9,7 @@
 #include "client.h"
 #include "origin.h"
 
-enum { HTTPS_PORT = 443, LINE_MAX_BYTES = 1024, CA_MAX = 8 * 1024 * 1024 + 64 };
+enum { HTTPS_PORT = 443, HTTP_PORT = 80, LINE_MAX_BYTES = 1024, CA_MAX = 8 * 1024 * 1024 + 64 };
 
 static char *format_taken(struct vp_buf *buf, enum vp_code *code, struct vp_error *err)
 {
@@ -28,10 +28,10 @@ static char *format_taken(struct vp_buf *buf, enum vp_code *code, struct vp_erro
 static enum vp_code set_trust(struct http_site *site, const char *given, struct vp_error *err)
 {
     char *read = NULL;
-    if (given == NULL)
+    if (given == NULL && strcmp(site->protocol, "https") == 0)
         VP_TRY(http_ca_system(&read, err));
     struct vp_buf pem = VP_BUF_INIT(CA_MAX);
-    vp_buf_add_text(&pem, given == NULL ? read : given);
+    vp_buf_add_text(&pem, given != NULL ? given : read != NULL ? read : "");
     vp_buf_add_format(&pem, "\n# site %" PRIu64 "\n", http_client_number_site(site->client));
     free(read);
     enum vp_code code = VP_OK;
@@ -46,9 +46,9 @@ static enum vp_code set_address(struct http_site *site, const struct http_origin
     struct vp_buf header = VP_BUF_INIT(LINE_MAX_BYTES);
     struct vp_buf where = VP_BUF_INIT(LINE_MAX_BYTES);
     enum vp_code code = VP_OK;
-    vp_buf_add_format(&url, "https://%s:%u", name, (unsigned)origin->port);
+    vp_buf_add_format(&url, "%s://%s:%u", site->protocol, name, (unsigned)origin->port);
     vp_buf_add_format(&header, "Host: %s", origin->host);
-    if (origin->port != HTTPS_PORT)
+    if (origin->port != (origin->plain ? HTTP_PORT : HTTPS_PORT))
         vp_buf_add_format(&header, ":%u", (unsigned)origin->port);
     vp_buf_add_format(&where, "%s:%u", origin->host, (unsigned)origin->port);
     site->base_url = format_taken(&url, &code, err);
@@ -97,6 +97,8 @@ enum vp_code http_site_new(struct http_client *client, const struct http_site_op
     site->max_queued = options->max_queued;
     site->max_retries = options->max_retries;
     site->stats = options->stats;
+    site->protocol = options->origin.plain ? "http" : "https";
+    site->user_agent = options->user_agent == NULL ? "vault-plugin-auth-arvados" : options->user_agent;
     VP_TRY(set_trust(site, options->ca_pem, err));
     VP_TRY(set_address(site, &options->origin, name, err));
     VP_TRY(set_detour(site, &options->origin, name, err));

@@ -8,7 +8,7 @@
 struct http_site {
     /* constant after http_site_new() */
     struct http_client *client;
-    char *base_url;                /* "https://<name to verify>:<port>" */
+    char *base_url;                /* "https://<name to verify>:<port>", or http */
     char *host_header;             /* "Host: <real host>[:port]" */
     char *host_and_port;           /* for details of errors */
     struct curl_slist *connect_to; /* NULL unless the name to verify isn't the host */
@@ -16,6 +16,8 @@ struct http_site {
     unsigned max_concurrent;
     unsigned max_queued;
     unsigned max_retries;
+    const char *protocol; /* "https", or "http" for a near server */
+    const char *user_agent;
     struct http_stats *stats;
 
     /* of the transfer thread alone */

@@ -1,0 +1,5 @@
+/* arv-vault, the program: fetches secrets for a container from OpenBao or Vault. */
+#pragma once
+
+/* Runs one command line; the exit status (docs/client.md), or never comes back: `exec` becomes its command. */
+int client_main(int argc, char **argv);

@@ -1,0 +1,146 @@
+#include "deliver.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exit.h"
+
+/* ---- files ---- */
+
+static void remove_file(struct sink *sink)
+{
+    if (sink->written)
+        (void)unlinkat(sink->place.folder, sink->place.name, 0);
+    sink->written = false;
+}
+
+void deliver_undo(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        remove_file(&plan->sinks[i]);
+}
+
+static enum vp_code write_file(struct sink *sink, bool quiet, struct vp_error *err)
+{
+    struct stat seen;
+    if (sink->place.on_disk && !sink->written)
+        exit_warn(quiet,
+                  "%s is on a disk, where a secret outlives its job, and Arvados saves a job's output folder: use a folder "
+                  "in memory, like /dev/shm",
+                  sink->name);
+    if (!sink->written)
+        sink->is_new = fstatat(sink->place.folder, sink->place.name, &seen, AT_SYMLINK_NOFOLLOW) != 0;
+    VP_TRY(files_write(&sink->place, sink->name, sink->mode, &sink->content, err));
+    sink->written = true;
+    return VP_OK;
+}
+
+enum vp_code deliver_files(struct plan *plan, bool quiet, struct vp_error *err)
+{
+    enum vp_code code = VP_OK;
+    for (size_t i = 0; code == VP_OK && i < plan->n; i++)
+        if (plan->sinks[i].kind == SINK_FILE && !plan->sinks[i].absent)
+            code = write_file(&plan->sinks[i], quiet, err);
+    for (size_t i = 0; code != VP_OK && i < plan->n; i++)
+        if (plan->sinks[i].is_new)
+            remove_file(&plan->sinks[i]);
+    return code;
+}
+
+/* ---- environment and arguments ---- */
+
+static bool is_set_by(const struct plan *plan, const char *entry)
+{
+    size_t len = strcspn(entry, "=");
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->sinks[i].kind == SINK_ENV && !plan->sinks[i].absent && strlen(plan->sinks[i].name) == len &&
+            strncmp(plan->sinks[i].name, entry, len) == 0)
+            return true;
+    return false;
+}
+
+static char *entry_of(const struct sink *sink)
+{
+    struct vp_buf entry = VP_BUF_INIT(sink->content.max + 1024);
+    vp_buf_add_text(&entry, sink->name);
+    vp_buf_add_text(&entry, "=");
+    vp_buf_add_text(&entry, vp_buf_text(&sink->content));
+    char *text = entry.failed ? NULL : vp_buf_take(&entry);
+    vp_buf_clear(&entry);
+    return text;
+}
+
+char **deliver_environment(const struct plan *plan)
+{
+    size_t n = 0;
+    while (environ[n] != NULL)
+        n++;
+    char **entries = calloc(n + plan->n + 1, sizeof *entries);
+    if (entries == NULL)
+        return NULL;
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!is_set_by(plan, environ[i]))
+            entries[at++] = environ[i];
+    for (size_t i = 0; i < plan->n; i++) {
+        if (plan->sinks[i].kind != SINK_ENV || plan->sinks[i].absent)
+            continue;
+        entries[at] = entry_of(&plan->sinks[i]);
+        if (entries[at++] == NULL) {
+            free(entries);
+            return NULL;
+        }
+    }
+    return entries;
+}
+
+char **deliver_arguments(const struct plan *plan, char *const *argv)
+{
+    size_t n = 0;
+    while (argv[n] != NULL)
+        n++;
+    char **arguments = calloc(n + 1, sizeof *arguments);
+    if (arguments == NULL)
+        return NULL;
+    memcpy(arguments, argv, n * sizeof *arguments);
+    for (size_t i = 0; i < plan->n; i++) {
+        if (plan->sinks[i].kind != SINK_ARGUMENT)
+            continue;
+        char **argument = &arguments[plan->sinks[i].argument];
+        *argument = strdup(vp_buf_text(&plan->sinks[i].content));
+        if (*argument == NULL) {
+            free(arguments);
+            return NULL;
+        }
+    }
+    return arguments;
+}
+
+/* ---- shells ---- */
+
+/* In single quotes nothing means anything but the quote itself. */
+static void add_quoted(struct vp_buf *text, const char *value)
+{
+    vp_buf_add_text(text, "'");
+    for (const char *at = value; *at != '\0'; at++)
+        if (*at == '\'')
+            vp_buf_add_text(text, "'\\''");
+        else
+            vp_buf_add(text, at, 1);
+    vp_buf_add_text(text, "'");
+}
+
+void deliver_exports(const struct plan *plan, struct vp_buf *text)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct sink *sink = &plan->sinks[i];
+        if (sink->kind != SINK_ENV || sink->absent)
+            continue;
+        vp_buf_add_format(text, "export %s=", sink->name);
+        add_quoted(text, vp_buf_text(&sink->content));
+        vp_buf_add_text(text, "\n");
+    }
+}

@@ -1,0 +1,20 @@
+/* Puts a filled plan where it belongs. */
+#pragma once
+
+#include "plan.h"
+
+/* Writes the files, all or none: on failure those that were new are gone again. Warns of each that lies on a disk. */
+VP_MUST_USE enum vp_code deliver_files(struct plan *plan, bool quiet, struct vp_error *err);
+
+/* Removes the files that it wrote. */
+void deliver_undo(struct plan *plan);
+
+/* The environment of this process with the plan's variables in it, for execvpe(); freed (not its texts) by free(). NULL
+ * without memory. */
+char **deliver_environment(const struct plan *plan);
+
+/* The command with the plan's arguments in it, likewise. */
+char **deliver_arguments(const struct plan *plan, char *const *argv);
+
+/* export NAME='value' lines that any POSIX shell reads. */
+void deliver_exports(const struct plan *plan, struct vp_buf *text);

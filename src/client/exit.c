@@ -1,0 +1,55 @@
+#include "exit.h"
+
+#include <stdio.h>
+
+static const struct {
+    enum vp_reason reason;
+    int status;
+} BY_REASON[] = {
+    { VP_REASON_USAGE, EXIT_USAGE },
+    { VP_REASON_LOCAL_CONFIG, EXIT_CONFIG },
+    { VP_REASON_TOKEN_MALFORMED, EXIT_CONFIG },
+    { VP_REASON_LOCAL_IO, EXIT_IO },
+    { VP_REASON_SECRET_MISSING, EXIT_MISSING },
+    { VP_REASON_VAULT_REFUSES, EXIT_REFUSES },
+    { VP_REASON_UPSTREAM_BAD_ANSWER, EXIT_REFUSES },
+    { VP_REASON_BAD_REQUEST, EXIT_FORBIDDEN }, /* Arvados' own words about a change that it does not make */
+    /* A moment's trouble was tried again already: what is left is a wrong CA or a wrong name. */
+    { VP_REASON_UPSTREAM_TLS, EXIT_CONFIG },
+};
+
+static const int BY_CODE[] = {
+    [VP_ERR_INPUT] = EXIT_USAGE,         [VP_ERR_DENIED] = EXIT_FORBIDDEN,  [VP_ERR_NOT_FOUND] = EXIT_MISSING,
+    [VP_ERR_OPERATION] = EXIT_REFUSES,   [VP_ERR_UPSTREAM] = EXIT_REFUSES,  [VP_ERR_UNAVAILABLE] = EXIT_AGAIN,
+    [VP_ERR_INTERNAL] = EXIT_INTERNAL,   [VP_ERR_HOST] = EXIT_INTERNAL,
+};
+
+int exit_status(const struct vp_error *error)
+{
+    for (size_t i = 0; i < sizeof BY_REASON / sizeof BY_REASON[0]; i++)
+        if (BY_REASON[i].reason == error->reason)
+            return BY_REASON[i].status;
+    return BY_CODE[vp_reason_code(error->reason)];
+}
+
+void exit_tell(const struct vp_error *error)
+{
+    if (error->detail[0] == '\0')
+        (void)fprintf(stderr, "arv-vault: %s\n", error->message);
+    else
+        (void)fprintf(stderr, "arv-vault: %s (%s)\n", error->message, error->detail);
+}
+
+void exit_warn(bool quiet, const char *format, ...)
+{
+    struct vp_error line; /* its rules for untrusted text are the right ones here as well */
+    va_list values;
+    char text[sizeof line.message];
+    if (quiet)
+        return;
+    va_start(values, format);
+    (void)vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    (void)vp_fail(&line, VP_REASON_INTERNAL, "%s", text);
+    (void)fprintf(stderr, "arv-vault: warning: %s\n", line.message);
+}

@@ -1,0 +1,163 @@
+#include "fetch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct read_path {
+    const char *path; /* borrowed from the first reference to it */
+    struct vault_secret secret;
+    bool missing;
+};
+
+struct fetch {
+    struct session *session;
+    struct read_path *reads;
+    size_t n;
+    fetch_lease on_lease;
+    void *context;
+};
+
+static void clear(struct fetch *fetch)
+{
+    for (size_t i = 0; i < fetch->n; i++)
+        vault_secret_clear(&fetch->reads[i].secret);
+    free(fetch->reads);
+}
+
+/* ---- reading ---- */
+
+static enum vp_code note_lease(struct fetch *fetch, const struct vault_secret *secret, struct vp_error *err)
+{
+    if (secret->lease_id == NULL)
+        return VP_OK;
+    /* The lease ends with the token that it was made by. */
+    fetch->session->keep_token = true;
+    return fetch->on_lease == NULL ? VP_OK : fetch->on_lease(fetch->context, secret, err);
+}
+
+static enum vp_code read_once(struct fetch *fetch, const char *path, const struct read_path **ret_read,
+                              struct vp_error *err)
+{
+    for (size_t i = 0; i < fetch->n; i++)
+        if (strcmp(fetch->reads[i].path, path) == 0) {
+            *ret_read = &fetch->reads[i];
+            return VP_OK;
+        }
+    struct read_path *reads = reallocarray(fetch->reads, fetch->n + 1, sizeof *reads);
+    struct read_path read = { .path = path };
+    if (reads == NULL)
+        return vp_fail_no_memory(err);
+    fetch->reads = reads;
+    enum vp_code code = vault_read(fetch->session->vault, path, &read.secret, err);
+    read.missing = code == VP_ERR_NOT_FOUND;
+    if (code != VP_OK && !read.missing)
+        return code;
+    reads[fetch->n] = read;
+    *ret_read = &reads[fetch->n++];
+    return read.missing ? VP_OK : note_lease(fetch, &read.secret, err);
+}
+
+/* Texts as they are, all else as JSON. */
+static void add_value(struct vp_buf *content, const struct vp_json *value)
+{
+    struct vp_json_writer writer;
+    if (vp_json_type(value) == VP_JSON_TEXT) {
+        vp_buf_add_text(content, vp_json_text(value));
+        return;
+    }
+    vp_json_begin(&writer, content);
+    vp_json_put_value(&writer, value);
+}
+
+static enum vp_code find_value(struct fetch *fetch, const struct ref *ref, const struct vp_json **ret_value,
+                               struct vp_error *err)
+{
+    const struct read_path *read = NULL;
+    *ret_value = NULL;
+    VP_TRY(read_once(fetch, ref->path, &read, err));
+    if (!read->missing)
+        *ret_value = ref->field == NULL ? read->secret.data : vp_json_get(read->secret.data, ref->field);
+    if (vp_json_type(*ret_value) == VP_JSON_NULL)
+        *ret_value = NULL;
+    if (*ret_value != NULL || ref->optional)
+        return VP_OK;
+    if (read->missing)
+        return vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.300s", ref->path);
+    return vp_fail(err, VP_REASON_SECRET_MISSING, "the secret at %.200s has no field %.100s", ref->path, ref->field);
+}
+
+/* ---- filling ---- */
+
+static enum vp_code fill_part(struct fetch *fetch, struct sink *sink, const struct template_part *part,
+                              struct vp_error *err)
+{
+    const struct vp_json *value;
+    struct vp_buf text = VP_BUF_INIT(sink->content.max);
+    VP_TRY(find_value(fetch, &part->ref, &value, err));
+    if (value == NULL) {
+        sink->absent = sink->template.n == 1;
+        return VP_OK;
+    }
+    add_value(&text, value);
+    enum vp_code code = vp_buf_check(&text, "a secret", err);
+    if (code == VP_OK)
+        code = template_add_value(&sink->content, part, vp_buf_text(&text), err);
+    vp_buf_clear(&text);
+    return code;
+}
+
+/* What a variable can't hold: a line end would start another line wherever the environment is printed or read by lines. */
+static enum vp_code check_env(const struct sink *sink, struct vp_error *err)
+{
+    if (sink->kind == SINK_ENV && strpbrk(vp_buf_text(&sink->content), "\r\n") != NULL)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "the secret for %.100s has more than one line, which is refused in the environment: put it in a "
+                       "file",
+                       sink->name);
+    return VP_OK;
+}
+
+static enum vp_code fill_sink(struct fetch *fetch, struct sink *sink, struct vp_error *err)
+{
+    vp_buf_clear(&sink->content);
+    sink->absent = false;
+    for (size_t i = 0; i < sink->template.n; i++) {
+        const struct template_part *part = &sink->template.parts[i];
+        if (part->text != NULL)
+            vp_buf_add(&sink->content, part->text, part->len);
+        else
+            VP_TRY(fill_part(fetch, sink, part, err));
+    }
+    VP_TRY(vp_buf_check(&sink->content, "what is to be delivered", err));
+    return check_env(sink, err);
+}
+
+enum vp_code fetch_plan(struct session *session, struct plan *plan, fetch_lease on_lease, void *context,
+                        struct vp_error *err)
+{
+    struct fetch fetch = { .session = session, .on_lease = on_lease, .context = context };
+    enum vp_code code = VP_OK;
+    for (size_t i = 0; code == VP_OK && i < plan->n; i++)
+        code = fill_sink(&fetch, &plan->sinks[i], err);
+    clear(&fetch);
+    if (code != VP_OK && err != NULL)
+        session_explain(session, err);
+    return code;
+}
+
+enum vp_code fetch_ref(struct session *session, const struct ref *ref, struct vp_buf *content, bool *ret_absent,
+                       struct vp_error *err)
+{
+    struct fetch fetch = { .session = session };
+    const struct vp_json *value = NULL;
+    enum vp_code code = find_value(&fetch, ref, &value, err);
+    if (code == VP_OK && value != NULL)
+        add_value(content, value);
+    *ret_absent = value == NULL;
+    clear(&fetch);
+    if (code == VP_OK)
+        code = vp_buf_check(content, "a secret", err);
+    if (code != VP_OK && err != NULL)
+        session_explain(session, err);
+    return code;
+}

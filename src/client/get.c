@@ -1,0 +1,132 @@
+/* get, get-all, put-all. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vp/json.h"
+
+#include "commands.h"
+#include "exit.h"
+#include "fetch.h"
+#include "files.h"
+#include "get.h"
+#include "output.h"
+
+enum { SECRET_MAX = 4 * 1024 * 1024, VERSION_DIGITS = 18 };
+
+/* ---- get ---- */
+
+struct get {
+    struct ref ref;
+    struct vp_buf content;
+};
+
+static enum vp_code get(struct session *session, void *context, struct vp_error *err)
+{
+    struct get *get = context;
+    bool absent = false;
+    return fetch_ref(session, &get->ref, &get->content, &absent, err);
+}
+
+static enum vp_code get_and_print(const struct command *command, const struct args *args, struct get *job,
+                                  struct vp_error *err)
+{
+    const struct command_session how = { .args = args };
+    VP_TRY(command_with_session(command, &how, get, job, err));
+    if (job->ref.field == NULL)
+        vp_buf_add_text(&job->content, "\n");
+    return output_raw(&job->content, err);
+}
+
+static enum vp_code get_ref(const struct command *command, const struct args *args, bool whole, struct vp_error *err)
+{
+    struct get job = { .content = VP_BUF_INIT(SECRET_MAX + 1) };
+    VP_TRY(ref_parse(args->rest[0], strlen(args->rest[0]), &job.ref, err));
+    enum vp_code code = whole && job.ref.field != NULL
+                            ? vp_fail(err, VP_REASON_USAGE, "get-all wants a path without #FIELD")
+                            : get_and_print(command, args, &job, err);
+    vp_buf_clear(&job.content);
+    ref_clear(&job.ref);
+    return code;
+}
+
+COMMAND(command_get)
+{
+    (void)ret_status;
+    return get_ref(command, args, false, err);
+}
+
+COMMAND(command_get_all)
+{
+    (void)ret_status;
+    return get_ref(command, args, true, err);
+}
+
+/* ---- put-all ---- */
+
+static const struct vp_json_source GIVEN = {
+    .what = "the secret on standard input",
+    .reason = VP_REASON_LOCAL_CONFIG,
+    .max_bytes = SECRET_MAX,
+    .max_depth = 32,
+    .max_tokens = 100000,
+};
+
+struct put {
+    const char *path;
+    struct vp_json *data;
+    int64_t version; /* to be replaced */
+};
+
+static enum vp_code put(struct session *session, void *context, struct vp_error *err)
+{
+    const struct put *put = context;
+    struct vp_buf line = VP_BUF_INIT(64);
+    int64_t version = 0;
+    VP_TRY(vault_write_all(session->vault, put->path, put->data, put->version, &version, err));
+    if (version > 0)
+        vp_buf_add_format(&line, "%lld\n", (long long)version);
+    enum vp_code code = output_raw(&line, err);
+    vp_buf_clear(&line);
+    return code;
+}
+
+static enum vp_code version_to_replace(const struct args *args, int64_t *ret_version, struct vp_error *err)
+{
+    *ret_version = args->force ? VAULT_ANY_VERSION : VAULT_CURRENT_VERSION;
+    if (args->cas == NULL)
+        return VP_OK;
+    size_t n_digits = strspn(args->cas, "0123456789");
+    if (args->force || n_digits == 0 || n_digits > VERSION_DIGITS || args->cas[n_digits] != '\0')
+        return vp_fail(err, VP_REASON_USAGE, "--cas wants a version number, and not --force beside it");
+    *ret_version = strtoll(args->cas, NULL, 10);
+    return VP_OK;
+}
+
+enum vp_code get_read_object(struct vp_json **ret_object, struct vp_error *err)
+{
+    struct vp_buf text = VP_BUF_INIT(SECRET_MAX);
+    enum vp_code code = files_read("-", GIVEN.what, &text, err);
+    if (code == VP_OK)
+        code = vp_json_parse(vp_buf_text(&text), text.len, &GIVEN, ret_object, err);
+    vp_buf_clear(&text);
+    if (code == VP_OK && vp_json_type(*ret_object) != VP_JSON_OBJECT) {
+        vp_json_freep(ret_object);
+        *ret_object = NULL;
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s is no JSON object", GIVEN.what);
+    }
+    return code;
+}
+
+COMMAND(command_put_all)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *data = NULL;
+    struct put job = { .path = args->rest[0] };
+    const struct command_session how = { .args = args };
+    (void)ret_status;
+    VP_TRY(vault_check_path(job.path, err));
+    VP_TRY(version_to_replace(args, &job.version, err));
+    VP_TRY(get_read_object(&data, err));
+    job.data = data;
+    return command_with_session(command, &how, put, &job, err);
+}

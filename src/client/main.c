@@ -1,0 +1,159 @@
+/* The table of commands, and how one is run. */
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "vp/client.h"
+
+#include "commands.h"
+#include "exit.h"
+#include "progress.h"
+
+#define ASKS (ARGS_SERVER | ARGS_TOKEN | ARGS_LOGIN)
+
+const struct command COMMANDS[] = {
+    { "exec", "[--] COMMAND...", "fetch secrets, then become COMMAND",
+      "Secrets go into the environment, into files and into templates, as the options say; then arv-vault becomes COMMAND, "
+      "with the same process id. It fetches all or nothing, and revokes its own token before. With --supervise it stays, "
+      "renews the token, passes signals on and cleans up at the end.",
+      ASKS | ARGS_EXEC | ARGS_SPEC, true, true, 1, SIZE_MAX, command_exec },
+    { "env", "[SPEC]", "print secrets as exports for a shell",
+      "For eval \"$(arv-vault env --env DB_PASSWORD=secret/genomics/db#password)\"; SPEC is a spec file.",
+      ASKS | ARGS_ENV | ARGS_SPEC, true, false, 0, 1, command_env },
+    { "render", "TEMPLATE DEST", "fill in ${vault:PATH#FIELD} in a text, JSON or YAML file",
+      "DEST is written at once, mode 0600; - is standard output.", ASKS | ARGS_RENDER, true, false, 2, 2,
+      command_render },
+    { "get", "PATH[#FIELD]", "print one secret as JSON, or one field as it is", "", ASKS, false, false, 1, 1,
+      command_get },
+    { "get-all", "PATH", "print a whole secret as a JSON object", "", ASKS, false, false, 1, 1, command_get_all },
+    { "put-all", "PATH", "write a whole secret: a JSON object from standard input",
+      "All or nothing, and only if nobody else wrote it meanwhile (check-and-set). Prints the new version.",
+      ASKS | ARGS_PUT, false, false, 1, 1, command_put_all },
+    { "login", "", "log in with the Arvados token and print the Vault token", "", ARGS_SERVER | ARGS_LOGIN | ARGS_STORE,
+      false, false, 0, 0, command_login },
+    { "whoami", "", "who the token is, what it may read, how long it lives", "", ASKS | ARGS_SHOW, false, false, 0, 0,
+      command_whoami },
+    { "renew", "", "let the token live longer", "", ARGS_SERVER | ARGS_TOKEN | ARGS_RENEW, false, false, 0, 0,
+      command_renew },
+    { "revoke", "", "end the token", "", ARGS_SERVER | ARGS_TOKEN, false, false, 0, 0, command_revoke },
+    { "wrap", "[PATH]", "put a secret into a wrapping that can be opened once",
+      "Without PATH it wraps a JSON object from standard input. Prints the wrapping token; the creation path, which whoever "
+      "opens it must know, goes to standard error.",
+      ASKS | ARGS_WRAP | ARGS_SHOW, false, false, 0, 1, command_wrap },
+    { "unwrap", "", "open a wrapping if it is the right one",
+      "The wrapping token comes by standard input. --creation-path is required: it tells a wrapping that was exchanged on its "
+      "way.",
+      ARGS_SERVER | ARGS_UNWRAP, false, false, 0, 0, command_unwrap },
+    { "secret-mounts", "", "fill in vault: references of a container's secret_mounts (JSON in, JSON out)",
+      "For a hook of crunch-run, docs/crunch-run-hook.md.", ASKS, true, false, 0, 0, command_secret_mounts },
+    { "grant", "add UUID POLICY | list [UUID] | remove LINK_UUID | check UUID",
+      "for Arvados admins: who may have which policy",
+      "Talks to Arvados with your own token (an admin's), and to the vault to learn what counts there.",
+      ASKS | ARGS_SHOW | ARGS_GRANT, false, false, 1, 3, command_grant },
+    { "doctor", "[PATH]", "look at every link of the chain, with a verdict and the mend for each",
+      "With PATH it also tries to read that secret. Shows no secret.", ASKS | ARGS_SHOW, false, false, 0, 1,
+      command_doctor },
+    { "version", "", "its own version", "", ASKS | ARGS_SHOW | ARGS_VERSION, false, false, 0, 0, command_version },
+    { "help", "[COMMAND | manual]", "this, or more about a command", "", 0, false, false, 0, 1, command_help },
+};
+const size_t N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0];
+
+/* ---- a session for a command ---- */
+
+static enum vp_code run_session(struct session *session, const struct command_session *how, command_work work,
+                                void *context, struct vp_error *err)
+{
+    if (!how->only_connect) {
+        enum vp_code code = session_authorise(session, err);
+        if (code != VP_OK)
+            return code;
+    }
+    enum vp_code code = work(session, context, err);
+    if (code != VP_OK && err != NULL)
+        session_explain(session, err);
+    return code;
+}
+
+enum vp_code command_with_session(const struct command *command, const struct command_session *how, command_work work,
+                                  void *context, struct vp_error *err)
+{
+    struct args args = *how->args;
+    struct settings settings;
+    struct session session;
+    if (args.mount == NULL)
+        args.mount = how->spec_mount;
+    if (args.role == NULL)
+        args.role = how->spec_role;
+    VP_TRY(settings_read(&args, command->groups, command->patient, &settings, err));
+    enum vp_code code = session_open(&settings, NULL, &session, err);
+    if (code == VP_OK) {
+        struct progress *progress = progress_begin(settings.vault.host, settings.quiet);
+        code = run_session(&session, how, work, context, err);
+        session_close(&session);
+        progress_end(progress);
+    }
+    settings_clear(&settings);
+    return code;
+}
+
+/* ---- running ---- */
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+    return NULL;
+}
+
+static enum vp_code run(const struct command *command, int argc, char **argv, int *ret_status, struct vp_error *err)
+{
+    struct args args;
+    VP_TRY(args_parse(argc, argv, command->groups, command->stops, &args, err));
+    if (args.help) {
+        args.rest = &argv[0];
+        args.n_rest = 1;
+        argv[0] = (char *)(uintptr_t)command->name;
+        return command_help(command, &args, ret_status, err);
+    }
+    if (args.n_rest < command->min_words || args.n_rest > command->max_words)
+        return vp_fail(err, VP_REASON_USAGE, "write it like this: arv-vault %s [options] %s", command->name,
+                       command->words);
+    return command->run(command, &args, ret_status, err);
+}
+
+/* Whoever started us may have closed them: then a secret's file could become standard output. */
+static bool open_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}
+
+int client_main(int argc, char **argv)
+{
+    struct vp_error error = { 0 };
+    int status = 0;
+    /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    if (!open_standard_files())
+        return EXIT_IO;
+    const char *name = argc < 2 ? "help" : argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    const struct command *command = find(name);
+    enum vp_code code;
+    if (command == NULL)
+        code = vp_fail(&error, VP_REASON_USAGE, "there is no command \"%.40s\"; arv-vault help lists them", name);
+    else
+        code = run(command, argc < 2 ? argc : argc - 1, argc < 2 ? argv : argv + 1, &status, &error);
+    if (code == VP_OK)
+        return status;
+    exit_tell(&error);
+    return exit_status(&error);
+}

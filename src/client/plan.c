@@ -1,0 +1,185 @@
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vp/texts.h"
+
+#include "spec.h"
+
+enum { TEMPLATE_MAX = 1024 * 1024, NAME_LEN_MAX = 255, CONTENT_MAX = 8 * 1024 * 1024, MODE_DEFAULT = S_IRUSR | S_IWUSR };
+
+/* ---- sinks ---- */
+
+static void clear_sink(struct sink *sink)
+{
+    free(sink->name);
+    template_clear(&sink->template);
+    files_place_close(&sink->place);
+    vp_buf_clear(&sink->content);
+}
+
+void plan_clear(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        clear_sink(&plan->sinks[i]);
+    free(plan->sinks);
+    free(plan->mount);
+    free(plan->role);
+    *plan = (struct plan){ 0 };
+}
+
+/* Takes the template over, even on failure. */
+static enum vp_code add_sink(struct plan *plan, enum sink_kind kind, const char *name, struct template *template,
+                             struct sink **ret_sink, struct vp_error *err)
+{
+    struct sink sink = {
+        .kind = kind, .mode = MODE_DEFAULT, .template = *template, .content = VP_BUF_INIT(CONTENT_MAX)
+    };
+    *template = (struct template){ 0 };
+    sink.place.folder = -1;
+    for (size_t i = 0; name != NULL && i < plan->n; i++)
+        if (plan->sinks[i].kind == kind && strcmp(plan->sinks[i].name, name) == 0) {
+            clear_sink(&sink);
+            return vp_fail(err, VP_REASON_USAGE, "%.200s is asked for twice", name);
+        }
+    struct sink *sinks = reallocarray(plan->sinks, plan->n + 1, sizeof *sinks);
+    if (sinks != NULL)
+        plan->sinks = sinks;
+    if (name != NULL)
+        sink.name = strdup(name);
+    if (sinks == NULL || (name != NULL && sink.name == NULL)) {
+        clear_sink(&sink);
+        return vp_fail_no_memory(err);
+    }
+    sinks[plan->n] = sink;
+    *ret_sink = &sinks[plan->n++];
+    return VP_OK;
+}
+
+bool plan_is_env_name(const char *name)
+{
+    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+    static const char ALLOWED[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    static const char *const DECIDING[] = { "LD_", "GLIBC_TUNABLES", "BASH_ENV", "BASH_FUNC_", "PYTHONSTARTUP" };
+    if (*name == '\0' || strchr(LETTERS, *name) == NULL || name[strspn(name, ALLOWED)] != '\0' ||
+        strlen(name) > NAME_LEN_MAX)
+        return false;
+    for (size_t i = 0; i < sizeof DECIDING / sizeof DECIDING[0]; i++)
+        if (strncmp(name, DECIDING[i], strlen(DECIDING[i])) == 0)
+            return false;
+    return true;
+}
+
+enum vp_code plan_add_env(struct plan *plan, const char *name, const char *ref, struct vp_error *err)
+{
+    struct template template = { 0 };
+    struct sink *sink;
+    if (!plan_is_env_name(name))
+        return vp_fail(err, VP_REASON_USAGE,
+                       "\"%.100s\" is no name for a secret in the environment: letters, digits and _ only, and none that "
+                       "decides what code is loaded (LD_...)",
+                       name);
+    VP_TRY(template_of_ref(ref, &template, err));
+    return add_sink(plan, SINK_ENV, name, &template, &sink, err);
+}
+
+static enum vp_code set_mode(struct sink *sink, const char *mode, struct vp_error *err)
+{
+    char *end;
+    if (mode == NULL)
+        return VP_OK;
+    unsigned long number = strtoul(mode, &end, 8);
+    if (*end != '\0' || end == mode || *mode == '-' || (number & ~(unsigned long)0777) != 0 || (number & S_IRUSR) == 0)
+        return vp_fail(err, VP_REASON_USAGE, "\"%.20s\" is no mode of a file; like 0600 or 0400", mode);
+    if ((number & (S_IRWXO)) != 0)
+        return vp_fail(err, VP_REASON_USAGE, "mode %.20s would show a secret to everybody", mode);
+    sink->mode = (mode_t)number;
+    return VP_OK;
+}
+
+enum vp_code plan_add_file(struct plan *plan, const char *path, const char *ref, const char *mode,
+                           struct vp_error *err)
+{
+    struct template template = { 0 };
+    struct sink *sink;
+    VP_TRY(template_of_ref(ref, &template, err));
+    VP_TRY(add_sink(plan, SINK_FILE, path, &template, &sink, err));
+    VP_TRY(set_mode(sink, mode, err));
+    return files_place_open(sink->name, &sink->place, err);
+}
+
+enum vp_code plan_add_template(struct plan *plan, const char *path, const char *template_file, const char *kind_name,
+                               const char *mode, struct vp_error *err)
+{
+    struct template template = { 0 };
+    struct vp_buf text = VP_BUF_INIT(TEMPLATE_MAX);
+    enum template_kind kind;
+    struct sink *sink;
+    VP_TRY(template_kind_parse(kind_name, template_file, &kind, err));
+    enum vp_code code = files_read(template_file, "the template", &text, err);
+    if (code == VP_OK)
+        code = template_parse(vp_buf_text(&text), text.len, kind, &template, err);
+    vp_buf_clear(&text);
+    VP_TRY(code);
+    VP_TRY(add_sink(plan, SINK_FILE, path, &template, &sink, err));
+    VP_TRY(set_mode(sink, mode, err));
+    return path == NULL ? VP_OK : files_place_open(sink->name, &sink->place, err);
+}
+
+enum vp_code plan_add_arguments(struct plan *plan, char *const *argv, struct vp_error *err)
+{
+    for (size_t i = 0; argv[i] != NULL; i++) {
+        struct template template = { 0 };
+        struct sink *sink;
+        if (!template_has_ref(argv[i]))
+            continue;
+        VP_TRY(template_parse(argv[i], strlen(argv[i]), TEMPLATE_TEXT, &template, err));
+        VP_TRY(add_sink(plan, SINK_ARGUMENT, NULL, &template, &sink, err));
+        sink->argument = i;
+    }
+    return VP_OK;
+}
+
+/* ---- the command line ---- */
+
+static enum vp_code add_item(struct plan *plan, const struct args_item *item, struct vp_error *err)
+{
+    const char *equals = strchr(item->text, '=');
+    if (equals == NULL || equals == item->text)
+        return vp_fail(err, VP_REASON_USAGE, "\"%.100s\" must be NAME=REF, like DB_PASSWORD=secret/genomics/db#password",
+                       item->text);
+    char *name = strndup(item->text, (size_t)(equals - item->text));
+    enum vp_code code = VP_ERR_INTERNAL;
+    if (name == NULL)
+        return vp_fail_no_memory(err);
+    switch (item->kind) {
+    case ARGS_ITEM_ENV:
+        code = plan_add_env(plan, name, equals + 1, err);
+        break;
+    case ARGS_ITEM_FILE:
+        code = plan_add_file(plan, name, equals + 1, NULL, err);
+        break;
+    case ARGS_ITEM_TEMPLATE:
+        code = plan_add_template(plan, name, equals + 1, NULL, NULL, err);
+        break;
+    }
+    free(name);
+    return code;
+}
+
+enum vp_code plan_read(const struct args *args, struct plan *ret_plan, struct vp_error *err)
+{
+    struct plan plan = { 0 };
+    const char *spec = args->spec == NULL ? getenv("ARV_VAULT_SPEC") : args->spec;
+    enum vp_code code = vp_text_is_set(spec) ? spec_read(spec, &plan, err) : VP_OK;
+    for (size_t i = 0; code == VP_OK && i < args->n_items; i++)
+        code = add_item(&plan, &args->items[i], err);
+    if (code != VP_OK) {
+        plan_clear(&plan);
+        return code;
+    }
+    *ret_plan = plan;
+    return VP_OK;
+}

@@ -1,0 +1,76 @@
+#include "progress.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SILENT_S = 2 };
+
+struct progress {
+    const char *what;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards `ended` */
+    pthread_cond_t change;
+    bool ended;
+};
+
+static void *tell(void *context)
+{
+    struct progress *progress = context;
+    struct timespec next;
+    bool told = false;
+    (void)clock_gettime(CLOCK_MONOTONIC, &next);
+    time_t start = next.tv_sec;
+    next.tv_sec += SILENT_S;
+    pthread_mutex_lock(&progress->lock);
+    while (!progress->ended) {
+        if (pthread_cond_timedwait(&progress->change, &progress->lock, &next) == 0)
+            continue;
+        (void)fprintf(stderr, "\r\033[Karv-vault: waiting for %s, %lld s ...", progress->what,
+                      (long long)(next.tv_sec - start));
+        told = true;
+        next.tv_sec++;
+    }
+    pthread_mutex_unlock(&progress->lock);
+    if (told)
+        (void)fprintf(stderr, "\r\033[K");
+    return NULL;
+}
+
+struct progress *progress_begin(const char *what, bool quiet)
+{
+    pthread_condattr_t attributes;
+    struct progress *progress;
+    if (quiet || isatty(STDERR_FILENO) != 1)
+        return NULL;
+    progress = calloc(1, sizeof *progress);
+    if (progress == NULL)
+        return NULL;
+    progress->what = what;
+    (void)pthread_mutex_init(&progress->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&progress->change, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    if (pthread_create(&progress->thread, NULL, tell, progress) != 0) {
+        free(progress);
+        return NULL;
+    }
+    return progress;
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress == NULL)
+        return;
+    pthread_mutex_lock(&progress->lock);
+    progress->ended = true;
+    pthread_cond_signal(&progress->change);
+    pthread_mutex_unlock(&progress->lock);
+    (void)pthread_join(progress->thread, NULL);
+    (void)pthread_cond_destroy(&progress->change);
+    (void)pthread_mutex_destroy(&progress->lock);
+    free(progress);
+}

@@ -1,0 +1,132 @@
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit.h"
+
+static const char NO_TOKEN[] =
+    "there is no Arvados token to log in with: ARVADOS_API_TOKEN is not set. A container has one, and a network, only if it "
+    "asks for API access: in CWL \"requirements: {arv:APIRequirement: {}}\" or \"NetworkAccess: {networkAccess: true}\", in "
+    "a container request \"runtime_constraints\": {\"API\": true}";
+
+enum vp_code session_open(const struct settings *settings, struct vp_cancel *cancel, struct session *ret_session,
+                          struct vp_error *err)
+{
+    struct session session = { .settings = settings };
+    struct vault_options options = {
+        .origin = settings->vault,
+        .ca_pem = settings->vault_ca_pem,
+        .tls_server_name = settings->tls_server_name,
+        .name_space = settings->name_space,
+        .max_retries = settings->max_retries,
+        .deadline_ms = settings->deadline_ms,
+        .cancel = cancel,
+    };
+    struct vp_error fault = { 0 };
+    VP_TRY(http_client_new(&session.http, err));
+    enum vp_code code = vault_new(session.http, &options, &session.vault, &fault);
+    if (code != VP_OK) {
+        http_client_free(session.http);
+        /* What is wrong with the request is wrong with the settings here. */
+        return vp_fail(err, code == VP_ERR_INPUT ? VP_REASON_LOCAL_CONFIG : fault.reason, "%s", fault.message);
+    }
+    *ret_session = session;
+    return VP_OK;
+}
+
+/* Whatever is not an Arvados v2 token stays here: on a compute node the variable may hold the cluster's root token. */
+static enum vp_code token_to_send(const struct settings *settings, struct vp_secret **ret_token, struct vp_error *err)
+{
+    struct arv_token_text parts;
+    struct vp_error fault = { 0 };
+    if (settings->arvados_token == NULL)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s", NO_TOKEN);
+    if (settings->salt_label == NULL) {
+        if (arv_token_parse(settings->arvados_token, ret_token, &parts, &fault) == VP_OK)
+            return VP_OK;
+    } else if (arv_token_salt(settings->arvados_token, settings->salt_label, ret_token, &fault) == VP_OK)
+        return VP_OK;
+    if (fault.reason == VP_REASON_TOKEN_MALFORMED)
+        return vp_fail(err, fault.reason, "what %s holds was not sent: %s", settings->arvados_token_source,
+                       fault.message);
+    return vp_fail(err, fault.reason == VP_REASON_BAD_REQUEST ? VP_REASON_LOCAL_CONFIG : fault.reason, "%s",
+                   fault.message);
+}
+
+static void tell_warnings(const struct session *session)
+{
+    const struct vp_json *warnings = session->login.warnings;
+    for (size_t i = 0; i < vp_json_len(warnings); i++)
+        if (vp_json_type(vp_json_at(warnings, i)) == VP_JSON_TEXT)
+            exit_warn(session->settings->quiet, "the vault says: %s", vp_json_text(vp_json_at(warnings, i)));
+}
+
+enum vp_code session_log_in(struct session *session, struct vp_error *err)
+{
+    const struct settings *settings = session->settings;
+    VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
+    VP_TRY(token_to_send(settings, &token, err));
+    vault_login_clear(&session->login);
+    session->logged_in = false;
+    enum vp_code code = vault_log_in(session->vault, settings->mount, settings->role, token, &session->login, err);
+    if (code == VP_ERR_UNAVAILABLE && settings->arvados_host == NULL && err != NULL)
+        vp_error_add_detail(err, "ARVADOS_API_HOST is not set either: has this container a network (runtime_constraints.API)?");
+    VP_TRY(code);
+    session->logged_in = true;
+    tell_warnings(session);
+    return vault_set_token(session->vault, session->login.token, err);
+}
+
+enum vp_code session_authorise(struct session *session, struct vp_error *err)
+{
+    if (session->settings->vault_token != NULL)
+        return vault_set_token(session->vault, session->settings->vault_token, err);
+    return session_log_in(session, err);
+}
+
+void session_explain(const struct session *session, struct vp_error *err)
+{
+    if (err->reason != VP_REASON_FORBIDDEN)
+        return;
+    if (session->logged_in)
+        vp_error_add_detail(err, "logged in as role %s; arv-vault whoami shows what it may",
+                            session->settings->role == NULL ? "of the mount's choice" : session->settings->role);
+    else if (session->settings->vault_token_source != NULL)
+        vp_error_add_detail(err, "with the Vault token of %s", session->settings->vault_token_source);
+}
+
+void session_close(struct session *session)
+{
+    struct vp_error fault = { 0 };
+    /* Nothing needs it any more, so nobody can take it. A batch token can't be revoked; what it may, ends soon. */
+    if (session->logged_in && !session->keep_token && !session->login.batch &&
+        vault_revoke_self(session->vault, &fault) != VP_OK)
+        exit_warn(session->settings->quiet, "the Vault token was not revoked and lives on to its end: %s",
+                  fault.message);
+    vault_login_clear(&session->login);
+    vault_free(session->vault);
+    http_client_free(session->http);
+    *session = (struct session){ 0 };
+}
+
+enum vp_code session_arvados(struct session *session, struct arv_client **ret_client, struct vp_error *err)
+{
+    const struct settings *settings = session->settings;
+    struct http_site_options options = {
+        .max_concurrent = 4, .max_queued = 16, .max_retries = settings->max_retries, .user_agent = "arv-vault"
+    };
+    struct vp_error fault = { 0 };
+    char *pem = NULL;
+    if (settings->arvados_host == NULL)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "no Arvados is named: set ARVADOS_API_HOST");
+    if (http_origin_parse(settings->arvados_host, &options.origin, &fault) != VP_OK)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "ARVADOS_API_HOST can't be used: %s", fault.message);
+    VP_TRY(settings_arvados_ca(&pem, err));
+    options.ca_pem = pem;
+    enum vp_code code = arv_client_new(session->http, &options, ret_client, &fault);
+    free(pem);
+    return code == VP_OK ? VP_OK
+                         : vp_fail(err, code == VP_ERR_INPUT ? VP_REASON_LOCAL_CONFIG : fault.reason, "%s",
+                                   fault.message);
+}

@@ -1,0 +1,48 @@
+/* Where the vault is, whom to trust, and whose tokens: out of options, the environment and files, first wins. */
+#pragma once
+
+#include <stdint.h>
+
+#include "vp/arvados.h"
+#include "vp/http.h"
+#include "vp/secret.h"
+
+#include "args.h"
+
+struct settings {
+    /* the vault */
+    struct http_origin vault;
+    char *vault_ca_pem; /* NULL: the first bundle of the system */
+    const char *tls_server_name;
+    const char *name_space;
+    unsigned max_retries;
+    int64_t timeout_ms;
+    int64_t deadline_ms; /* monotonic, of all there is to do */
+    struct vp_secret *vault_token;  /* NULL: log in */
+    const char *vault_token_source; /* for messages */
+
+    /* the login */
+    const char *mount;
+    const char *role;       /* NULL: none */
+    const char *salt_label; /* NULL: as it is */
+
+    /* Arvados */
+    char *arvados_host;             /* NULL: not known */
+    struct vp_secret *arvados_token; /* NULL: none */
+    const char *arvados_token_source;
+
+    bool quiet;
+};
+
+/* `patient`: a job can wait for a vault that restarts; a person would rather know. VP_REASON_LOCAL_CONFIG with words,
+ * VP_REASON_USAGE, VP_REASON_LOCAL_IO. */
+VP_MUST_USE enum vp_code settings_read(const struct args *args, unsigned groups, bool patient,
+                                       struct settings *ret_settings, struct vp_error *err);
+void settings_clear(struct settings *settings);
+
+/* Certificates to trust for Arvados, as its own tools find them: SSL_CERT_FILE, /etc/arvados/ca-certificates.crt, then NULL,
+ * which is the system's. */
+VP_MUST_USE enum vp_code settings_arvados_ca(char **ret_pem, struct vp_error *err);
+
+/* "90", "90s", "15m", "1h" in seconds; false on any other form, and on 0. */
+bool settings_duration(const char *text, int64_t *ret_seconds);

@@ -1,0 +1,7 @@
+/* The --spec file: JSON, docs/arv-vault-spec.schema.json. Keys that it does not know are refused. */
+#pragma once
+
+#include "plan.h"
+
+/* Adds what the file asks for. VP_REASON_LOCAL_CONFIG with words, VP_REASON_LOCAL_IO. */
+VP_MUST_USE enum vp_code spec_read(const char *file, struct plan *plan, struct vp_error *err);

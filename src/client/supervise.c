@@ -1,0 +1,245 @@
+/* Two threads: the first waits for signals and the end of the child; the keeper renews what the child lives by, so that no
+ * signal ever waits for a server. */
+#include "supervise.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vp/clock.h"
+
+#include "exit.h"
+#include "fetch.h"
+
+enum {
+    ROUND_MS = 30 * 1000, /* for one round of renewals, or the good-bye */
+    AGAIN_S = 15,         /* after an outage */
+    SIGNALLED = 128,      /* as shells tell it */
+};
+
+static const int PASSED_ON[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT };
+
+struct keeper {
+    struct session *session;
+    struct plan *plan;
+    struct supervise_leases *leases;
+    int64_t token_ttl_s; /* 0: lives for ever */
+    struct vp_cancel cancel;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards `ended` */
+    pthread_cond_t change;
+    bool ended;
+};
+
+static int64_t now_ms(void)
+{
+    return VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
+}
+
+/* ---- leases ---- */
+
+enum vp_code supervise_note_lease(void *context, const struct vault_secret *secret, struct vp_error *err)
+{
+    struct supervise_leases *leases = context;
+    struct supervise_lease *items = reallocarray(leases->items, leases->n + 1, sizeof *items);
+    if (items == NULL)
+        return vp_fail_no_memory(err);
+    leases->items = items;
+    items[leases->n] = (struct supervise_lease){ strdup(secret->lease_id), secret->lease_ttl_s };
+    return items[leases->n++].id == NULL ? vp_fail_no_memory(err) : VP_OK;
+}
+
+void supervise_leases_clear(struct supervise_leases *leases)
+{
+    for (size_t i = 0; i < leases->n; i++)
+        free(leases->items[i].id);
+    free(leases->items);
+    *leases = (struct supervise_leases){ 0 };
+}
+
+/* ---- the keeper ---- */
+
+/* Seconds until something is at half of its life; 0: nothing ever is. */
+static int64_t next_look_s(const struct keeper *keeper)
+{
+    int64_t shortest_s = keeper->token_ttl_s;
+    for (size_t i = 0; i < keeper->leases->n; i++)
+        if (shortest_s == 0 || keeper->leases->items[i].ttl_s < shortest_s)
+            shortest_s = keeper->leases->items[i].ttl_s;
+    return shortest_s == 0 ? 0 : (shortest_s + 1) / 2;
+}
+
+/* A renewal that gives less than was left comes near the maximum: it counts as none. */
+static enum vp_code renew_all(struct keeper *keeper, struct vp_error *err)
+{
+    int64_t ttl_s = 0;
+    if (keeper->token_ttl_s > 0) {
+        VP_TRY(vault_renew_self(keeper->session->vault, 0, &ttl_s, err));
+        if (ttl_s <= keeper->token_ttl_s / 2)
+            return vp_fail(err, VP_REASON_FORBIDDEN, "the token has reached its maximum");
+    }
+    for (size_t i = 0; i < keeper->leases->n; i++)
+        VP_TRY(vault_renew_lease(keeper->session->vault, keeper->leases->items[i].id, &keeper->leases->items[i].ttl_s,
+                                 err));
+    return VP_OK;
+}
+
+/* What is new goes into the files; a variable of a process that runs can't be changed. */
+static enum vp_code start_anew(struct keeper *keeper, struct vp_error *err)
+{
+    struct session *session = keeper->session;
+    VP_TRY(session_log_in(session, err));
+    supervise_leases_clear(keeper->leases);
+    keeper->token_ttl_s = session->login.ttl_s;
+    VP_TRY(fetch_plan(session, keeper->plan, supervise_note_lease, keeper->leases, err));
+    return deliver_files(keeper->plan, session->settings->quiet, err);
+}
+
+/* Seconds until the next look. */
+static int64_t look(struct keeper *keeper)
+{
+    bool quiet = keeper->session->settings->quiet;
+    struct vp_error fault = { 0 };
+    vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, &keeper->cancel);
+    enum vp_code code = renew_all(keeper, &fault);
+    if (code == VP_ERR_DENIED || code == VP_ERR_OPERATION || code == VP_ERR_NOT_FOUND)
+        code = start_anew(keeper, &fault);
+    if (code == VP_OK)
+        return next_look_s(keeper);
+    if (fault.reason != VP_REASON_CANCELLED)
+        exit_warn(quiet, "the Vault token could not be renewed, trying again in %d s: %s", AGAIN_S, fault.message);
+    return AGAIN_S;
+}
+
+/* True when it is time to end. */
+static bool sleep_s(struct keeper *keeper, int64_t seconds)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += seconds;
+    pthread_mutex_lock(&keeper->lock);
+    int why = 0;
+    while (!keeper->ended && why != ETIMEDOUT)
+        why = seconds == 0 ? pthread_cond_wait(&keeper->change, &keeper->lock)
+                           : pthread_cond_timedwait(&keeper->change, &keeper->lock, &until);
+    bool ended = keeper->ended;
+    pthread_mutex_unlock(&keeper->lock);
+    return ended;
+}
+
+static void *keep(void *context)
+{
+    struct keeper *keeper = context;
+    int64_t wait_s = next_look_s(keeper);
+    while (!sleep_s(keeper, wait_s))
+        wait_s = look(keeper);
+    return NULL;
+}
+
+static enum vp_code start_keeper(struct keeper *keeper, struct vp_error *err)
+{
+    pthread_condattr_t attributes;
+    (void)pthread_mutex_init(&keeper->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&keeper->change, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0)
+        return vp_fail(err, VP_REASON_INTERNAL, "no thread for renewals can be had");
+    return VP_OK;
+}
+
+static void stop_keeper(struct keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->ended = true;
+    pthread_cond_signal(&keeper->change);
+    pthread_mutex_unlock(&keeper->lock);
+    vp_cancel_set(&keeper->cancel);
+    (void)pthread_join(keeper->thread, NULL);
+    (void)pthread_cond_destroy(&keeper->change);
+    (void)pthread_mutex_destroy(&keeper->lock);
+    vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, NULL);
+}
+
+/* ---- the child ---- */
+
+static void become(char *const *argv, char *const *environment, const sigset_t *mask)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* without us nobody would renew, nor clean up */
+    (void)sigprocmask(SIG_SETMASK, mask, NULL);
+    (void)execvpe(argv[0], argv, environment);
+    _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE);
+}
+
+/* As the first process of a container one inherits children that nobody else waits for. */
+static bool has_ended(pid_t child, int *ret_status)
+{
+    int status;
+    pid_t pid;
+    bool ended = false;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid != child)
+            continue;
+        *ret_status = WIFSIGNALED(status) ? SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
+        ended = true;
+    }
+    return ended;
+}
+
+/* What a terminal sends (from the kernel) goes to its whole foreground, the child included. */
+static int wait_for(pid_t child, const sigset_t *signals)
+{
+    int status = 0;
+    while (!has_ended(child, &status)) {
+        siginfo_t info;
+        int number = sigwaitinfo(signals, &info);
+        if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL)
+            (void)kill(child, number);
+    }
+    return status;
+}
+
+static sigset_t handled_signals(void)
+{
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGCHLD);
+    for (size_t i = 0; i < sizeof PASSED_ON / sizeof PASSED_ON[0]; i++)
+        (void)sigaddset(&signals, PASSED_ON[i]);
+    return signals;
+}
+
+enum vp_code supervise_run(struct session *session, struct plan *plan, struct supervise_leases *leases,
+                           char *const *argv, char *const *environment, int *ret_status, struct vp_error *err)
+{
+    sigset_t signals = handled_signals();
+    sigset_t before;
+    struct keeper keeper = {
+        .session = session, .plan = plan, .leases = leases, .token_ttl_s = session->login.ttl_s,
+        .cancel = VP_CANCEL_INIT,
+    };
+    (void)pthread_sigmask(SIG_BLOCK, &signals, &before);
+    pid_t child = fork();
+    if (child == 0)
+        become(argv, environment, &before);
+    enum vp_code code = child < 0 ? vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process") : VP_OK;
+    if (code == VP_OK) {
+        struct vp_error unkept = { 0 };
+        bool kept = start_keeper(&keeper, &unkept) == VP_OK;
+        if (!kept)
+            exit_warn(false, "%s: the token ends in %lld s", unkept.message, (long long)keeper.token_ttl_s);
+        *ret_status = wait_for(child, &signals);
+        if (kept)
+            stop_keeper(&keeper);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    session->keep_token = false;
+    return code;
+}

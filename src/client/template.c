@@ -1,0 +1,273 @@
+#include "template.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "yaml.h"
+
+static const char OPEN[] = "${vault:";
+
+enum { OPEN_LEN = sizeof OPEN - 1 };
+
+/* ---- kinds ---- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+}
+
+enum vp_code template_kind_parse(const char *kind, const char *file, enum template_kind *ret_kind,
+                                 struct vp_error *err)
+{
+    static const struct {
+        const char *name;
+        const char *end;
+        enum template_kind kind;
+    } KINDS[] = {
+        { "json", ".json", TEMPLATE_JSON },
+        { "yaml", ".yaml", TEMPLATE_YAML },
+        { "yaml", ".yml", TEMPLATE_YAML },
+        { "text", "", TEMPLATE_TEXT },
+    };
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
+        if (kind == NULL ? ends_with(file, KINDS[i].end) : strcmp(kind, KINDS[i].name) == 0) {
+            *ret_kind = KINDS[i].kind;
+            return VP_OK;
+        }
+    return vp_fail(err, VP_REASON_USAGE, "a template's kind is text, json or yaml");
+}
+
+/* ---- parts ---- */
+
+void template_clear(struct template *template)
+{
+    for (size_t i = 0; i < template->n; i++) {
+        free(template->parts[i].text);
+        ref_clear(&template->parts[i].ref);
+    }
+    free(template->parts);
+    *template = (struct template){ 0 };
+}
+
+static enum vp_code add_part(struct template *template, struct template_part **ret_part, struct vp_error *err)
+{
+    struct template_part *parts = reallocarray(template->parts, template->n + 1, sizeof *parts);
+    if (parts == NULL)
+        return vp_fail_no_memory(err);
+    template->parts = parts;
+    parts[template->n] = (struct template_part){ 0 };
+    *ret_part = &parts[template->n++];
+    return VP_OK;
+}
+
+static enum vp_code add_text(struct template *template, const char *text, size_t len, struct vp_error *err)
+{
+    struct template_part *part;
+    if (len == 0)
+        return VP_OK;
+    VP_TRY(add_part(template, &part, err));
+    part->text = malloc(len);
+    if (part->text == NULL)
+        return vp_fail_no_memory(err);
+    memcpy(part->text, text, len);
+    part->len = len;
+    return VP_OK;
+}
+
+/* ---- JSON's strings ---- */
+
+struct json_scan {
+    bool in_string;
+    bool escaped;
+};
+
+static void scan_json(struct json_scan *scan, char c)
+{
+    if (scan->escaped)
+        scan->escaped = false;
+    else if (scan->in_string && c == '\\')
+        scan->escaped = true;
+    else if (c == '"')
+        scan->in_string = !scan->in_string;
+}
+
+/* ---- parsing ---- */
+
+/* The state of the walk over the template, one character after the other. */
+struct walk {
+    enum template_kind kind;
+    unsigned line;
+    struct json_scan json;
+    struct yaml_scan yaml;
+};
+
+static enum vp_code step(struct walk *walk, char c, struct vp_error *err)
+{
+    if (walk->kind == TEMPLATE_JSON)
+        scan_json(&walk->json, c);
+    if (walk->kind == TEMPLATE_YAML && !yaml_scan(&walk->yaml, c))
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "line %u of the template: a quoted text that goes over several lines; write it on one",
+                       walk->line);
+    walk->line += c == '\n';
+    return VP_OK;
+}
+
+static enum vp_code find_place(const struct walk *walk, const char *rest, enum template_place *ret_place,
+                               struct vp_error *err)
+{
+    static const enum template_place BY_CONTEXT[] = {
+        [YAML_DOUBLE] = TEMPLATE_IN_YAML_DOUBLE,
+        [YAML_SINGLE] = TEMPLATE_IN_YAML_SINGLE,
+        [YAML_ALONE] = TEMPLATE_YAML_ALONE,
+        [YAML_BLOCK] = TEMPLATE_IN_YAML_BLOCK,
+    };
+    *ret_place = TEMPLATE_AS_IS;
+    if (walk->kind == TEMPLATE_JSON) {
+        if (!walk->json.in_string || walk->json.escaped)
+            return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                           "line %u of the template: in JSON a reference stands inside of quotes", walk->line);
+        *ret_place = TEMPLATE_IN_JSON_STRING;
+    }
+    if (walk->kind == TEMPLATE_YAML) {
+        enum yaml_context context = yaml_context(&walk->yaml, rest);
+        if (context == YAML_NOWHERE)
+            return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                           "line %u of the template: in YAML a reference stands inside of quotes, or is the whole value",
+                           walk->line);
+        *ret_place = BY_CONTEXT[context];
+    }
+    return VP_OK;
+}
+
+static enum vp_code add_ref(struct template *template, struct walk *walk, const char *ref, size_t len,
+                            const char *rest, struct vp_error *err)
+{
+    struct template_part *part;
+    struct vp_error fault = { 0 };
+    VP_TRY(add_part(template, &part, err));
+    VP_TRY(find_place(walk, rest, &part->place, err));
+    part->line = walk->line;
+    if (ref_parse(ref, len, &part->ref, &fault) != VP_OK)
+        return vp_fail(err, fault.reason == VP_REASON_USAGE ? VP_REASON_LOCAL_CONFIG : fault.reason,
+                       "line %u of the template: %s", walk->line, fault.message);
+    /* For the scanner the value is a letter: it neither opens nor ends anything. */
+    return step(walk, 'x', err);
+}
+
+static enum vp_code parse(const char *text, const char *end, struct walk *walk, struct template *template,
+                          struct vp_error *err)
+{
+    const char *from = text;
+    const char *at = text;
+    while (at < end) {
+        size_t left = (size_t)(end - at);
+        bool doubled = left > OPEN_LEN && at[0] == '$' && memcmp(at + 1, OPEN, OPEN_LEN) == 0;
+        if (!doubled && (left < OPEN_LEN || memcmp(at, OPEN, OPEN_LEN) != 0)) {
+            VP_TRY(step(walk, *at++, err));
+            continue;
+        }
+        VP_TRY(add_text(template, from, (size_t)(at - from), err));
+        if (doubled) {
+            from = at + 1;
+            at += 1 + OPEN_LEN;
+            VP_TRY(step(walk, 'x', err));
+            continue;
+        }
+        const char *ref = at + OPEN_LEN;
+        const char *close = memchr(ref, '}', (size_t)(end - ref));
+        if (close == NULL || memchr(ref, '\n', (size_t)(close - ref)) != NULL)
+            return vp_fail(err, VP_REASON_LOCAL_CONFIG, "line %u of the template: ${vault: without its }", walk->line);
+        VP_TRY(add_ref(template, walk, ref, (size_t)(close - ref), close + 1, err));
+        at = from = close + 1;
+    }
+    if (walk->kind == TEMPLATE_YAML && !yaml_scan(&walk->yaml, '\n'))
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "line %u of the template: a quote is not closed", walk->line);
+    return add_text(template, from, (size_t)(end - from), err);
+}
+
+enum vp_code template_parse(const char *text, size_t len, enum template_kind kind, struct template *ret_template,
+                            struct vp_error *err)
+{
+    struct template template = { 0 };
+    struct walk walk = { .kind = kind, .line = 1 };
+    yaml_begin(&walk.yaml);
+    if (memchr(text, '\0', len) != NULL)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the template holds a NUL character: it is no text");
+    enum vp_code code = parse(text, text + len, &walk, &template, err);
+    if (code != VP_OK) {
+        template_clear(&template);
+        return code;
+    }
+    *ret_template = template;
+    return VP_OK;
+}
+
+enum vp_code template_of_ref(const char *ref, struct template *ret_template, struct vp_error *err)
+{
+    struct template template = { 0 };
+    struct template_part *part;
+    VP_TRY(add_part(&template, &part, err));
+    enum vp_code code = ref_parse(ref, strlen(ref), &part->ref, err);
+    if (code != VP_OK) {
+        template_clear(&template);
+        return code;
+    }
+    *ret_template = template;
+    return VP_OK;
+}
+
+bool template_has_ref(const char *text)
+{
+    return strstr(text, OPEN) != NULL;
+}
+
+/* ---- values ---- */
+
+static void add_json_escaped(struct vp_buf *text, const char *value)
+{
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\')
+            vp_buf_add(text, "\\", 1);
+        if ((unsigned char)*at < ' ')
+            vp_buf_add_format(text, "\\u%04x", (unsigned)(unsigned char)*at);
+        else
+            vp_buf_add(text, at, 1);
+    }
+}
+
+enum vp_code template_add_value(struct vp_buf *text, const struct template_part *part, const char *value,
+                                struct vp_error *err)
+{
+    bool fits = true;
+    switch (part->place) {
+    case TEMPLATE_AS_IS:
+        vp_buf_add_text(text, value);
+        break;
+    case TEMPLATE_IN_JSON_STRING:
+        add_json_escaped(text, value);
+        break;
+    case TEMPLATE_IN_YAML_DOUBLE:
+        yaml_add_double(text, value);
+        break;
+    case TEMPLATE_YAML_ALONE:
+        vp_buf_add_text(text, "\"");
+        yaml_add_double(text, value);
+        vp_buf_add_text(text, "\"");
+        break;
+    case TEMPLATE_IN_YAML_SINGLE:
+        fits = yaml_add_single(text, value);
+        break;
+    case TEMPLATE_IN_YAML_BLOCK:
+        fits = yaml_add_block(text, value);
+        break;
+    }
+    if (!fits)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "line %u of the template: this value has line ends or control characters, which can't stand there; "
+                       "use double quotes",
+                       part->line);
+    return VP_OK;
+}

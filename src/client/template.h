@@ -1,0 +1,60 @@
+/* Text with ${vault:REF} in it. Each value goes in once, escaped for the place where it stands, so that no value can be
+ * anything but a value there; what comes in is never looked at for further references. $${vault: stays as ${vault:. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vp/buf.h"
+#include "vp/error.h"
+#include "vp/secret.h"
+
+#include "ref.h"
+
+enum template_kind {
+    TEMPLATE_TEXT, /* as it is */
+    TEMPLATE_JSON, /* inside of strings only */
+    TEMPLATE_YAML, /* inside of quotes, alone as a value (then in quotes), or in a block of text */
+};
+
+/* "text", "json", "yaml"; for NULL what the file name's end says. VP_REASON_USAGE. */
+VP_MUST_USE enum vp_code template_kind_parse(const char *kind, const char *file, enum template_kind *ret_kind,
+                                             struct vp_error *err);
+
+/* How a value is written where its reference stands. */
+enum template_place {
+    TEMPLATE_AS_IS,
+    TEMPLATE_IN_JSON_STRING,
+    TEMPLATE_IN_YAML_DOUBLE,
+    TEMPLATE_IN_YAML_SINGLE,
+    TEMPLATE_YAML_ALONE, /* gets quotes */
+    TEMPLATE_IN_YAML_BLOCK,
+};
+
+struct template_part {
+    char *text; /* NULL for a reference */
+    size_t len;
+    struct ref ref;
+    enum template_place place;
+    unsigned line;
+};
+
+struct template {
+    struct template_part *parts;
+    size_t n;
+};
+
+/* VP_REASON_LOCAL_CONFIG with words and the line: a reference that does not end, or stands where no value can be kept in. */
+VP_MUST_USE enum vp_code template_parse(const char *text, size_t len, enum template_kind kind,
+                                        struct template *ret_template, struct vp_error *err);
+
+/* Of one reference and nothing else. */
+VP_MUST_USE enum vp_code template_of_ref(const char *ref, struct template *ret_template, struct vp_error *err);
+void template_clear(struct template *template);
+
+/* Whether the text has a reference at all. */
+bool template_has_ref(const char *text);
+
+/* Adds the value as it must be written there. VP_REASON_LOCAL_CONFIG: it has characters that can't stand there. */
+VP_MUST_USE enum vp_code template_add_value(struct vp_buf *text, const struct template_part *part, const char *value,
+                                            struct vp_error *err);

@@ -1,0 +1,205 @@
+/* login, whoami, renew, revoke. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vp/json.h"
+
+#include "commands.h"
+#include "exit.h"
+#include "files.h"
+#include "output.h"
+
+enum { HOME_PATH_MAX = 1024 };
+
+/* ---- login ---- */
+
+static enum vp_code store(const char *file, const struct vp_secret *token, bool quiet, struct vp_error *err)
+{
+    char home[HOME_PATH_MAX];
+    struct files_place place;
+    struct vp_buf line = VP_BUF_INIT(HOME_PATH_MAX * 4);
+    if (file == NULL) {
+        const char *folder = getenv("HOME");
+        if (!vp_text_is_set(folder) || snprintf(home, sizeof home, "%s/.vault-token", folder) >= (int)sizeof home)
+            return vp_fail(err, VP_REASON_LOCAL_CONFIG, "HOME is not set: --store=FILE says where to");
+        file = home;
+    }
+    VP_TRY(files_place_open(file, &place, err));
+    if (place.on_disk)
+        exit_warn(quiet, "%s is on a disk: a folder in memory, like /dev/shm, forgets it with the job", file);
+    vp_buf_add_text(&line, vp_secret_reveal(token));
+    enum vp_code code = vp_buf_check(&line, "the token", err);
+    if (code == VP_OK)
+        code = files_write(&place, file, S_IRUSR | S_IWUSR, &line, err);
+    vp_buf_clear(&line);
+    files_place_close(&place);
+    return code;
+}
+
+static enum vp_code log_in(struct session *session, void *context, struct vp_error *err)
+{
+    const struct args *args = context;
+    VP_TRY(session_log_in(session, err));
+    session->keep_token = true;
+    if (args->has_store)
+        return store(args->store, session->login.token, args->quiet, err);
+    struct vp_buf line = VP_BUF_INIT(HOME_PATH_MAX * 4);
+    vp_buf_add_text(&line, vp_secret_reveal(session->login.token));
+    vp_buf_add_text(&line, "\n");
+    enum vp_code code = output_raw(&line, err);
+    vp_buf_clear(&line);
+    /* Nobody got it. */
+    session->keep_token = code == VP_OK;
+    return code;
+}
+
+COMMAND(command_login)
+{
+    const struct command_session how = { .args = args, .only_connect = true };
+    (void)ret_status;
+    return command_with_session(command, &how, log_in, (void *)(uintptr_t)args, err);
+}
+
+/* ---- whoami ---- */
+
+static void put_member(struct vp_json_writer *writer, const char *key, const struct vp_json *value)
+{
+    vp_json_put_key(writer, key);
+    if (value == NULL)
+        vp_json_put_null(writer);
+    else
+        vp_json_put_value(writer, value);
+}
+
+/* {"path": {"capabilities": [...]}} as rows. */
+struct rows {
+    struct vp_json_writer *writer;
+    const char *suffix;
+};
+
+static enum vp_code put_row(void *context, const char *path, const struct vp_json *value, struct vp_error *err)
+{
+    struct rows *rows = context;
+    const struct vp_json *capabilities = vp_json_get(value, "capabilities");
+    struct vp_buf line = VP_BUF_INIT(HOME_PATH_MAX);
+    (void)err;
+    vp_buf_add_text(&line, path);
+    vp_buf_add_format(&line, "%s:", rows->suffix);
+    for (size_t i = 0; i < vp_json_len(capabilities); i++)
+        if (vp_json_type(vp_json_at(capabilities, i)) == VP_JSON_TEXT)
+            vp_buf_add_format(&line, " %s", vp_json_text(vp_json_at(capabilities, i)));
+    vp_json_put_text(rows->writer, vp_buf_text(&line));
+    vp_buf_clear(&line);
+    return VP_OK;
+}
+
+/* What the vault's own web page asks to know what to show; not every server tells. */
+static void put_paths(struct session *session, struct vp_json_writer *writer)
+{
+    static const struct vault_request REQUEST = { .path = "sys/internal/ui/resultant-acl" };
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_error unread;
+    struct rows rows = { .writer = writer, .suffix = "" };
+    vp_json_put_key(writer, "paths");
+    if (vault_ask(session->vault, &REQUEST, &document, &unread) != VP_OK) {
+        vp_json_put_null(writer);
+        return;
+    }
+    const struct vp_json *data = vp_json_get(document, "data");
+    vp_json_open_array(writer);
+    if (vp_json_type(vp_json_get(data, "exact_paths")) == VP_JSON_OBJECT)
+        (void)!vp_json_each(vp_json_get(data, "exact_paths"), put_row, &rows, &unread);
+    rows.suffix = "*";
+    if (vp_json_type(vp_json_get(data, "glob_paths")) == VP_JSON_OBJECT)
+        (void)!vp_json_each(vp_json_get(data, "glob_paths"), put_row, &rows, &unread);
+    vp_json_close_array(writer);
+}
+
+static enum vp_code write_whoami(struct session *session, struct vp_buf *json, struct vp_error *err)
+{
+    static const char *const KEYS[] = { "display_name", "policies", "ttl",  "expire_time", "renewable", "type",
+                                        "num_uses",     "path",     "meta", "entity_id" };
+    static const struct vault_request REQUEST = { .path = "auth/token/lookup-self" };
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_json_writer writer;
+    VP_TRY(vault_ask(session->vault, &REQUEST, &document, err));
+    const struct vp_json *data = vp_json_get(document, "data");
+    vp_json_begin(&writer, json);
+    vp_json_open_object(&writer);
+    for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++)
+        put_member(&writer, KEYS[i], vp_json_get(data, KEYS[i]));
+    put_member(&writer, "identity_policies", vp_json_get(data, "identity_policies"));
+    put_paths(session, &writer);
+    vp_json_close_object(&writer);
+    return VP_OK;
+}
+
+static enum vp_code whoami(struct session *session, void *context, struct vp_error *err)
+{
+    const struct args *args = context;
+    struct vp_buf json = VP_BUF_INIT(OUTPUT_MAX);
+    enum output_format format;
+    VP_TRY(output_format_parse(args->format, &format, err));
+    enum vp_code code = write_whoami(session, &json, err);
+    if (code == VP_OK)
+        code = output_show(&json, format, err);
+    vp_buf_clear(&json);
+    return code;
+}
+
+COMMAND(command_whoami)
+{
+    const struct command_session how = { .args = args };
+    (void)ret_status;
+    return command_with_session(command, &how, whoami, (void *)(uintptr_t)args, err);
+}
+
+/* ---- renew, revoke ---- */
+
+/* A login would make a token only to renew or revoke it. */
+static enum vp_code use_given_token(struct session *session, struct vp_error *err)
+{
+    if (session->settings->vault_token == NULL)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "there is no Vault token: set BAO_TOKEN, or give it with --token-file (- for standard input)");
+    return session_authorise(session, err);
+}
+
+static enum vp_code renew(struct session *session, void *context, struct vp_error *err)
+{
+    const struct args *args = context;
+    struct vp_buf line = VP_BUF_INIT(64);
+    int64_t increment_s = 0;
+    int64_t ttl_s = 0;
+    if (args->increment != NULL && !settings_duration(args->increment, &increment_s))
+        return vp_fail(err, VP_REASON_USAGE, "--increment is a number of seconds, or like 90s, 15m, 1h");
+    VP_TRY(use_given_token(session, err));
+    VP_TRY(vault_renew_self(session->vault, increment_s, &ttl_s, err));
+    vp_buf_add_format(&line, "%lld\n", (long long)ttl_s);
+    enum vp_code code = output_raw(&line, err);
+    vp_buf_clear(&line);
+    return code;
+}
+
+COMMAND(command_renew)
+{
+    const struct command_session how = { .args = args, .only_connect = true };
+    (void)ret_status;
+    return command_with_session(command, &how, renew, (void *)(uintptr_t)args, err);
+}
+
+static enum vp_code revoke(struct session *session, void *context, struct vp_error *err)
+{
+    (void)context;
+    VP_TRY(use_given_token(session, err));
+    return vault_revoke_self(session->vault, err);
+}
+
+COMMAND(command_revoke)
+{
+    const struct command_session how = { .args = args, .only_connect = true };
+    (void)ret_status;
+    return command_with_session(command, &how, revoke, NULL, err);
+}

@@ -1,0 +1,223 @@
+#include "yaml.h"
+
+#include <stdint.h>
+#include <string.h>
+
+enum { LINE_SEPARATOR = 0x2028, PARAGRAPH_SEPARATOR = 0x2029, BYTE_ORDER_MARK = 0xFEFF };
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* ---- the walk ---- */
+
+static void begin_line(struct yaml_scan *scan)
+{
+    if (scan->block_header) {
+        scan->in_block = true;
+        scan->block_indent = scan->indent;
+    }
+    /* Blank lines and comments change nothing. */
+    if (scan->last != '\0')
+        scan->opens_next = scan->last == ':' || scan->only_dashes || (scan->flow > 0 && strchr(",[{", scan->last) != NULL);
+    scan->state = YAML_IN_PLAIN;
+    scan->only_dashes = true;
+    scan->last = '\0';
+    scan->before = '\n';
+    scan->column = 0;
+    scan->indent = 0;
+    scan->indenting = true;
+    scan->block_header = false;
+    scan->maybe_end = false;
+    scan->escaped = false;
+}
+
+void yaml_begin(struct yaml_scan *scan)
+{
+    *scan = (struct yaml_scan){ .opens_next = true };
+    begin_line(scan);
+}
+
+/* A scalar begins here, and does not go on from before: behind a key, a dash of a list, or what opens or parts a list or map
+ * on one line; or at the start of a line behind one that ended so. */
+static bool begins_scalar(const struct yaml_scan *scan)
+{
+    if (scan->last == '\0')
+        return scan->opens_next;
+    if (scan->flow > 0 && (scan->last == ',' || scan->last == '[' || scan->last == '{'))
+        return true;
+    return is_blank(scan->before) && (scan->last == ':' || scan->only_dashes);
+}
+
+/* "key: |", "- >-", "key: |2 # words". */
+static void note_header(struct yaml_scan *scan, char c)
+{
+    if ((c == '|' || c == '>') && begins_scalar(scan) && is_blank(scan->before))
+        scan->block_header = true;
+    else if (!is_blank(c) && strchr("+-0123456789", c) == NULL)
+        scan->block_header = false;
+}
+
+static void scan_plain(struct yaml_scan *scan, char c)
+{
+    if (c == '#' && (scan->before == '\n' || is_blank(scan->before))) {
+        scan->state = YAML_IN_COMMENT;
+        return;
+    }
+    if ((c == '[' || c == '{') && begins_scalar(scan))
+        scan->flow++;
+    if ((c == ']' || c == '}') && scan->flow > 0)
+        scan->flow--;
+    if ((c == '"' || c == '\'') && begins_scalar(scan))
+        scan->state = c == '"' ? YAML_IN_DOUBLE : YAML_IN_SINGLE;
+    note_header(scan, c);
+}
+
+static void scan_double(struct yaml_scan *scan, char c)
+{
+    if (scan->escaped)
+        scan->escaped = false;
+    else if (c == '\\')
+        scan->escaped = true;
+    else if (c == '"')
+        scan->state = YAML_IN_PLAIN;
+}
+
+/* The end of single quotes shows only one character later. */
+static void scan_single(struct yaml_scan *scan, char c)
+{
+    if (scan->maybe_end && c != '\'') {
+        scan->maybe_end = false;
+        scan->state = YAML_IN_PLAIN;
+        scan->last = '\'';
+        scan_plain(scan, c);
+    } else
+        scan->maybe_end = c == '\'' && !scan->maybe_end;
+}
+
+static bool is_in_block(const struct yaml_scan *scan)
+{
+    return scan->in_block && (scan->indenting || scan->indent > scan->block_indent);
+}
+
+/* Blanks, and outside of blocks the dashes of lists, which move what stands behind them. */
+static void indent(struct yaml_scan *scan, char c)
+{
+    bool is_dash = c == '-' && !scan->in_block;
+    if (!scan->indenting || is_blank(c) || is_dash)
+        return;
+    scan->indenting = false;
+    scan->indent = scan->column;
+    if (scan->in_block && scan->indent <= scan->block_indent)
+        scan->in_block = false;
+}
+
+bool yaml_scan(struct yaml_scan *scan, char c)
+{
+    if (c == '\n' || c == '\r') {
+        bool whole = scan->state == YAML_IN_PLAIN || scan->state == YAML_IN_COMMENT ||
+                     (scan->state == YAML_IN_SINGLE && scan->maybe_end);
+        begin_line(scan);
+        return whole;
+    }
+    indent(scan, c);
+    if (!is_in_block(scan)) {
+        if (scan->state == YAML_IN_DOUBLE)
+            scan_double(scan, c);
+        else if (scan->state == YAML_IN_SINGLE)
+            scan_single(scan, c);
+        else if (scan->state == YAML_IN_PLAIN)
+            scan_plain(scan, c);
+    }
+    if (!is_blank(c) && scan->state != YAML_IN_COMMENT) {
+        scan->last = c;
+        scan->only_dashes = scan->only_dashes && c == '-';
+    }
+    scan->before = c;
+    scan->column++;
+    return true;
+}
+
+/* What may follow a plain scalar: the end of the line, a comment, the end of its place in a list or map on one line. */
+static bool ends_scalar(const char *rest)
+{
+    size_t blanks = strspn(rest, " \t");
+    char c = rest[blanks];
+    return c == '\0' || c == '\n' || c == '\r' || c == ',' || c == ']' || c == '}' || (c == '#' && blanks > 0);
+}
+
+enum yaml_context yaml_context(const struct yaml_scan *scan, const char *rest)
+{
+    /* The value itself ends the blanks at the start of a line. */
+    struct yaml_scan with = *scan;
+    indent(&with, 'x');
+    if (is_in_block(&with))
+        return YAML_BLOCK;
+    if (with.state == YAML_IN_DOUBLE)
+        return with.escaped ? YAML_NOWHERE : YAML_DOUBLE;
+    if (with.state == YAML_IN_SINGLE)
+        return with.maybe_end ? YAML_NOWHERE : YAML_SINGLE;
+    if (with.state == YAML_IN_PLAIN && begins_scalar(&with) && ends_scalar(rest))
+        return YAML_ALONE;
+    return YAML_NOWHERE;
+}
+
+/* ---- values ---- */
+
+/* The next character of valid UTF-8, which the JSON reader has made sure of. */
+static uint32_t next_char(const char **at)
+{
+    const unsigned char *bytes = (const unsigned char *)*at;
+    size_t len = bytes[0] < 0x80 ? 1 : bytes[0] < 0xE0 ? 2 : bytes[0] < 0xF0 ? 3 : 4;
+    uint32_t c = len == 1 ? bytes[0] : bytes[0] & (0xFFU >> (len + 1));
+    for (size_t i = 1; i < len && bytes[i] != '\0'; i++)
+        c = c << 6 | (bytes[i] & 0x3FU);
+    for (size_t i = 0; i < len && **at != '\0'; i++)
+        (*at)++;
+    return c;
+}
+
+void yaml_add_double(struct vp_buf *text, const char *value)
+{
+    for (const char *at = value; *at != '\0';) {
+        uint32_t c = next_char(&at);
+        if (c == '"' || c == '\\')
+            vp_buf_add_format(text, "\\%c", (char)c);
+        else if (c >= ' ' && c <= '~')
+            vp_buf_add_format(text, "%c", (char)c);
+        else if (c <= UINT16_MAX)
+            vp_buf_add_format(text, "\\u%04X", (unsigned)c);
+        else
+            vp_buf_add_format(text, "\\U%08X", (unsigned)c);
+    }
+}
+
+/* Neither an end of a line in any version of YAML, nor what its readers refuse. */
+static bool is_line_text(const char *value)
+{
+    for (const char *at = value; *at != '\0';) {
+        uint32_t c = next_char(&at);
+        if (c < ' ' || (c >= 0x7F && c <= 0x9F) || c == LINE_SEPARATOR || c == PARAGRAPH_SEPARATOR ||
+            c == BYTE_ORDER_MARK)
+            return false;
+    }
+    return true;
+}
+
+bool yaml_add_single(struct vp_buf *text, const char *value)
+{
+    if (!is_line_text(value))
+        return false;
+    for (const char *at = value; *at != '\0'; at++)
+        vp_buf_add(text, *at == '\'' ? "''" : at, *at == '\'' ? 2 : 1);
+    return true;
+}
+
+bool yaml_add_block(struct vp_buf *text, const char *value)
+{
+    if (!is_line_text(value))
+        return false;
+    vp_buf_add_text(text, value);
+    return true;
+}

@@ -1,0 +1,46 @@
+/* Just so much of YAML as is needed to know where in it a value would stand, and to write it there. In doubt a place is
+ * refused: a value that got out of its quotes would be a key, or another value. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vp/buf.h"
+
+enum yaml_context {
+    YAML_NOWHERE, /* in a comment, or amid a plain scalar */
+    YAML_DOUBLE,  /* inside of "" */
+    YAML_SINGLE,  /* inside of '' */
+    YAML_ALONE,   /* the whole of a plain scalar */
+    YAML_BLOCK,   /* a line of a block scalar (| or >) */
+};
+
+/* The walk over a document, one character after the other. */
+struct yaml_scan {
+    enum { YAML_IN_PLAIN, YAML_IN_DOUBLE, YAML_IN_SINGLE, YAML_IN_COMMENT } state;
+    bool escaped;      /* behind a backslash in double quotes */
+    bool maybe_end;    /* behind a single quote in single quotes: an end, or the half of a doubled one */
+    char last;         /* the last character of this line that is no blank; '\0' before it */
+    bool only_dashes;  /* nothing but "-" in this line so far */
+    bool opens_next;   /* the line before ended where a scalar begins */
+    unsigned flow;     /* how many [ and { are open */
+    char before;       /* the character right before; '\n' at the start of a line */
+    size_t column;     /* of the next character */
+    size_t indent;     /* where this line's content begins, behind blanks and "- " */
+    bool indenting;    /* nothing but blanks and dashes so far */
+    bool block_header; /* the line ends with | or > and its indicators */
+    bool in_block;
+    size_t block_indent; /* lines that are deeper belong to the block */
+};
+
+void yaml_begin(struct yaml_scan *scan);
+
+/* False: a quoted scalar goes on over the end of a line. */
+bool yaml_scan(struct yaml_scan *scan, char c);
+
+/* What the next characters would be; `rest` is what comes behind the value. */
+enum yaml_context yaml_context(const struct yaml_scan *scan, const char *rest);
+
+void yaml_add_double(struct vp_buf *text, const char *value); /* what stands between double quotes; always fits */
+bool yaml_add_single(struct vp_buf *text, const char *value); /* false: it can't stand there */
+bool yaml_add_block(struct vp_buf *text, const char *value);

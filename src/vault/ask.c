@@ -1,0 +1,238 @@
+#include "ask.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS_MAX = 400, HEADERS_MAX = 4, STATUS_PRECONDITION = 412, STATUS_TOO_MANY = 429 };
+
+const struct vp_json_source VAULT_ANSWER = {
+    .what = "the answer",
+    .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
+    .max_bytes = VAULT_BODY_MAX,
+    .max_depth = 64,
+    .max_tokens = 200000,
+};
+
+enum vp_code vault_bad_answer(struct vp_error *err, const char *path, const char *what)
+{
+    (void)vp_fail(err, VP_REASON_UPSTREAM_BAD_ANSWER, "the server's answer about %.200s can't be used: %.200s", path,
+                  what);
+    return vp_reason_code(VP_REASON_UPSTREAM_BAD_ANSWER);
+}
+
+/* ---- life ---- */
+
+enum vp_code vault_new(struct http_client *client, const struct vault_options *options, struct vault **ret_vault,
+                       struct vp_error *err)
+{
+    struct http_site_options site = {
+        .origin = options->origin,
+        .ca_pem = options->ca_pem,
+        .tls_server_name = options->tls_server_name,
+        .max_concurrent = 1, /* one connection for all */
+        .max_queued = 8,
+        .max_retries = options->max_retries,
+        .user_agent = "arv-vault",
+    };
+    struct vault *vault = calloc(1, sizeof *vault);
+    if (vault == NULL)
+        return vp_fail_no_memory(err);
+    vault->deadline_ms = options->deadline_ms;
+    vault->cancel = options->cancel;
+    enum vp_code code = http_site_new(client, &site, &vault->site, err);
+    if (code == VP_OK && options->name_space != NULL) {
+        vault->name_space = strdup(options->name_space);
+        if (vault->name_space == NULL)
+            code = vp_fail_no_memory(err);
+    }
+    if (code != VP_OK) {
+        vault_free(vault);
+        return code;
+    }
+    *ret_vault = vault;
+    return VP_OK;
+}
+
+void vault_free(struct vault *vault)
+{
+    if (vault == NULL)
+        return;
+    http_site_free(vault->site);
+    vp_secret_free(vault->token);
+    free(vault->name_space);
+    free(vault);
+}
+
+void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel *cancel)
+{
+    vault->deadline_ms = deadline_ms;
+    vault->cancel = cancel;
+}
+
+enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token, struct vp_error *err)
+{
+    const char *text = vp_secret_reveal(token);
+    size_t len = vp_secret_len(token);
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            len = 0;
+    if (len == 0)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "the Vault token is empty, or holds blanks or control characters");
+    struct vp_secret *copy = vp_secret_copy(token);
+    if (copy == NULL)
+        return vp_fail_no_memory(err);
+    vp_secret_free(vault->token);
+    vault->token = copy;
+    return VP_OK;
+}
+
+/* ---- what comes back ---- */
+
+
+/* {"errors": ["...", ...]}: the server's own words, or nothing. */
+static void add_words(const struct http_exchange *exchange, struct vp_buf *words)
+{
+    struct vp_json *document = NULL;
+    struct vp_error unread;
+    if (exchange->body.len == 0 || vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &VAULT_ANSWER,
+                                                 &document, &unread) != VP_OK)
+        return;
+    const struct vp_json *errors = vp_json_get(document, "errors");
+    for (size_t i = 0; vp_json_type(errors) == VP_JSON_ARRAY && i < vp_json_len(errors); i++) {
+        const struct vp_json *text = vp_json_at(errors, i);
+        if (vp_json_type(text) == VP_JSON_TEXT)
+            vp_buf_add_format(words, "%s%.*s", i == 0 ? ": " : "; ", WORDS_MAX / 2, vp_json_text(text));
+    }
+    vp_json_free(document);
+}
+
+static enum vp_reason reason_of(int status, bool is_secret)
+{
+    if (status == 403)
+        return VP_REASON_FORBIDDEN;
+    if (status == 404 && is_secret)
+        return VP_REASON_SECRET_MISSING;
+    if (status == STATUS_PRECONDITION || status == STATUS_TOO_MANY || status > 500)
+        return VP_REASON_UPSTREAM_BUSY;
+    return VP_REASON_VAULT_REFUSES;
+}
+
+static enum vp_code refused(const struct vault_request *request, const struct http_exchange *exchange,
+                            struct vp_error *err)
+{
+    enum vp_reason reason = reason_of(exchange->status, request->is_secret);
+    struct vp_buf words = VP_BUF_INIT(WORDS_MAX);
+    if (reason == VP_REASON_SECRET_MISSING)
+        (void)vp_fail(err, reason, "there is no secret at %.300s", request->path);
+    else {
+        add_words(exchange, &words);
+        (void)vp_fail(err, reason, "%.200s: the server answers %d%s", request->path, exchange->status,
+                      vp_buf_text(&words));
+    }
+    vp_buf_clear(&words);
+    return vp_reason_code(reason);
+}
+
+static enum vp_code read_answer(const struct vault_request *request, const struct http_exchange *exchange,
+                                struct vp_json **ret_document, struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    *ret_document = NULL;
+    if (exchange->status == 204)
+        return VP_OK;
+    if (exchange->status != 200)
+        return refused(request, exchange, err);
+    if (exchange->body.len == 0)
+        return VP_OK;
+    enum vp_code code =
+        vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &VAULT_ANSWER, ret_document, &fault);
+    if (code == VP_OK)
+        return VP_OK;
+    return fault.reason == VP_REASON_UPSTREAM_BAD_ANSWER ? vault_bad_answer(err, request->path, fault.message)
+                                                         : vp_fail(err, fault.reason, "%s", fault.message);
+}
+
+/* ---- asking ---- */
+
+static void add_target(struct vp_buf *target, const struct vault_request *request)
+{
+    const char *segment = request->path;
+    vp_buf_add_text(target, "/v1");
+    while (segment != NULL) {
+        size_t len = strcspn(segment, "/");
+        struct vp_buf copy = VP_BUF_INIT(VAULT_PATH_MAX);
+        vp_buf_add(&copy, segment, len);
+        vp_buf_add_text(target, "/");
+        http_escape_add(target, vp_buf_text(&copy));
+        vp_buf_clear(&copy);
+        segment = segment[len] == '/' ? segment + len + 1 : NULL;
+    }
+    if (request->query != NULL)
+        vp_buf_add_text(target, request->query);
+}
+
+enum vp_code vault_ask(struct vault *vault, const struct vault_request *request, struct vp_json **ret_document,
+                       struct vp_error *err)
+{
+    /* Without the first, an agent in between would take it for a browser's. */
+    struct http_header headers[HEADERS_MAX] = { { .name = "X-Vault-Request", .text = "true" } };
+    size_t n = 1;
+    if (vault->name_space != NULL)
+        headers[n++] = (struct http_header){ .name = "X-Vault-Namespace", .text = vault->name_space };
+    if (request->wrap_ttl != NULL)
+        headers[n++] = (struct http_header){ .name = "X-Vault-Wrap-TTL", .text = request->wrap_ttl };
+    if (!request->without_token && vault->token != NULL)
+        headers[n++] = (struct http_header){ .name = "X-Vault-Token", .secret = vault->token };
+    assert(n <= HEADERS_MAX);
+
+    struct vp_buf target = VP_BUF_INIT(4 * VAULT_PATH_MAX);
+    add_target(&target, request);
+    struct http_exchange exchange = {
+        .method = request->method,
+        .sent_body = request->body,
+        .headers = headers,
+        .n_headers = n,
+        .repeatable = request->repeatable,
+        .target = vp_buf_text(&target),
+        .body_max = VAULT_BODY_MAX,
+    };
+    enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
+    if (code == VP_OK)
+        code = http_round(vault->site, &exchange, 1, vault->deadline_ms, vault->cancel, err);
+    if (code == VP_OK)
+        code = read_answer(request, &exchange, ret_document, err);
+    http_exchange_clear(&exchange);
+    vp_buf_clear(&target);
+    return code;
+}
+
+enum vp_code vault_health(struct vault *vault, struct vault_health *ret_health, struct vp_error *err)
+{
+    static const struct vault_request REQUEST = {
+        .path = "sys/health",
+        .query = "?standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200&drsecondarycode=200",
+        .without_token = true,
+    };
+    struct read {
+        bool initialized, sealed, standby;
+        const char *version;
+    } read = { 0 };
+    static const struct vp_json_field FIELDS[] = {
+        { "initialized", VP_JSON_TO_BOOL, offsetof(struct read, initialized), 0, 0 },
+        { "sealed", VP_JSON_TO_BOOL, offsetof(struct read, sealed), 0, 0 },
+        { "standby", VP_JSON_TO_BOOL, offsetof(struct read, standby), 0, 0 },
+        { "version", VP_JSON_TO_TEXT, offsetof(struct read, version), 0, sizeof ret_health->version - 1 },
+        { 0 },
+    };
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_error fault = { 0 };
+    VP_TRY(vault_ask(vault, &REQUEST, &document, err));
+    if (vp_json_decode(document, FIELDS, &VAULT_ANSWER, &read, &fault) != VP_OK)
+        return vault_bad_answer(err, REQUEST.path, fault.message);
+    *ret_health =
+        (struct vault_health){ .initialized = read.initialized, .sealed = read.sealed, .standby = read.standby };
+    memcpy(ret_health->version, read.version, strlen(read.version));
+    return VP_OK;
+}

@@ -1,0 +1,285 @@
+/* Secrets: where they lie is asked of the server, so that people need not know of "data/". */
+#include <string.h>
+
+#include "ask.h"
+#include "secret.h"
+
+
+enum vp_code vault_check_path(const char *path, struct vp_error *err)
+{
+    if (strlen(path) >= VAULT_PATH_MAX / 2)
+        return vp_fail(err, VP_REASON_USAGE, "a secret's path is too long");
+    for (const char *at = path; *at != '\0'; at++)
+        if ((unsigned char)*at <= ' ' || *at == '\x7f')
+            return vp_fail(err, VP_REASON_USAGE, "a secret's path holds a blank or a control character");
+    for (const char *segment = path; segment != NULL;) {
+        size_t len = strcspn(segment, "/");
+        if (len == 0 || (len <= 2 && strspn(segment, ".") >= len))
+            return vp_fail(err, VP_REASON_USAGE,
+                           "\"%.100s\" is no path of a secret: write it like secret/genomics/db, without a slash at "
+                           "either end",
+                           path);
+        segment = segment[len] == '/' ? segment + len + 1 : NULL;
+    }
+    return VP_OK;
+}
+
+/* ---- mounts ---- */
+
+static const struct vault_mount *known_mount(const struct vault *vault, const char *path)
+{
+    for (size_t i = 0; i < vault->n_mounts; i++) {
+        const char *mount = vault->mounts[i].path;
+        if (strncmp(path, mount, strlen(mount)) == 0)
+            return &vault->mounts[i];
+    }
+    return NULL;
+}
+
+static int kv_version_of(const struct vp_json *data)
+{
+    const struct vp_json *type = vp_json_get(data, "type");
+    if (vp_json_type(type) != VP_JSON_TEXT ||
+        (strcmp(vp_json_text(type), "kv") != 0 && strcmp(vp_json_text(type), "generic") != 0))
+        return 0;
+    const struct vp_json *version = vp_json_get(vp_json_get(data, "options"), "version");
+    return vp_json_type(version) == VP_JSON_TEXT && strcmp(vp_json_text(version), "2") == 0 ? 2 : 1;
+}
+
+/* The way that `bao kv` takes as well: any token may ask where a path lies that its policies let it use. */
+static enum vp_code ask_mount(struct vault *vault, const char *path, struct vault_mount *ret_mount,
+                              struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_buf about = VP_BUF_INIT(VAULT_PATH_MAX);
+    vp_buf_add_format(&about, "sys/internal/ui/mounts/%s", path);
+    struct vault_request request = { .path = vp_buf_text(&about) };
+    enum vp_code code = vp_buf_check(&about, "the path of a secret", err);
+    if (code == VP_OK)
+        code = vault_ask(vault, &request, &document, err);
+    vp_buf_clear(&about);
+    if (code == VP_ERR_DENIED)
+        return vp_fail(err, VP_REASON_FORBIDDEN,
+                       "the token's policies let it do nothing at %.200s, or there is no such mount", path);
+    VP_TRY(code);
+    const struct vp_json *data = vp_json_get(document, "data");
+    const struct vp_json *mount = vp_json_get(data, "path");
+    struct vault_mount found = { .kv_version = kv_version_of(data) };
+    if (vp_json_type(mount) != VP_JSON_TEXT || strlen(vp_json_text(mount)) >= sizeof found.path ||
+        strncmp(path, vp_json_text(mount), strlen(vp_json_text(mount))) != 0)
+        return vault_bad_answer(err, "sys/internal/ui/mounts", "it names no mount of that path");
+    memcpy(found.path, vp_json_text(mount), strlen(vp_json_text(mount)));
+    *ret_mount = found;
+    return VP_OK;
+}
+
+static enum vp_code find_mount(struct vault *vault, const char *path, struct vault_mount *ret_mount,
+                               struct vp_error *err)
+{
+    const struct vault_mount *known = known_mount(vault, path);
+    if (known != NULL) {
+        *ret_mount = *known;
+        return VP_OK;
+    }
+    VP_TRY(ask_mount(vault, path, ret_mount, err));
+    if (vault->n_mounts < VAULT_MOUNTS_MAX)
+        vault->mounts[vault->n_mounts++] = *ret_mount;
+    return VP_OK;
+}
+
+/* secret/genomics/db lies at secret/data/genomics/db of a KV v2. */
+static void add_api_path(struct vp_buf *target, const struct vault_mount *mount, const char *path)
+{
+    vp_buf_add_text(target, mount->path);
+    if (mount->kv_version == 2)
+        vp_buf_add_text(target, "data/");
+    vp_buf_add_text(target, path + strlen(mount->path));
+}
+
+/* ---- reading ---- */
+
+static enum vp_code decode_secret(struct vp_json *document, const struct vault_mount *mount, const char *path,
+                                  struct vault_secret *ret_secret, struct vp_error *err)
+{
+    const struct vp_json *data = vp_json_get(document, "data");
+    const struct vp_json *lease = vp_json_get(document, "lease_id");
+    const struct vp_json *ttl = vp_json_get(document, "lease_duration");
+    const struct vp_json *renewable = vp_json_get(document, "renewable");
+    struct vault_secret secret = { .data = data };
+    if (mount->kv_version == 2) {
+        const struct vp_json *version = vp_json_get(vp_json_get(data, "metadata"), "version");
+        secret.data = vp_json_get(data, "data");
+        if (vp_json_type(version) != VP_JSON_INT)
+            return vault_bad_answer(err, path, "it has no version");
+        secret.version = vp_json_int(version);
+    }
+    if (vp_json_type(secret.data) != VP_JSON_OBJECT)
+        return vault_bad_answer(err, path, "it has no data");
+    if (vp_json_type(lease) == VP_JSON_TEXT && *vp_json_text(lease) != '\0')
+        secret.lease_id = vp_json_text(lease);
+    if (vp_json_type(ttl) == VP_JSON_INT)
+        secret.lease_ttl_s = vp_json_int(ttl);
+    secret.renewable = vp_json_type(renewable) == VP_JSON_BOOL && vp_json_bool(renewable);
+    secret.document = document;
+    *ret_secret = secret;
+    return VP_OK;
+}
+
+static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mount, const char *path,
+                               const char *wrap_ttl, struct vp_json **ret_document, struct vp_error *err)
+{
+    struct vp_buf target = VP_BUF_INIT(VAULT_PATH_MAX);
+    add_api_path(&target, mount, path);
+    struct vault_request request = { .path = vp_buf_text(&target), .is_secret = true, .wrap_ttl = wrap_ttl };
+    enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
+    if (code == VP_OK)
+        code = vault_ask(vault, &request, ret_document, err);
+    if (code == VP_ERR_NOT_FOUND && mount->kv_version == 2 && strncmp(path + strlen(mount->path), "data/", 5) == 0)
+        (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.200s: leave out \"data/\", which is added",
+                      path);
+    else if (code == VP_ERR_NOT_FOUND)
+        (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.300s", path);
+    else if (code == VP_ERR_DENIED)
+        (void)vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies don't let it read %.200s (asked as %.200s)", path,
+                      vp_buf_text(&target));
+    vp_buf_clear(&target);
+    return code;
+}
+
+static enum vp_code ask_at_mount(struct vault *vault, const char *path, const char *wrap_ttl,
+                                 struct vault_mount *ret_mount, struct vp_json **ret_document, struct vp_error *err)
+{
+    VP_TRY(vault_check_path(path, err));
+    VP_TRY(find_mount(vault, path, ret_mount, err));
+    VP_TRY(ask_secret(vault, ret_mount, path, wrap_ttl, ret_document, err));
+    return *ret_document == NULL ? vault_bad_answer(err, path, "it is empty") : VP_OK;
+}
+
+enum vp_code vault_read(struct vault *vault, const char *path, struct vault_secret *ret_secret, struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vault_mount mount;
+    VP_TRY(ask_at_mount(vault, path, NULL, &mount, &document, err));
+    VP_TRY(decode_secret(document, &mount, path, ret_secret, err));
+    document = NULL; /* the secret owns it now */
+    return VP_OK;
+}
+
+enum vp_code vault_read_wrapped(struct vault *vault, const char *path, const char *wrap_ttl,
+                                struct vp_json **ret_document, struct vp_error *err)
+{
+    struct vault_mount mount;
+    return ask_at_mount(vault, path, wrap_ttl, &mount, ret_document, err);
+}
+
+void vault_secret_clear(struct vault_secret *secret)
+{
+    vp_json_free(secret->document);
+    *secret = (struct vault_secret){ 0 };
+}
+
+/* ---- writing ---- */
+
+/* The version of the newest entry, deleted ones included: 404 has no metadata for us, so they are asked for. */
+static enum vp_code current_version(struct vault *vault, const struct vault_mount *mount, const char *path,
+                                    int64_t *ret_version, struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vault_secret secret = { 0 };
+    struct vp_error fault = { 0 };
+    enum vp_code code = ask_secret(vault, mount, path, NULL, &document, &fault);
+    if (code == VP_OK && document != NULL) {
+        VP_TRY(decode_secret(document, mount, path, &secret, err));
+        *ret_version = secret.version;
+        return VP_OK;
+    }
+    if (fault.reason != VP_REASON_SECRET_MISSING) {
+        if (err != NULL)
+            *err = fault;
+        return code;
+    }
+    struct vp_buf target = VP_BUF_INIT(VAULT_PATH_MAX);
+    vp_buf_add_format(&target, "%smetadata/%s", mount->path, path + strlen(mount->path));
+    struct vault_request request = { .path = vp_buf_text(&target), .is_secret = true };
+    fault = (struct vp_error){ 0 };
+    code = vault_ask(vault, &request, &document, &fault);
+    vp_buf_clear(&target);
+    const struct vp_json *version = vp_json_get(vp_json_get(document, "data"), "current_version");
+    /* Who may not ask finds out at the write: version 0 fits a path where nothing ever was, and no other. */
+    *ret_version = code == VP_OK && vp_json_type(version) == VP_JSON_INT ? vp_json_int(version) : 0;
+    return code == VP_OK || code == VP_ERR_NOT_FOUND || code == VP_ERR_DENIED
+               ? VP_OK
+               : vp_fail(err, fault.reason, "%s", fault.message);
+}
+
+static void write_body(struct vp_buf *body, const struct vault_mount *mount, const struct vp_json *data,
+                       int64_t version)
+{
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, body);
+    if (mount->kv_version != 2) {
+        vp_json_put_value(&writer, data);
+        return;
+    }
+    vp_json_open_object(&writer);
+    vp_json_put_key(&writer, "data");
+    vp_json_put_value(&writer, data);
+    if (version != VAULT_ANY_VERSION) {
+        vp_json_put_key(&writer, "options");
+        vp_json_open_object(&writer);
+        vp_json_add_int(&writer, "cas", version);
+        vp_json_close_object(&writer);
+    }
+    vp_json_close_object(&writer);
+}
+
+static enum vp_code post_all(struct vault *vault, const struct vault_mount *mount, const char *path,
+                             const struct vp_buf *body, struct vp_json **ret_document, struct vp_error *err)
+{
+    struct vp_buf target = VP_BUF_INIT(VAULT_PATH_MAX);
+    struct vp_error fault = { 0 };
+    add_api_path(&target, mount, path);
+    struct vault_request request = { .method = HTTP_POST, .path = vp_buf_text(&target), .body = body };
+    enum vp_code code = vp_buf_check(&target, "the path of a secret", &fault);
+    if (code == VP_OK)
+        code = vault_ask(vault, &request, ret_document, &fault);
+    vp_buf_clear(&target);
+    if (code == VP_OK)
+        return VP_OK;
+    /* OpenBao and Vault: "check-and-set parameter did not match the current version" with status 400. */
+    if (strstr(fault.message, "did not match the current version") != NULL)
+        return vp_fail(err, VP_REASON_UPSTREAM_BUSY,
+                       "%.200s is not in the version that was expected: somebody else wrote it. Nothing was written; "
+                       "read it again",
+                       path);
+    if (err != NULL)
+        *err = fault;
+    return code;
+}
+
+enum vp_code vault_write_all(struct vault *vault, const char *path, const struct vp_json *data, int64_t version,
+                             int64_t *ret_version, struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vault_mount mount;
+    VP_TRY(vault_check_path(path, err));
+    VP_TRY(find_mount(vault, path, &mount, err));
+    if (mount.kv_version == 0)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%.200s is no KV mount: secrets can't be written there", mount.path);
+    if (mount.kv_version != 2 && version != VAULT_ANY_VERSION)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "%.200s is a KV v1 mount, which can't check what it replaces: --force writes without a check",
+                       mount.path);
+    if (version == VAULT_CURRENT_VERSION)
+        VP_TRY(current_version(vault, &mount, path, &version, err));
+    struct vp_buf body = VP_BUF_INIT(VAULT_BODY_MAX);
+    write_body(&body, &mount, data, version);
+    enum vp_code code = vp_buf_check(&body, "the secret", err);
+    if (code == VP_OK)
+        code = post_all(vault, &mount, path, &body, &document, err);
+    vp_buf_clear(&body);
+    VP_TRY(code);
+    const struct vp_json *written = vp_json_get(vp_json_get(document, "data"), "version");
+    *ret_version = vp_json_type(written) == VP_JSON_INT ? vp_json_int(written) : 0;
+    return VP_OK;
+}
