@@ -109,6 +109,14 @@ static enum vp_code not_taken(const char *word, int c, struct vp_error *err)
     return vp_fail(err, VP_REASON_USAGE, "there is no option %.*s here; see --help", (int)strcspn(word, "="), word);
 }
 
+/* getopt also takes the beginning of a name; an option that comes later could make it another one. */
+static bool is_whole(const char *word, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(word, "--", 2) == 0 && strncmp(word + 2, name, len) == 0 &&
+           (word[2 + len] == '\0' || word[2 + len] == '=');
+}
+
 enum vp_code args_parse(int argc, char **argv, unsigned groups, bool stops, struct args *ret_args,
                         struct vp_error *err)
 {
@@ -121,10 +129,13 @@ enum vp_code args_parse(int argc, char **argv, unsigned groups, bool stops, stru
     while ((c = getopt_long(argc, argv, stops ? "+:h" : ":h", options, NULL)) != -1) {
         if (c == 'h')
             args.help = true;
-        else if (c >= 0 && c < N_ROWS)
+        else {
+            bool value_follows = optarg != NULL && optarg == argv[optind - 1];
+            const char *word = argv[optind - (value_follows ? 2 : 1)];
+            if (c < 0 || c >= N_ROWS || !is_whole(word, ROWS[c].name))
+                return not_taken(word, c, err);
             VP_TRY(take(&args, &ROWS[c], optarg, err));
-        else
-            return not_taken(argv[optind - 1], c, err);
+        }
     }
     args.rest = argv + optind;
     args.n_rest = (size_t)(argc - optind);

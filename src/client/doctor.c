@@ -235,11 +235,12 @@ static void look_at_secret(struct doctor *doctor, struct session *session)
         return;
     }
     if (ref_parse(doctor->args->rest[0], strlen(doctor->args->rest[0]), &ref, &error) != VP_OK ||
-        fetch_ref(session, &ref, &content, &absent, &error) != VP_OK)
+        fetch_ref(session, &ref, &content, &absent, &error) != VP_OK) {
+        session_explain(session, &error);
         bad(doctor, "secret", &error,
             error.reason == VP_REASON_FORBIDDEN ? "the policies above must allow read there: secret/data/... in KV v2"
                                                 : "is the path right? bao kv list shows what is there");
-    else
+    } else
         good(doctor, "secret", "%s can be read (%zu bytes)", doctor->args->rest[0], content.len);
     vp_buf_clear(&content);
     ref_clear(&ref);

@@ -140,8 +140,6 @@ enum vp_code fetch_plan(struct session *session, struct plan *plan, fetch_lease 
     for (size_t i = 0; code == VP_OK && i < plan->n; i++)
         code = fill_sink(&fetch, &plan->sinks[i], err);
     clear(&fetch);
-    if (code != VP_OK && err != NULL)
-        session_explain(session, err);
     return code;
 }
 
@@ -157,7 +155,5 @@ enum vp_code fetch_ref(struct session *session, const struct ref *ref, struct vp
     clear(&fetch);
     if (code == VP_OK)
         code = vp_buf_check(content, "a secret", err);
-    if (code != VP_OK && err != NULL)
-        session_explain(session, err);
     return code;
 }

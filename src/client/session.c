@@ -72,6 +72,10 @@ enum vp_code session_log_in(struct session *session, struct vp_error *err)
     enum vp_code code = vault_log_in(session->vault, settings->mount, settings->role, token, &session->login, err);
     if (code == VP_ERR_UNAVAILABLE && settings->arvados_host == NULL && err != NULL)
         vp_error_add_detail(err, "ARVADOS_API_HOST is not set either: has this container a network (runtime_constraints.API)?");
+    /* The plugin's own refusals name the request; without that name it was the host's, which has no such path. */
+    if (code == VP_ERR_DENIED && err != NULL && strstr(err->message, "request id") == NULL)
+        vp_error_add_detail(err, "is the mount's name, \"%.60s\", right? ARV_VAULT_MOUNT or --mount says it",
+                            settings->mount);
     VP_TRY(code);
     session->logged_in = true;
     tell_warnings(session);

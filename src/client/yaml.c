@@ -12,17 +12,63 @@ static bool is_blank(char c)
 
 /* ---- the walk ---- */
 
+/* Lists at this column and deeper have ended. */
+static void close_lists(struct yaml_scan *scan, size_t column)
+{
+    while (scan->n_lists > 0 && scan->lists[scan->n_lists - 1] >= column)
+        scan->n_lists--;
+}
+
+static bool is_list_open(const struct yaml_scan *scan, size_t column)
+{
+    return scan->n_lists > 0 && scan->lists[scan->n_lists - 1] == column;
+}
+
+/* Behind a dash that stands alone: it is an item where a value may begin, or where a list is open already. Anywhere else it is
+ * text of a plain scalar that goes on over several lines. */
+static void note_item(struct yaml_scan *scan)
+{
+    if (scan->before != '-' || !scan->indenting || scan->in_block)
+        return;
+    size_t column = scan->column - 1;
+    bool first = scan->dashes == 1;
+    close_lists(scan, column + 1);
+    bool open = first && is_list_open(scan, column);
+    scan->items = scan->flow == 0 && (open || (first ? scan->opens_next : scan->items_before));
+    if (scan->items && !open && scan->n_lists < YAML_LISTS_MAX)
+        scan->lists[scan->n_lists++] = column;
+}
+
+/* What is neither blank, nor in a block or comment. */
+static void note_visible(struct yaml_scan *scan, char c)
+{
+    if (scan->last == '\0' && c != '-')
+        close_lists(scan, scan->column);
+    if (scan->indenting && c == '-') {
+        scan->dashes++;
+        scan->items_before = scan->items;
+    }
+    scan->items = false;
+    scan->last = c;
+}
+
 static void begin_line(struct yaml_scan *scan)
 {
+    bool is_document = scan->dashes == 3 && scan->column == 3;
+    note_item(scan);
     if (scan->block_header) {
         scan->in_block = true;
         scan->block_indent = scan->indent;
     }
     /* Blank lines and comments change nothing. */
     if (scan->last != '\0')
-        scan->opens_next = scan->last == ':' || scan->only_dashes || (scan->flow > 0 && strchr(",[{", scan->last) != NULL);
+        scan->opens_next = scan->last == ':' || scan->items || is_document ||
+                           (scan->flow > 0 && strchr(",[{", scan->last) != NULL);
+    if (is_document)
+        scan->n_lists = 0;
     scan->state = YAML_IN_PLAIN;
-    scan->only_dashes = true;
+    scan->items = false;
+    scan->dashes = 0;
     scan->last = '\0';
     scan->before = '\n';
     scan->column = 0;
@@ -47,7 +93,7 @@ static bool begins_scalar(const struct yaml_scan *scan)
         return scan->opens_next;
     if (scan->flow > 0 && (scan->last == ',' || scan->last == '[' || scan->last == '{'))
         return true;
-    return is_blank(scan->before) && (scan->last == ':' || scan->only_dashes);
+    return is_blank(scan->before) && (scan->last == ':' || scan->items);
 }
 
 /* "key: |", "- >-", "key: |2 # words". */
@@ -123,16 +169,16 @@ bool yaml_scan(struct yaml_scan *scan, char c)
     }
     indent(scan, c);
     if (!is_in_block(scan)) {
+        if (is_blank(c))
+            note_item(scan);
         if (scan->state == YAML_IN_DOUBLE)
             scan_double(scan, c);
         else if (scan->state == YAML_IN_SINGLE)
             scan_single(scan, c);
         else if (scan->state == YAML_IN_PLAIN)
             scan_plain(scan, c);
-    }
-    if (!is_blank(c) && scan->state != YAML_IN_COMMENT) {
-        scan->last = c;
-        scan->only_dashes = scan->only_dashes && c == '-';
+        if (!is_blank(c) && scan->state != YAML_IN_COMMENT)
+            note_visible(scan, c);
     }
     scan->before = c;
     scan->column++;

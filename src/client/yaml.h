@@ -15,13 +15,19 @@ enum yaml_context {
     YAML_BLOCK,   /* a line of a block scalar (| or >) */
 };
 
+enum { YAML_LISTS_MAX = 16 };
+
 /* The walk over a document, one character after the other. */
 struct yaml_scan {
     enum { YAML_IN_PLAIN, YAML_IN_DOUBLE, YAML_IN_SINGLE, YAML_IN_COMMENT } state;
     bool escaped;      /* behind a backslash in double quotes */
     bool maybe_end;    /* behind a single quote in single quotes: an end, or the half of a doubled one */
     char last;         /* the last character of this line that is no blank; '\0' before it */
-    bool only_dashes;  /* nothing but "-" in this line so far */
+    bool items;        /* nothing but "- " of list items in this line so far, and at least one */
+    bool items_before; /* the same before the dash that came last */
+    unsigned dashes;   /* in this line, before anything else */
+    size_t lists[YAML_LISTS_MAX]; /* columns of the dashes of lists that are open */
+    size_t n_lists;
     bool opens_next;   /* the line before ended where a scalar begins */
     unsigned flow;     /* how many [ and { are open */
     char before;       /* the character right before; '\n' at the start of a line */

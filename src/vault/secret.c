@@ -134,14 +134,14 @@ static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mo
     enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
     if (code == VP_OK)
         code = vault_ask(vault, &request, ret_document, err);
-    if (code == VP_ERR_NOT_FOUND && mount->kv_version == 2 && strncmp(path + strlen(mount->path), "data/", 5) == 0)
-        (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.200s: leave out \"data/\", which is added",
-                      path);
-    else if (code == VP_ERR_NOT_FOUND)
-        (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.300s", path);
+    /* Who copies a path out of a policy writes "data/" himself. */
+    bool doubled = mount->kv_version == 2 && strncmp(path + strlen(mount->path), "data/", 5) == 0;
+    const char *hint = doubled ? ": leave out \"data/\", which is added" : "";
+    if (code == VP_ERR_NOT_FOUND)
+        (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.200s%s", path, hint);
     else if (code == VP_ERR_DENIED)
-        (void)vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies don't let it read %.200s (asked as %.200s)", path,
-                      vp_buf_text(&target));
+        (void)vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies don't let it read %.200s (asked as %.200s)%s", path,
+                      vp_buf_text(&target), hint);
     vp_buf_clear(&target);
     return code;
 }

@@ -156,3 +156,19 @@ def granted(mount):
     """A mount whose user `active` was granted arvados-read, and his running container."""
     mount.sim.grant("arvados-read", mount.sim.user("active"))
     return mount, mount.sim.run_container("active")
+
+
+@pytest.fixture
+def client(granted, tmp_path):
+    """arv-vault in a running container whose user may read a KV v2 mount's open/ and write its mine/."""
+    from client import make_client  # it needs what stands above
+
+    mount, container = granted
+    home = tmp_path / "home"
+    home.mkdir()
+    made = make_client(mount, home, container)
+    made.container = container
+    yield made
+    mount.bao.call("DELETE", f"sys/mounts/{made.kv}")
+    reports = [report.read_text() for report in home.glob("sanitizer.*")]
+    assert not reports, "\n".join(reports)
