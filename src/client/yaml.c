@@ -62,13 +62,14 @@ static void begin_line(struct yaml_scan *scan)
     }
     /* Blank lines and comments change nothing. */
     if (scan->last != '\0')
-        scan->opens_next = scan->last == ':' || scan->items || is_document ||
+        scan->opens_next = scan->last == ':' || scan->items || is_document || scan->property != YAML_NO_PROPERTY ||
                            (scan->flow > 0 && strchr(",[{", scan->last) != NULL);
     if (is_document)
         scan->n_lists = 0;
     scan->state = YAML_IN_PLAIN;
     scan->items = false;
     scan->dashes = 0;
+    scan->property = YAML_NO_PROPERTY;
     scan->last = '\0';
     scan->before = '\n';
     scan->column = 0;
@@ -89,6 +90,8 @@ void yaml_begin(struct yaml_scan *scan)
  * on one line; or at the start of a line behind one that ended so. */
 static bool begins_scalar(const struct yaml_scan *scan)
 {
+    if (scan->property == YAML_PROPERTY_BEFORE)
+        return is_blank(scan->before);
     if (scan->last == '\0')
         return scan->opens_next;
     if (scan->flow > 0 && (scan->last == ',' || scan->last == '[' || scan->last == '{'))
@@ -105,6 +108,17 @@ static void note_header(struct yaml_scan *scan, char c)
         scan->block_header = false;
 }
 
+/* An anchor (&x) or a tag (!x) stands before what it is for. */
+static void note_property(struct yaml_scan *scan, char c)
+{
+    if ((c == '&' || c == '!') && begins_scalar(scan))
+        scan->property = YAML_IN_PROPERTY;
+    else if (is_blank(c))
+        scan->property = scan->property == YAML_NO_PROPERTY ? YAML_NO_PROPERTY : YAML_PROPERTY_BEFORE;
+    else if (scan->property == YAML_PROPERTY_BEFORE)
+        scan->property = YAML_NO_PROPERTY;
+}
+
 static void scan_plain(struct yaml_scan *scan, char c)
 {
     if (c == '#' && (scan->before == '\n' || is_blank(scan->before))) {
@@ -118,6 +132,7 @@ static void scan_plain(struct yaml_scan *scan, char c)
     if ((c == '"' || c == '\'') && begins_scalar(scan))
         scan->state = c == '"' ? YAML_IN_DOUBLE : YAML_IN_SINGLE;
     note_header(scan, c);
+    note_property(scan, c);
 }
 
 static void scan_double(struct yaml_scan *scan, char c)

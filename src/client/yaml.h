@@ -23,6 +23,7 @@ struct yaml_scan {
     bool escaped;      /* behind a backslash in double quotes */
     bool maybe_end;    /* behind a single quote in single quotes: an end, or the half of a doubled one */
     char last;         /* the last character of this line that is no blank; '\0' before it */
+    enum { YAML_NO_PROPERTY, YAML_IN_PROPERTY, YAML_PROPERTY_BEFORE } property;
     bool items;        /* nothing but "- " of list items in this line so far, and at least one */
     bool items_before; /* the same before the dash that came last */
     unsigned dashes;   /* in this line, before anything else */

@@ -243,6 +243,8 @@ static void set_method(struct setter *setter, const struct http_exchange *exchan
     };
     if (exchange->method == HTTP_GET)
         return;
+    /* On a connection that was used before and broke, libcurl would send the request once more of itself. */
+    SET(setter, FRESH_CONNECT, exchange->repeatable ? 0L : 1L);
     if (exchange->method != HTTP_DELETE) {
         SET(setter, POST, 1L);
         SET(setter, POSTFIELDSIZE_LARGE, (curl_off_t)(exchange->sent_body == NULL ? 0 : exchange->sent_body->len));

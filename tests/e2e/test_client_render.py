@@ -54,6 +54,7 @@ def test_in_json_a_reference_stands_in_quotes(render, template):
     ("b: it's\na: VALUE\n", lambda d: d["a"]),
     ("b: |\n  \" quote in a block\n\na: VALUE\n", lambda d: d["a"]),
     ("VALUE\n", lambda d: d),
+    ("a: &x VALUE\nb: !!str VALUE\n", lambda d: d["b"]),
 ])
 def test_yaml_values_stay_values_and_texts(render, template, read):
     for value in VALUES + LINES:
@@ -86,7 +87,7 @@ def test_yaml_where_not_everything_can_stand(render, template, read):
 @pytest.mark.parametrize("template", [
     "a: xVALUE\n", "a: x VALUE\n", "a: VALUE x\n", "# VALUE\n", "a: 1 # VALUE\n", "VALUE: x\n", "a: {b: x VALUE}\n",
     "a: {b: foo - VALUE}\n", 'a: {b: foo\n  VALUE}\n', "a: some text\n  VALUE\n", 'a: "x\n  VALUE"\n', "a: 'x\n VALUE\n '\n",
-    "a:VALUE\n", "a: !t VALUE\n", "a: &x VALUE\n", "a: [x\n VALUE]\n", '- a: |\n  b: x VALUE\n', "a: foo, VALUE\n",
+    "a:VALUE\n", "&a 'a: VALUE\n'", "a: [x\n VALUE]\n", '- a: |\n  b: x VALUE\n', "a: foo, VALUE\n",
 ])
 def test_yaml_places_where_no_value_is_kept_in(render, template):
     assert render(template, "x", "yaml") is None

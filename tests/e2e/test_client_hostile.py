@@ -1,0 +1,255 @@
+"""A false vault, or a true one that is ill: nothing is believed that can't be right, no token goes astray."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import trustme
+
+from client import SECRET, Client
+from conftest import Mount
+
+TOKEN = "v2/zzzzz-gj3su-077z32aux8dg2s2/it2gl94mgu3rbn5s2d06vzh73ns1y6cthct0tvg82qdlsxvbwk/zzzzz-dz642-runningcontainr"
+
+
+class FalseVault:
+    """Answers requests with raw bytes, by path; notes what it was sent."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        self.ca = str(folder / f"false-{id(self)}.pem")
+        authority.cert_pem.write_to_path(self.ca)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        self.socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        self.address = f"https://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.answers: list[tuple[str, bytes]] = []  # the first whose pattern fits
+        self.seen: list[bytes] = []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except ssl.SSLError:
+                continue
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+    def talk(self, connection: ssl.SSLSocket) -> None:
+        with contextlib.suppress(OSError), connection:
+            while True:
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        return
+                    request += piece
+                length = re.search(rb"content-length: (\d+)", request, re.IGNORECASE)
+                while length and len(request.split(b"\r\n\r\n", 1)[1]) < int(length[1]):
+                    request += connection.recv(65536)
+                self.seen.append(request)
+                line = request.split(b"\r\n")[0].decode()
+                answer = next((raw for pattern, raw in self.answers if re.search(pattern, line)), plain(404, {"errors": []}))
+                if answer == b"HANG":
+                    time.sleep(30)
+                    return
+                connection.sendall(answer)
+                if b"connection: close" in answer.lower() or not answer:
+                    return
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def plain(status: int, body: object, *headers: str) -> bytes:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} X", "Content-Type: application/json", f"Content-Length: {len(data)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
+
+
+AUTH = {"auth": {"client_token": "s.false", "lease_duration": 900, "renewable": True, "token_type": "service"}}
+MOUNTS = {"data": {"path": "secret/", "type": "kv", "options": {"version": "2"}}}
+
+
+@pytest.fixture
+def false_vault(tmp_path, bao):
+    vault = FalseVault(tmp_path)
+    vault.answers = [("/login", plain(200, AUTH)), ("/mounts/", plain(200, MOUNTS)), ("revoke-self", plain(204, b""))]
+    home = tmp_path / "home"
+    home.mkdir()
+    vault.client = Client(None, home, "secret", TOKEN)
+    vault.client.environment = lambda **changes: {k: v for k, v in {
+        "PATH": os.environ["PATH"], "HOME": str(home), "BAO_ADDR": vault.address, "BAO_CACERT": vault.ca,
+        "BAO_CLIENT_TIMEOUT": "3s", "BAO_MAX_RETRIES": "0", "ARVADOS_API_TOKEN": TOKEN, **changes}.items() if v is not None}
+    yield vault
+    vault.close()
+
+
+def secret(value: object = SECRET) -> dict:
+    return {"data": {"data": {"pw": value}, "metadata": {"version": 1}}}
+
+
+def test_the_false_vault_would_work_if_it_were_true(false_vault):
+    false_vault.answers.append(("data/x", plain(200, secret())))
+    assert false_vault.client.ok("get", "secret/x#pw") == SECRET
+
+
+def test_no_redirect_is_followed_and_no_token_goes_there(false_vault, tmp_path):
+    other = FalseVault(tmp_path)
+    for status in (301, 302, 307, 308):
+        false_vault.answers[:0] = [("/login", plain(status, {}, f"Location: {other.address}/v1/auth/arvados/login"))]
+        assert "redirect" in false_vault.client.refused(69, "login")
+    assert other.seen == []
+    other.close()
+
+
+def test_no_token_in_an_address_and_none_to_a_stranger(false_vault):
+    false_vault.answers.append(("data/x", plain(200, secret())))
+    false_vault.client.ok("get", "secret/x#pw")
+    for request in false_vault.seen:
+        head, body = request.split(b"\r\n\r\n", 1)
+        first = head.split(b"\r\n")[0]
+        assert b"v2" not in first and b"s.false" not in first
+        assert (TOKEN.encode() in body) == first.startswith(b"POST /v1/auth/arvados/login")
+        assert b"x-vault-request: true" in head.lower()
+    seen = len(false_vault.seen)
+    assert "not to be trusted" in false_vault.client.refused(78, "get", "secret/x", env={"BAO_CACERT": "/etc/ssl/certs/ca-certificates.crt"}
+                                                             if Path("/etc/ssl/certs/ca-certificates.crt").exists() else {"BAO_CACERT": None})
+    assert len(false_vault.seen) == seen
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy", "http_proxy", "VAULT_HTTP_PROXY", "BAO_HTTP_PROXY"])
+def test_no_proxy_of_the_environment(false_vault, name):
+    assert false_vault.client.ok("login", env={name: "http://127.0.0.1:1"}) == "s.false\n"
+
+
+@pytest.mark.parametrize("answer", [
+    plain(200, b"<html>"), plain(200, b""), plain(200, []), plain(200, {}), plain(200, {"auth": None}),
+    plain(200, {"auth": {**AUTH["auth"], "client_token": ""}}), plain(200, {"auth": {**AUTH["auth"], "client_token": 5}}),
+    plain(200, {"auth": {**AUTH["auth"], "client_token": "s.x\r\nX-Evil: 1"}}),
+    plain(200, {"auth": {**AUTH["auth"], "client_token": "s.x\x00y"}}),
+    plain(200, {"auth": {**AUTH["auth"], "lease_duration": "900"}}),
+    plain(200, b'{"auth": {"client_token": "a", "client_token": "b"}}'), plain(200, b"\xff\xfe"),
+    b"HTTP/1.1 200 X\r\n\r\n{}", b"HTTP/1.1 200 X\r\nContent-Length: 5000000000\r\n\r\n{", b"garbage\r\n\r\n",
+    plain(200, b"[" * 10000), plain(200, b'{"a":' * 1000), plain(204, b""),
+    b"HTTP/1.1 200 X\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+])
+def test_logins_that_can_not_be_right(false_vault, answer):
+    false_vault.answers[:0] = [("/login", answer)]
+    done = false_vault.client.run("login")
+    assert done.returncode in (69, 75, 78) and done.stdout == "" and done.stderr.startswith("arv-vault: "), done
+    assert len(done.stderr) < 1500 and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("answer", [
+    plain(200, {}), plain(200, {"data": None}), plain(200, {"data": {"data": []}}), plain(200, {"data": {"data": {"pw": "x"}}}),
+    plain(200, {"data": {"data": {"pw": "x"}, "metadata": {"version": "1"}}}), plain(200, b'{"data": {"data": {"pw": "a", "pw": "b"}, "metadata": {"version": 1}}}'),
+    plain(200, secret("a\x00b")), plain(200, b'{"data": {"data": {"pw": "\xff"}, "metadata": {"version": 1}}}'), plain(204, b""),
+    plain(200, b"x" * 5_000_000), plain(200, json.dumps(secret()).encode()[:-5]),
+    plain(200, json.dumps(secret()).encode())[:-9],  # cut off, and then nothing
+])
+def test_secrets_that_can_not_be_right(false_vault, answer):
+    false_vault.answers.append(("data/x", answer + (b"" if answer[-1:] == b"}" else b"")))
+    done = false_vault.client.run("get", "secret/x#pw")
+    assert done.returncode in (69, 75) and done.stdout == "", done
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.parametrize("data", [
+    {"path": "other/", "type": "kv"}, {"path": "", "type": "kv"}, {"path": None}, {"type": "kv"}, {"path": "secret/" + "x" * 600},
+])
+def test_mounts_that_can_not_be_right(false_vault, data):
+    false_vault.answers[:0] = [("/mounts/", plain(200, {"data": data}))]
+    done = false_vault.client.run("get", "secret/x#pw")
+    assert done.returncode in (66, 69) and done.stdout == ""
+
+
+def test_the_servers_words_are_told_safely(false_vault):
+    false_vault.answers[:0] = [("/login", plain(400, {"errors": ["bad \x1b[31mred\r\nX: y\u202e " + "w" * 5000, 7, None]}))]
+    words = false_vault.client.refused(69, "login")
+    assert "\x1b" not in words and words.count("\n") == 1 and len(words) < 1500
+
+
+@pytest.mark.parametrize("status, exit_status", [(400, 69), (403, 77), (404, 69), (405, 69), (412, 75), (429, 75), (500, 69), (502, 75),
+                                                 (503, 75), (504, 75), (418, 69), (206, 69)])
+def test_statuses(false_vault, status, exit_status):
+    false_vault.answers[:0] = [("/login", plain(status, {"errors": ["words of the server"]}))]
+    assert false_vault.client.refused(exit_status, "login")
+
+
+def test_a_slow_server_ends_at_the_deadline(false_vault):
+    false_vault.answers[:0] = [("/login", b"HANG")]
+    assert "in time" in false_vault.client.refused(75, "login", env={"BAO_CLIENT_TIMEOUT": "1s"})
+
+
+def test_a_moments_trouble_is_waited_for(false_vault):
+    """A login, a read; but what may be done only once is not sent twice when nobody knows whether it was done."""
+    false_vault.answers.append(("data/x", b""))  # closes without a word
+    false_vault.client.refused(75, "get", "secret/x#pw", env={"BAO_MAX_RETRIES": "2"})
+    assert sum(b"GET /v1/secret/data/x" in request for request in false_vault.seen) >= 2
+    false_vault.answers[:0] = [("POST /v1/secret/data/x", b"")]
+    false_vault.client.refused(75, "put-all", "--cas=1", "secret/x", stdin="{}", env={"BAO_MAX_RETRIES": "2"})
+    assert sum(b"POST /v1/secret/data/x" in request for request in false_vault.seen) == 1
+
+
+def test_no_plain_http_but_on_this_machine(false_vault):
+    for address in ("http://10.0.0.1:8200", "http://localhost.example:1", "http://127.0.0.1.example", "HTTP://vault"):
+        assert "this very machine" in false_vault.client.refused(78, "login", env={"BAO_ADDR": address})
+    for address in ("http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"):
+        assert "can't be reached" in false_vault.client.refused(75, "login", env={"BAO_ADDR": address})
+
+
+def test_plain_http_on_this_machine_works(tmp_path, false_vault):
+    class Plain(FalseVault):
+        def __init__(self) -> None:
+            self.socket = socket.create_server(("127.0.0.1", 0))
+            self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+            self.answers, self.seen = [("/login", plain(200, AUTH))], []
+            threading.Thread(target=self.serve, daemon=True).start()
+
+    server = Plain()
+    assert false_vault.client.ok("login", env={"BAO_ADDR": server.address, "BAO_CACERT": None}) == "s.false\n"
+    server.close()
+
+
+def test_dynamic_secrets_keep_their_token(false_vault):
+    """A lease ends with its token: it is not revoked, and one is told of --supervise."""
+    false_vault.answers[:0] = [("/mounts/", plain(200, {"data": {"path": "db/", "type": "database"}}))]
+    false_vault.answers.append(("db/creds/x", plain(200, {"lease_id": "db/creds/x/1", "lease_duration": 60, "renewable": True,
+                                                           "data": {"password": SECRET}})))
+    done = false_vault.client.run("exec", "--env=PW=db/creds/x#password", "sh", "-c", "echo $PW")
+    assert done.stdout == SECRET + "\n" and "--supervise" in done.stderr and "60 s" in done.stderr
+    assert not any(b"revoke-self" in request for request in false_vault.seen)
+
+
+def test_a_batch_token_is_not_revoked(false_vault):
+    batch = {"auth": {**AUTH["auth"], "token_type": "batch", "renewable": False}}
+    false_vault.answers[:0] = [("/login", plain(200, batch)), ("data/x", plain(200, secret()))]
+    false_vault.client.ok("get", "secret/x#pw")
+    assert not any(b"revoke-self" in request for request in false_vault.seen)
+
+
+def test_on_a_terminal_one_is_told_what_is_waited_for(false_vault):
+    import pty
+
+    false_vault.answers[:0] = [("/login", b"HANG")]
+    master, slave = pty.openpty()
+    from client import arv_vault_path
+    job = subprocess.Popen([arv_vault_path(), "login"], env=false_vault.client.environment(BAO_CLIENT_TIMEOUT="4s"), stderr=slave,
+                           stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    os.close(slave)
+    assert job.wait(30) == 75
+    assert b"waiting for 127.0.0.1" in os.read(master, 65536)
+    os.close(master)

@@ -1,0 +1,216 @@
+"""What a compute node adds to containers that ask, and that it leaves all others alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+NODE = Path(__file__).resolve().parents[2] / "deploy/node"
+TOKEN = "v2/zzzzz-gj3su-077z32aux8dg2s2/it2gl94mgu3rbn5s2d06vzh73ns1y6cthct0tvg82qdlsxvbwk/zzzzz-dz642-runningcontainr"
+
+# As dockerd 20.10 makes it for a container of crunch-run, shortened.
+CONFIG = {
+    "ociVersion": "1.0.2-dev",
+    "process": {"user": {"uid": 0, "gid": 0}, "args": ["sh", "-c", "true"], "cwd": "/var/spool/cwl",
+                "env": ["PATH=/usr/bin:/bin", "HOME=/var/spool/cwl", f"ARVADOS_API_TOKEN={TOKEN}", "ARV_VAULT_NODE=1"],
+                "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 18446744073709551615, "soft": 1024}]},
+    "root": {"path": "rootfs"},
+    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"]},
+               {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["size=67108864"]}],
+    "linux": {"resources": {"memory": {"limit": 268435456}}},
+}
+
+
+@pytest.fixture
+def node(tmp_path):
+    """A node with a client and a runtime that only tells how it was called."""
+    folder = tmp_path / "opt"
+    folder.mkdir()
+    (folder / "arv-vault").write_text("#!/bin/sh\necho client\n")
+    (folder / "arv-vault").chmod(0o755)
+    runtime = tmp_path / "runtime"
+    runtime.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/argv\nenv > {tmp_path}/env\necho $$\nexit 9\n')
+    runtime.chmod(0o755)
+    bundle = tmp_path / "bundle"
+    (bundle / "rootfs").mkdir(parents=True)
+    (bundle / "config.json").write_text(json.dumps(CONFIG))
+    (bundle / "config.json").chmod(0o640)
+
+    class Node:
+        dir, client_folder, config = tmp_path, folder, bundle / "config.json"
+
+        def write(self, config: object) -> str:
+            text = config if isinstance(config, str) else json.dumps(config)
+            self.config.write_text(text)
+            return text
+
+        def call(self, *words: str, program: str = "arv-vault-oci", **env: str) -> subprocess.CompletedProcess:
+            return subprocess.run([str(NODE / program), *words], capture_output=True, text=True, check=False, timeout=60,
+                                  env={"ARV_VAULT_RUNTIME": str(runtime), "ARV_VAULT_SINGULARITY": str(runtime),
+                                       "ARV_VAULT_FOLDER": str(folder), **env})
+
+        def create(self) -> dict:
+            words = ["--root", "/r", "--log", "/l", "create", "--bundle", str(bundle), "--pid-file", "/p", "id"]
+            done = self.call(*words)
+            assert done.returncode == 9 and done.stderr == ""
+            assert (tmp_path / "argv").read_text().split() == words
+            return json.loads(self.config.read_text())
+
+    return Node()
+
+
+def changed(**changes: object) -> dict:
+    return {**CONFIG, **changes}
+
+
+def with_env(*entries: str) -> dict:
+    return changed(process={**CONFIG["process"], "env": list(entries)})
+
+
+# ---- Docker ----
+
+
+def test_who_asks_gets_the_client_and_a_place_for_secrets(node):
+    config = node.create()
+    client, secrets = config["mounts"][2:]
+    assert config["mounts"][:2] == CONFIG["mounts"]
+    assert client == {"destination": "/opt/arv-vault", "type": "bind", "source": str(node.client_folder),
+                      "options": ["bind", "ro", "nosuid", "nodev"]}
+    assert secrets["destination"] == "/run/secrets" and secrets["type"] == "tmpfs" and "mode=0700" in secrets["options"]
+    assert {**config, "mounts": None} == {**CONFIG, "mounts": None}  # all else as it was, large numbers too
+    assert node.config.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in node.config.parent.iterdir()) == ["config.json", "rootfs"]
+
+
+def test_the_place_belongs_to_the_containers_user(node):
+    node.write(changed(process={**CONFIG["process"], "user": {"uid": 1000, "gid": 100}}))
+    assert {"uid=1000", "gid=100"} <= set(node.create()["mounts"][3]["options"])
+
+
+@pytest.mark.parametrize("config", [
+    with_env("PATH=/bin", f"ARVADOS_API_TOKEN={TOKEN}"),
+    with_env("ARV_VAULT_NODE=1"),
+    with_env("ARV_VAULT_NODE=1", "ARVADOS_API_TOKEN="),
+    with_env("ARV_VAULT_NODE=1", "ARVADOS_API_TOKEN=" + TOKEN.rsplit("/", 1)[0]),
+    with_env("ARV_VAULT_NODE=1", "ARVADOS_API_TOKEN=" + TOKEN + "x"),
+    with_env("ARV_VAULT_NODE=1", f"ARVADOS_API_TOKEN={TOKEN}", f"ARVADOS_API_TOKEN={TOKEN}"),
+    with_env("ARV_VAULT_NODE=0", f"ARVADOS_API_TOKEN={TOKEN}"),
+    with_env("XARV_VAULT_NODE=1", f"ARVADOS_API_TOKEN={TOKEN}"),
+    changed(process={}), changed(process=None), {}, [], "", "{", "null", "\x00",
+    changed(root={"path": "rootfs", "readonly": True}),
+    changed(mounts=[{"destination": "/opt/arv-vault/x"}, {"destination": "/run/secrets/"}]),
+    changed(mounts=[{"nodestination": 1}]),
+], ids=lambda config: None)
+def test_all_others_stay_as_they_are(node, config):
+    text = node.write(config)
+    words = ["create", f"--bundle={node.config.parent}", "id"]
+    assert node.call(*words).returncode == 9
+    assert node.config.read_text() == text
+
+
+def test_a_node_that_is_broken_changes_nothing(node):
+    before = node.config.read_text()
+    words = ["create", "--bundle", str(node.config.parent), "id"]
+    assert node.call(*words, ARV_VAULT_PYTHON="/nonexistent").returncode == 9
+    assert node.call(*words, ARV_VAULT_FOLDER="/nonexistent").returncode == 9
+    assert node.call("create", "--bundle", "/nonexistent", "id").returncode == 9
+    assert node.call("create", "--bundle").returncode == 9
+    assert node.config.read_text() == before
+
+
+@pytest.mark.parametrize("words", [["--version"], ["state", "id"], ["start", "id"], ["kill", "id", "15"], ["delete", "--force", "id"],
+                                   ["exec", "--process", "/x y", "id"], [], ["features"]])
+def test_other_verbs_go_straight_on(node, words):
+    before = node.config.read_text()
+    done = node.call(*words)
+    assert done.returncode == 9 and (node.dir / "argv").read_text() == "".join(f"{word}\n" for word in words or [""])
+    assert node.config.read_text() == before
+
+
+def test_the_probe_of_a_node(node):
+    assert "ready" in node.call("--probe").stdout
+    (node.client_folder / "arv-vault").unlink()
+    assert node.call("--probe").returncode == 1
+    assert node.call("--arv-vault-probe", program="singularity").returncode == 1
+
+
+def test_with_a_real_runc(node, tmp_path):
+    """The container sees the client, read-only, and a folder in memory of its own."""
+    runc = shutil.which("runc")
+    assert runc, "runc is among the packages"
+    spec = json.loads(subprocess.run([runc, "spec"], cwd=tmp_path, check=True) and (tmp_path / "config.json").read_text())
+    script = ("/opt/arv-vault/arv-vault; stat -f -c %T /run/secrets; stat -c %a /run/secrets; touch /run/secrets/x && echo written;"
+              "touch /opt/arv-vault/x 2>/dev/null || echo read-only")
+    spec["process"].update(terminal=False, args=["sh", "-c", script], env=CONFIG["process"]["env"])
+    spec["root"]["readonly"] = False
+    spec.pop("hostname", None)
+    spec["linux"]["namespaces"] = [n for n in spec["linux"]["namespaces"] if n["type"] in ("mount", "pid")]
+    spec["linux"].pop("resources", None)
+    spec["mounts"] = [m for m in spec["mounts"] if m["destination"] in ("/proc", "/dev")]
+    spec["mounts"] += [{"destination": path, "type": "bind", "source": path, "options": ["rbind", "ro"]}
+                       for path in ("/bin", "/lib", "/lib64", "/usr") if Path(path).exists()]
+    node.write(spec)
+    run = ["--root", str(tmp_path / "state"), "run", "--bundle", str(node.config.parent), f"arv-vault-{os.getpid()}"]
+    plain = subprocess.run([runc, *run], capture_output=True, text=True, timeout=60, check=False)
+    if "client" not in plain.stdout and "not found" not in plain.stdout + plain.stderr:
+        pytest.skip(f"runc does not run here: {plain.stderr.strip()[-200:]}")
+    done = node.call(*run, ARV_VAULT_RUNTIME=runc, PATH=os.environ["PATH"])
+    assert done.stdout.split() == ["client", "tmpfs", "700", "written", "read-only"], (done, plain)
+
+
+# ---- Singularity ----
+
+# As crunch-run calls it.
+EXEC = ["exec", "--containall", "--cleanenv", "--pwd=/var/spool/cwl", "--net", "--network=none", "--cpus", "1", "--memory", "268435456",
+        "--bind", "/tmp/x:/tmp:rw", "--home", "/tmp/y:/var/spool/cwl", "/tmp/image.sif", "sh", "-c", "build --version"]
+ASKS = {"SINGULARITYENV_ARV_VAULT_NODE": "1", "SINGULARITYENV_ARVADOS_API_TOKEN": TOKEN, "SINGULARITY_NO_EVAL": "1"}
+
+
+def environment(node) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in (node.dir / "env").read_text().splitlines() if "=" in line)
+
+
+def test_the_shim_binds_the_client_and_passes_all_on(node):
+    assert node.call(*EXEC, program="singularity", **ASKS).returncode == 9
+    assert (node.dir / "argv").read_text().splitlines() == EXEC
+    assert environment(node)["SINGULARITY_BIND"] == f"{node.client_folder}:/opt/arv-vault:ro"
+    node.call(*EXEC, program="singularity", **ASKS, SINGULARITY_BIND="/a:/b")
+    assert environment(node)["SINGULARITY_BIND"] == f"{node.client_folder}:/opt/arv-vault:ro,/a:/b"
+
+
+@pytest.mark.parametrize("words, env", [
+    (["build", "/tmp/x.sif", "docker-archive:///tmp/x.tar"], ASKS), (["--version"], ASKS), ([], ASKS), (EXEC, {}),
+    (EXEC, {**ASKS, "SINGULARITYENV_ARV_VAULT_NODE": "0"}),
+    (EXEC, {**ASKS, "SINGULARITYENV_ARVADOS_API_TOKEN": TOKEN.rsplit("/", 1)[0]}),
+    (EXEC, {**ASKS, "SINGULARITYENV_ARVADOS_API_TOKEN": "systemroottoken"}),
+    (EXEC, {**ASKS, "ARV_VAULT_FOLDER": "/nonexistent"}),
+])
+def test_the_shim_adds_nothing_else(node, words, env):
+    assert node.call(*words, program="singularity", **env).returncode == 9
+    assert "SINGULARITY_BIND" not in environment(node)
+    assert (node.dir / "argv").read_text() == "".join(f"{word}\n" for word in words or [""])
+
+
+def test_the_shim_becomes_the_real_one(node):
+    """crunch-run kills its direct child: a shim that stayed would leave an orphan."""
+    with subprocess.Popen([str(NODE / "singularity"), "exec"], env={"ARV_VAULT_SINGULARITY": str(node.dir / "runtime")},
+                          stdout=subprocess.PIPE, text=True) as job:
+        assert int(job.stdout.read()) == job.pid
+    (node.dir / "sleeper").write_text("#!/bin/sh\nexec sleep 60\n")
+    (node.dir / "sleeper").chmod(0o755)
+    job = subprocess.Popen([str(NODE / "singularity"), "exec"], env={"ARV_VAULT_SINGULARITY": str(node.dir / "sleeper"), "PATH": "/bin"})
+    job.kill()
+    assert job.wait(10) == -signal.SIGKILL
+
+
+def test_the_shim_does_not_find_itself(node, tmp_path):
+    copy = tmp_path / "singularity"
+    shutil.copy(NODE / "singularity", copy)
+    done = subprocess.run([str(copy), "--version"], env={}, capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 127 and "nowhere" in done.stderr or done.returncode == 0
