@@ -57,8 +57,8 @@ VP_MUST_USE enum vp_code arv_token_parse(const struct vp_secret *given, struct v
 
 /* The token with HMAC-SHA1(secret, label) in the place of its secret: it proves the container to whoever asks Arvados with
  * `remote=<label>`, and is of no other use. VP_REASON_BAD_REQUEST: no such label. */
-VP_MUST_USE enum vp_code arv_token_salt(const struct vp_secret *token, const char *label,
-                                        struct vp_secret **ret_salted, struct vp_error *err);
+VP_MUST_USE enum vp_code arv_token_salt(const struct vp_secret *token, const char *label, struct vp_secret **ret_salted,
+                                        struct vp_error *err);
 
 /* ---- a cluster ---- */
 

@@ -82,10 +82,11 @@ struct http_header {
 struct http_exchange {
     /* in, borrowed for the round */
     enum http_method method;
-    const struct vp_buf *sent_body;   /* JSON; NULL: none, as for HTTP_GET */
+    const struct vp_buf *sent_body;    /* JSON; NULL: none, as for HTTP_GET */
     const struct http_header *headers; /* `n_headers` of them */
     size_t n_headers;
-    bool repeatable; /* doing it twice does no harm. Others than HTTP_GET and these are tried again only if the server can't
+    bool
+        repeatable; /* doing it twice does no harm. Others than HTTP_GET and these are tried again only if the server can't
                       * have begun with them: no connection came about, or it says 429 or 503 */
     const char *target;             /* path and query, already escaped; starts with '/' */
     const struct vp_secret *bearer; /* sent as "Authorization: Bearer ..."; NULL: none */

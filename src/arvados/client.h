@@ -14,12 +14,12 @@ enum {
 
 /* One question of a round. */
 struct arv_question {
-    const char *name;         /* for messages: "users/current" */
-    struct vp_buf target;     /* path and query */
+    const char *name;     /* for messages: "users/current" */
+    struct vp_buf target; /* path and query */
     enum http_method method;
     const struct vp_buf *body; /* JSON; NULL for a GET. With one, refusals are told in Arvados' own words */
-    enum vp_reason not_found; /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
-    bool may_be_missing;      /* a 404 is as good as an answer */
+    enum vp_reason not_found;  /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
+    bool may_be_missing;       /* a 404 is as good as an answer */
     const struct vp_json_source *source;
     const struct arv_asker *asker; /* NULL: the round's. Its token is what this question is asked with */
     bool missing;                  /* out: it was a 404 that may be */

@@ -19,8 +19,9 @@ static bool add_hmac(struct vp_buf *text, const char *key, size_t key_len, const
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    bool made = HMAC(EVP_sha1(), key, (int)key_len, (const unsigned char *)label, strlen(label), digest, &len) != NULL &&
-                len == SHA1_BYTES;
+    bool made =
+        HMAC(EVP_sha1(), key, (int)key_len, (const unsigned char *)label, strlen(label), digest, &len) != NULL &&
+        len == SHA1_BYTES;
     for (unsigned i = 0; made && i < len; i++)
         vp_buf_add_format(text, "%02x", digest[i]);
     vp_wipe(digest, sizeof digest);

@@ -18,20 +18,24 @@ static const struct row {
     { "env", "NAME=REF", ITEM, ARGS_EXEC | ARGS_ENV, ARGS_ITEM_ENV, "a secret in the environment" },
     { "file", "DEST=REF", ITEM, ARGS_EXEC, ARGS_ITEM_FILE, "a secret in a file, mode 0600" },
     { "template", "DEST=TEMPLATE", ITEM, ARGS_EXEC, ARGS_ITEM_TEMPLATE,
-      "a file with ${vault:REF} in it, filled in; its kind is told by the template's name (.json, .yaml, .yml)" },
+      "a file with ${vault:REF} in it, filled in; its kind is told by the template's name (.json, .yaml, .yml, each "
+      "also with .in)" },
     { "spec", "FILE", TEXT, ARGS_SPEC, AT(spec), "all of that from a JSON file" },
     { "allow-argv", NULL, FLAG, ARGS_EXEC, AT(allow_argv),
       "fill in ${vault:REF} in the command's arguments, where every process on the machine can read them" },
     { "supervise", NULL, FLAG, ARGS_EXEC, AT(supervise),
       "stay beside the command: renew the token, revoke it at the end and remove the files" },
-    { "kind", "text|json|yaml", TEXT, ARGS_RENDER, AT(kind), "how values are escaped; default: by the template's name" },
+    { "kind", "text|json|yaml", TEXT, ARGS_RENDER, AT(kind),
+      "how values are escaped; default: by the template's name" },
     { "mode", "OCTAL", TEXT, ARGS_RENDER, AT(mode), "permissions of the file; default 0600" },
     { "store", "FILE", OPTIONAL_TEXT, ARGS_STORE, AT(store),
       "write the token to a file instead of printing it; default ~/.vault-token, where bao looks for it" },
-    { "cas", "VERSION", TEXT, ARGS_PUT, AT(cas), "replace just that version; 0: nothing may be there; default: what is there now" },
+    { "cas", "VERSION", TEXT, ARGS_PUT, AT(cas),
+      "replace just that version; 0: nothing may be there; default: what is there now" },
     { "force", NULL, FLAG, ARGS_PUT, AT(force), "write without check-and-set; the only way in KV v1" },
     { "ttl", "DURATION", TEXT, ARGS_WRAP, AT(ttl), "how long the wrapping can be opened; default 5m" },
-    { "creation-path", "PATH", TEXT, ARGS_UNWRAP, AT(creation_path), "where the wrapping must have been made, as wrap says it" },
+    { "creation-path", "PATH", TEXT, ARGS_UNWRAP, AT(creation_path),
+      "where the wrapping must have been made, as wrap says it" },
     { "increment", "DURATION", TEXT, ARGS_RENEW, AT(increment), "how much longer; the server decides" },
     { "owner", "UUID", TEXT, ARGS_GRANT, AT(owner), "owner of the link; default: the first trusted one of the mount" },
     { "expires-at", "TIME", TEXT, ARGS_GRANT, AT(expires_at), "end of the grant, as 2026-12-31T00:00:00Z" },
@@ -48,7 +52,8 @@ static const struct row {
       "a Vault token, - for standard input; default BAO_TOKEN, VAULT_TOKEN, ~/.vault-token, then a login" },
     { "address", "URL", TEXT, ARGS_SERVER, AT(address), "the server; BAO_ADDR, VAULT_ADDR" },
     { "namespace", "NAME", TEXT, ARGS_SERVER, AT(name_space), "BAO_NAMESPACE, VAULT_NAMESPACE" },
-    { "ca-cert", "FILE", TEXT, ARGS_SERVER, AT(ca_cert), "whom to trust; BAO_CACERT, VAULT_CACERT, then as Arvados does" },
+    { "ca-cert", "FILE", TEXT, ARGS_SERVER, AT(ca_cert),
+      "whom to trust; BAO_CACERT, VAULT_CACERT, then as Arvados does" },
     { "ca-path", "FOLDER", TEXT, ARGS_SERVER, AT(ca_path), "all of a folder; BAO_CAPATH, VAULT_CAPATH" },
     { "tls-server-name", "HOST", TEXT, ARGS_SERVER, AT(tls_server_name), "BAO_TLS_SERVER_NAME, VAULT_TLS_SERVER_NAME" },
     { "timeout", "DURATION", TEXT, ARGS_SERVER, AT(timeout),
@@ -91,7 +96,7 @@ static void fill(struct option *options, unsigned groups)
     for (int i = 0; i < N_ROWS; i++) {
         if ((ROWS[i].groups & groups) == 0)
             continue;
-        int wants = ROWS[i].type == FLAG ? no_argument
+        int wants = ROWS[i].type == FLAG            ? no_argument
                     : ROWS[i].type == OPTIONAL_TEXT ? optional_argument
                                                     : required_argument;
         options[n++] = (struct option){ ROWS[i].name, wants, NULL, i };
@@ -102,7 +107,8 @@ static enum vp_code not_taken(const char *word, int c, struct vp_error *err)
 {
     if (strncmp(word, "--token", strlen("--token")) == 0 || strncmp(word, "--password", strlen("--password")) == 0)
         return vp_fail(err, VP_REASON_USAGE,
-                       "secrets are not taken as arguments, which every process can read: use BAO_TOKEN or --token-file");
+                       "secrets are not taken as arguments, which every process can read: use BAO_TOKEN or "
+                       "--token-file");
     if (c == ':')
         return vp_fail(err, VP_REASON_USAGE, "%.60s wants a value; see --help", word);
     /* Behind '=' there may be anything. */
@@ -117,8 +123,7 @@ static bool is_whole(const char *word, const char *name)
            (word[2 + len] == '\0' || word[2 + len] == '=');
 }
 
-enum vp_code args_parse(int argc, char **argv, unsigned groups, bool stops, struct args *ret_args,
-                        struct vp_error *err)
+enum vp_code args_parse(int argc, char **argv, unsigned groups, bool stops, struct args *ret_args, struct vp_error *err)
 {
     struct option options[N_ROWS + 1] = { 0 };
     struct args args = { 0 };

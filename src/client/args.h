@@ -8,21 +8,21 @@
 
 /* Which commands an option is for: a command names the groups it takes. */
 enum args_group {
-    ARGS_SERVER = 1,   /* asks the vault */
-    ARGS_TOKEN = 2,    /* with a token */
-    ARGS_LOGIN = 4,    /* and may log in for it */
-    ARGS_SHOW = 8,     /* shows something */
-    ARGS_EXEC = 16,    /* delivers secrets to a command */
-    ARGS_ENV = 32,     /* delivers secrets as environment */
-    ARGS_RENDER = 64,  /* renders one template */
-    ARGS_STORE = 128,  /* login */
-    ARGS_PUT = 256,    /* put-all */
-    ARGS_WRAP = 512,   /* wrap */
-    ARGS_UNWRAP = 1024, /* unwrap */
-    ARGS_RENEW = 2048,  /* renew */
-    ARGS_GRANT = 4096,  /* grant */
+    ARGS_SERVER = 1,     /* asks the vault */
+    ARGS_TOKEN = 2,      /* with a token */
+    ARGS_LOGIN = 4,      /* and may log in for it */
+    ARGS_SHOW = 8,       /* shows something */
+    ARGS_EXEC = 16,      /* delivers secrets to a command */
+    ARGS_ENV = 32,       /* delivers secrets as environment */
+    ARGS_RENDER = 64,    /* renders one template */
+    ARGS_STORE = 128,    /* login */
+    ARGS_PUT = 256,      /* put-all */
+    ARGS_WRAP = 512,     /* wrap */
+    ARGS_UNWRAP = 1024,  /* unwrap */
+    ARGS_RENEW = 2048,   /* renew */
+    ARGS_GRANT = 4096,   /* grant */
     ARGS_VERSION = 8192, /* version */
-    ARGS_SPEC = 16384,  /* takes a spec */
+    ARGS_SPEC = 16384,   /* takes a spec */
 };
 
 /* What is said several times, in the order of the command line. */

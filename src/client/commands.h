@@ -21,7 +21,7 @@ struct command {
 extern const struct command COMMANDS[];
 extern const size_t N_COMMANDS;
 
-#define COMMAND(name)                                                                                       \
+#define COMMAND(name) \
     enum vp_code name(const struct command *command, const struct args *args, int *ret_status, struct vp_error *err)
 COMMAND(command_login);
 COMMAND(command_whoami);

@@ -28,7 +28,8 @@ static enum vp_code write_file(struct sink *sink, bool quiet, struct vp_error *e
     struct stat seen;
     if (sink->place.on_disk && !sink->written)
         exit_warn(quiet,
-                  "%s is on a disk, where a secret outlives its job, and Arvados saves a job's output folder: use a folder "
+                  "%s is on a disk, where a secret outlives its job, and Arvados saves a job's output folder: use a "
+                  "folder "
                   "in memory, like /dev/shm",
                   sink->name);
     if (!sink->written)

@@ -132,7 +132,8 @@ static void look_at_token(struct doctor *doctor, struct session *session, struct
     struct vp_error error = { 0 };
     if (settings->arvados_token == NULL) {
         broken(doctor, "token", VP_REASON_LOCAL_CONFIG, "there is no Arvados token (ARVADOS_API_TOKEN)",
-               "a container has one only with API access: CWL \"requirements: {arv:APIRequirement: {}}\", container request "
+               "a container has one only with API access: CWL \"requirements: {arv:APIRequirement: {}}\", container "
+               "request "
                "\"runtime_constraints\": {\"API\": true}");
         skip(doctor, "container", "there is no token");
         return;
@@ -174,7 +175,8 @@ static const char *login_mend(enum vp_reason reason)
 {
     switch (reason) {
     case VP_REASON_FORBIDDEN:
-        return "the vault's log has the reason under the request id; a vault admin asks `bao write auth/<mount>/explain "
+        return "the vault's log has the reason under the request id; a vault admin asks `bao write "
+               "auth/<mount>/explain "
                "container_uuid=...`. Most often no grant counts: arv-vault grant check";
     case VP_REASON_VAULT_REFUSES:
         return "is the mount's name right (ARV_VAULT_MOUNT), and the role's (ARV_VAULT_ROLE)?";
@@ -299,9 +301,7 @@ static void write_lines(const struct doctor *doctor, struct vp_buf *text)
     static const char *const MARKS[] = { [GOOD] = "ok", [BAD] = "BAD", [SKIPPED] = "-" };
     for (size_t i = 0; i < doctor->n; i++) {
         const struct finding *finding = &doctor->findings[i];
-        const char *colour = finding->verdict == GOOD ? output_green()
-                             : finding->verdict == BAD ? output_red()
-                                                       : "";
+        const char *colour = finding->verdict == GOOD ? output_green() : finding->verdict == BAD ? output_red() : "";
         vp_buf_add_format(text, "%s%-4s%s %-10s %s\n", colour, MARKS[finding->verdict],
                           *colour == '\0' ? "" : output_plain(), finding->name, finding->detail);
         if (finding->mend != NULL)
@@ -332,7 +332,8 @@ COMMAND(command_doctor)
     enum output_format format;
     VP_TRY(output_format_parse(args->format, &format, err));
     if (command_with_session(command, &how, examine, &doctor, &error) != VP_OK)
-        bad(&doctor, "settings", &error, "set BAO_ADDR, BAO_CACERT and ARVADOS_API_TOKEN; arv-vault doctor --help names them");
+        bad(&doctor, "settings", &error,
+            "set BAO_ADDR, BAO_CACERT and ARVADOS_API_TOKEN; arv-vault doctor --help names them");
     VP_TRY(tell(&doctor, format, err));
     *ret_status = doctor.first.reason == VP_REASON_NONE ? 0 : exit_status(&doctor.first);
     return VP_OK;

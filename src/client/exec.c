@@ -30,11 +30,13 @@ static enum vp_code take_arguments(struct exec *job, struct vp_error *err)
             continue;
         if (!job->args->allow_argv)
             return vp_fail(err, VP_REASON_USAGE,
-                           "argument %zu of the command has a ${vault:...} in it: arguments can be read by every process on "
+                           "argument %zu of the command has a ${vault:...} in it: arguments can be read by every "
+                           "process on "
                            "the machine. Use --env or --file; --allow-argv does it all the same",
                            i);
-        exit_warn(false, "SECRETS GO INTO THE COMMAND'S ARGUMENTS (--allow-argv): every process on this machine can read "
-                         "them as long as it runs");
+        exit_warn(false,
+                  "SECRETS GO INTO THE COMMAND'S ARGUMENTS (--allow-argv): every process on this machine can read "
+                  "them as long as it runs");
         return plan_add_arguments(&job->plan, argv, err);
     }
     return VP_OK;
@@ -75,9 +77,9 @@ static void become(char *const *argv, char *const *environment, int *ret_status)
 
 static enum vp_code run(const struct command *command, struct exec *job, struct vp_error *err)
 {
-    const struct command_session how = {
-        .args = job->args, .spec_mount = job->plan.mount, .spec_role = job->plan.role
-    };
+    const struct command_session how = { .args = job->args,
+                                         .spec_mount = job->plan.mount,
+                                         .spec_role = job->plan.role };
     VP_TRY(take_arguments(job, err));
     if (job->plan.n == 0 && !job->args->supervise) {
         become(job->args->rest, environ, job->ret_status);

@@ -49,8 +49,7 @@ enum vp_code files_read(const char *path, const char *what, struct vp_buf *buf, 
     return VP_OK;
 }
 
-enum vp_code files_read_secret(const char *path, const char *what, struct vp_secret **ret_secret,
-                               struct vp_error *err)
+enum vp_code files_read_secret(const char *path, const char *what, struct vp_secret **ret_secret, struct vp_error *err)
 {
     struct vp_buf buf = VP_BUF_INIT(TOKEN_FILE_MAX);
     enum vp_code code = files_read(path, what, &buf, err);
@@ -60,8 +59,8 @@ enum vp_code files_read_secret(const char *path, const char *what, struct vp_sec
         size_t len = strcspn(text + start, " \t\r\n");
         *ret_secret = vp_secret_new(text + start, len);
         code = *ret_secret == NULL ? vp_fail_no_memory(err)
-               : len == 0 ? vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s (%.200s) is empty", what, path)
-                          : VP_OK;
+               : len == 0          ? vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s (%.200s) is empty", what, path)
+                                   : VP_OK;
         if (code != VP_OK) {
             vp_secret_free(*ret_secret);
             *ret_secret = NULL;

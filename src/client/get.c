@@ -1,4 +1,6 @@
 /* get, get-all, put-all. */
+#include "get.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +11,6 @@
 #include "exit.h"
 #include "fetch.h"
 #include "files.h"
-#include "get.h"
 #include "output.h"
 
 enum { SECRET_MAX = 4 * 1024 * 1024, VERSION_DIGITS = 18 };

@@ -153,7 +153,8 @@ static enum vp_code check_policy(const struct grant *job, const char *policy, st
     switch (policy_name_check(policy)) {
     case POLICY_NAME_BAD:
         return vp_fail(err, VP_REASON_FORBIDDEN,
-                       "\"%.80s\" can't be granted: a policy's name has lower-case letters, digits, - and _, at most %d",
+                       "\"%.80s\" can't be granted: a policy's name has lower-case letters, digits, - and _, at most "
+                       "%d",
                        policy, POLICY_NAME_MAX);
     case POLICY_NAME_RESERVED:
         return vp_fail(err, VP_REASON_FORBIDDEN, "%s is never granted", policy);
@@ -161,9 +162,8 @@ static enum vp_code check_policy(const struct grant *job, const char *policy, st
         break;
     }
     if (!job->args->unchecked && !policy_name_has_prefix(policy, &job->rules.prefixes))
-        return vp_fail(err, VP_REASON_FORBIDDEN,
-                       "%s would not count: the mount takes names that start with %s%s only", policy,
-                       job->rules.prefixes.n == 0 ? "nothing" : job->rules.prefixes.items[0],
+        return vp_fail(err, VP_REASON_FORBIDDEN, "%s would not count: the mount takes names that start with %s%s only",
+                       policy, job->rules.prefixes.n == 0 ? "nothing" : job->rules.prefixes.items[0],
                        job->rules.prefixes.n > 1 ? ", or its other prefixes," : "");
     if (job->rules.policies.n > 0 && !vp_texts_has(&job->rules.policies, policy))
         return vp_fail(err, VP_REASON_FORBIDDEN, "%s would not count: it is not among the mount's allowed_policies",
@@ -233,9 +233,11 @@ static enum vp_code add(struct grant *job, struct vp_error *err)
     struct arv_new_link link = { .tail_uuid = job->args->rest[1], .name = job->args->rest[2] };
     char uuid[ARV_UUID_LEN + 1];
     if (!arv_is_user_uuid(link.tail_uuid) && !arv_is_uuid(link.tail_uuid, "j7d0g"))
-        return vp_fail(err, VP_REASON_USAGE, "a grant is for a user or a role: %.60s is no uuid of one", link.tail_uuid);
+        return vp_fail(err, VP_REASON_USAGE, "a grant is for a user or a role: %.60s is no uuid of one",
+                       link.tail_uuid);
     if (arv_is_anonymous_role(link.tail_uuid))
-        return vp_fail(err, VP_REASON_FORBIDDEN, "everybody in the world is in the anonymous role: it is never granted anything");
+        return vp_fail(err, VP_REASON_FORBIDDEN,
+                       "everybody in the world is in the anonymous role: it is never granted anything");
     VP_TRY(learn_rules(job, err));
     VP_TRY(check_policy(job, link.name, err));
     VP_TRY(choose_owner(job, &link.owner_uuid, err));
@@ -315,8 +317,8 @@ static enum vp_code read_links(struct grant *job, const char *tail_uuid, struct 
     struct vp_texts tails = { 0 };
     enum vp_code code = tail_uuid == NULL ? VP_OK : vp_texts_add(&tails, tail_uuid, err);
     if (code == VP_OK)
-        code = arv_links_list(job->arvados, &job->asker, job->rules.link_class, NULL,
-                              tail_uuid == NULL ? NULL : &tails, ret_links, err);
+        code = arv_links_list(job->arvados, &job->asker, job->rules.link_class, NULL, tail_uuid == NULL ? NULL : &tails,
+                              ret_links, err);
     vp_texts_clear(&tails);
     return code;
 }

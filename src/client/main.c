@@ -15,8 +15,10 @@
 
 const struct command COMMANDS[] = {
     { "exec", "[--] COMMAND...", "fetch secrets, then become COMMAND",
-      "Secrets go into the environment, into files and into templates, as the options say; then arv-vault becomes COMMAND, "
-      "with the same process id. It fetches all or nothing, and revokes its own token before. With --supervise it stays, "
+      "Secrets go into the environment, into files and into templates, as the options say; then arv-vault becomes "
+      "COMMAND, "
+      "with the same process id. It fetches all or nothing, and revokes its own token before. With --supervise it "
+      "stays, "
       "renews the token, passes signals on and cleans up at the end.",
       ASKS | ARGS_EXEC | ARGS_SPEC, true, true, 1, SIZE_MAX, command_exec },
     { "env", "[SPEC]", "print secrets as exports for a shell",
@@ -39,11 +41,13 @@ const struct command COMMANDS[] = {
       command_renew },
     { "revoke", "", "end the token", "", ARGS_SERVER | ARGS_TOKEN, false, false, 0, 0, command_revoke },
     { "wrap", "[PATH]", "put a secret into a wrapping that can be opened once",
-      "Without PATH it wraps a JSON object from standard input. Prints the wrapping token; the creation path, which whoever "
+      "Without PATH it wraps a JSON object from standard input. Prints the wrapping token; the creation path, which "
+      "whoever "
       "opens it must know, goes to standard error.",
       ASKS | ARGS_WRAP | ARGS_SHOW, false, false, 0, 1, command_wrap },
     { "unwrap", "", "open a wrapping if it is the right one",
-      "The wrapping token comes by standard input. --creation-path is required: it tells a wrapping that was exchanged on its "
+      "The wrapping token comes by standard input. --creation-path is required: it tells a wrapping that was exchanged "
+      "on its "
       "way.",
       ARGS_SERVER | ARGS_UNWRAP, false, false, 0, 0, command_unwrap },
     { "secret-mounts", "", "fill in vault: references of a container's secret_mounts (JSON in, JSON out)",

@@ -8,7 +8,12 @@
 
 #include "spec.h"
 
-enum { TEMPLATE_MAX = 1024 * 1024, NAME_LEN_MAX = 255, CONTENT_MAX = 8 * 1024 * 1024, MODE_DEFAULT = S_IRUSR | S_IWUSR };
+enum {
+    TEMPLATE_MAX = 1024 * 1024,
+    NAME_LEN_MAX = 255,
+    CONTENT_MAX = 8 * 1024 * 1024,
+    MODE_DEFAULT = S_IRUSR | S_IWUSR
+};
 
 /* ---- sinks ---- */
 
@@ -78,7 +83,8 @@ enum vp_code plan_add_env(struct plan *plan, const char *name, const char *ref, 
     struct sink *sink;
     if (!plan_is_env_name(name))
         return vp_fail(err, VP_REASON_USAGE,
-                       "\"%.100s\" is no name for a secret in the environment: letters, digits and _ only, and none that "
+                       "\"%.100s\" is no name for a secret in the environment: letters, digits and _ only, and none "
+                       "that "
                        "decides what code is loaded (LD_...)",
                        name);
     VP_TRY(template_of_ref(ref, &template, err));
@@ -99,8 +105,7 @@ static enum vp_code set_mode(struct sink *sink, const char *mode, struct vp_erro
     return VP_OK;
 }
 
-enum vp_code plan_add_file(struct plan *plan, const char *path, const char *ref, const char *mode,
-                           struct vp_error *err)
+enum vp_code plan_add_file(struct plan *plan, const char *path, const char *ref, const char *mode, struct vp_error *err)
 {
     struct template template = { 0 };
     struct sink *sink;
@@ -148,8 +153,8 @@ static enum vp_code add_item(struct plan *plan, const struct args_item *item, st
 {
     const char *equals = strchr(item->text, '=');
     if (equals == NULL || equals == item->text)
-        return vp_fail(err, VP_REASON_USAGE, "\"%.100s\" must be NAME=REF, like DB_PASSWORD=secret/genomics/db#password",
-                       item->text);
+        return vp_fail(err, VP_REASON_USAGE,
+                       "\"%.100s\" must be NAME=REF, like DB_PASSWORD=secret/genomics/db#password", item->text);
     char *name = strndup(item->text, (size_t)(equals - item->text));
     enum vp_code code = VP_ERR_INTERNAL;
     if (name == NULL)

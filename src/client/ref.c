@@ -22,7 +22,7 @@ enum vp_code ref_parse(const char *text, size_t len, struct ref *ret_ref, struct
     ref.path = strndup(path, (size_t)(path_end - path));
     ref.field = hash == NULL ? NULL : strndup(hash + 1, (size_t)(end - hash - 1));
     enum vp_code code = ref.path == NULL || (hash != NULL && ref.field == NULL) ? vp_fail_no_memory(err)
-                                                                                 : vault_check_path(ref.path, err);
+                                                                                : vault_check_path(ref.path, err);
     if (code == VP_OK && hash != NULL && *ref.field == '\0')
         code = vp_fail(err, VP_REASON_USAGE, "behind the # of %.200s there is no field", ref.path);
     if (code != VP_OK) {

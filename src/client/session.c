@@ -5,10 +5,11 @@
 
 #include "exit.h"
 
-static const char NO_TOKEN[] =
-    "there is no Arvados token to log in with: ARVADOS_API_TOKEN is not set. A container has one, and a network, only if it "
-    "asks for API access: in CWL \"requirements: {arv:APIRequirement: {}}\" or \"NetworkAccess: {networkAccess: true}\", in "
-    "a container request \"runtime_constraints\": {\"API\": true}";
+static const char NO_TOKEN[] = "there is no Arvados token to log in with: ARVADOS_API_TOKEN is not set. A container "
+                               "has one, and a network, only if it "
+                               "asks for API access: in CWL \"requirements: {arv:APIRequirement: {}}\" or "
+                               "\"NetworkAccess: {networkAccess: true}\", in "
+                               "a container request \"runtime_constraints\": {\"API\": true}";
 
 enum vp_code session_open(const struct settings *settings, struct vp_cancel *cancel, struct session *ret_session,
                           struct vp_error *err)
@@ -71,7 +72,8 @@ enum vp_code session_log_in(struct session *session, struct vp_error *err)
     session->logged_in = false;
     enum vp_code code = vault_log_in(session->vault, settings->mount, settings->role, token, &session->login, err);
     if (code == VP_ERR_UNAVAILABLE && settings->arvados_host == NULL && err != NULL)
-        vp_error_add_detail(err, "ARVADOS_API_HOST is not set either: has this container a network (runtime_constraints.API)?");
+        vp_error_add_detail(err, "ARVADOS_API_HOST is not set either: has this container a network "
+                                 "(runtime_constraints.API)?");
     /* The plugin's own refusals name the request; without that name it was the host's, which has no such path. */
     if (code == VP_ERR_DENIED && err != NULL && strstr(err->message, "request id") == NULL)
         vp_error_add_detail(err, "is the mount's name, \"%.60s\", right? ARV_VAULT_MOUNT or --mount says it",
@@ -130,7 +132,7 @@ enum vp_code session_arvados(struct session *session, struct arv_client **ret_cl
     options.ca_pem = pem;
     enum vp_code code = arv_client_new(session->http, &options, ret_client, &fault);
     free(pem);
-    return code == VP_OK ? VP_OK
-                         : vp_fail(err, code == VP_ERR_INPUT ? VP_REASON_LOCAL_CONFIG : fault.reason, "%s",
-                                   fault.message);
+    return code == VP_OK
+               ? VP_OK
+               : vp_fail(err, code == VP_ERR_INPUT ? VP_REASON_LOCAL_CONFIG : fault.reason, "%s", fault.message);
 }

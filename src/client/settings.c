@@ -98,8 +98,7 @@ static enum vp_code read_folder(const char *path, struct vp_buf *pem, struct vp_
         return vp_fail(err, VP_REASON_LOCAL_IO, "can't read the folder %.200s of CA certificates", path);
     while (code == VP_OK && (entry = readdir(folder)) != NULL) {
         char file[HOME_PATH_MAX];
-        if (entry->d_name[0] == '.' ||
-            snprintf(file, sizeof file, "%s/%s", path, entry->d_name) >= (int)sizeof file)
+        if (entry->d_name[0] == '.' || snprintf(file, sizeof file, "%s/%s", path, entry->d_name) >= (int)sizeof file)
             continue;
         code = read_pem(file, pem, err);
     }
@@ -152,15 +151,15 @@ static enum vp_code read_address(const struct args *args, struct settings *setti
     const char *address = pick(args->address, "--address", "BAO_ADDR", &source);
     if (address == NULL)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
-                       "no vault is named: set BAO_ADDR (or VAULT_ADDR) to its address, like https://vault.example:8200");
+                       "no vault is named: set BAO_ADDR (or VAULT_ADDR) to its address, like "
+                       "https://vault.example:8200");
     if (http_origin_parse_near(address, &settings->vault, &fault) != VP_OK)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the vault's address (%s) can't be used: %s", source,
                        fault.message);
     return VP_OK;
 }
 
-static enum vp_code read_limits(const struct args *args, bool patient, struct settings *settings,
-                                struct vp_error *err)
+static enum vp_code read_limits(const struct args *args, bool patient, struct settings *settings, struct vp_error *err)
 {
     int64_t timeout_s = TIMEOUT_DEFAULT_S;
     const char *timeout = pick(args->timeout, "--timeout", "BAO_CLIENT_TIMEOUT", NULL);
@@ -300,7 +299,8 @@ static enum vp_code read_all(const struct args *args, unsigned groups, bool pati
     VP_TRY(read_address(args, settings, err));
     VP_TRY(read_vault_ca(args, &settings->vault_ca_pem, err));
     if (environment("BAO_SKIP_VERIFY") != NULL || environment("VAULT_SKIP_VERIFY") != NULL)
-        exit_warn(args->quiet, "BAO_SKIP_VERIFY and VAULT_SKIP_VERIFY are ignored: the vault's certificate is always checked");
+        exit_warn(args->quiet,
+                  "BAO_SKIP_VERIFY and VAULT_SKIP_VERIFY are ignored: the vault's certificate is always checked");
     if ((groups & ARGS_TOKEN) != 0)
         VP_TRY(read_vault_token(args, settings, err));
     if ((groups & ARGS_LOGIN) != 0)

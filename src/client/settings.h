@@ -17,7 +17,7 @@ struct settings {
     const char *name_space;
     unsigned max_retries;
     int64_t timeout_ms;
-    int64_t deadline_ms; /* monotonic, of all there is to do */
+    int64_t deadline_ms;            /* monotonic, of all there is to do */
     struct vp_secret *vault_token;  /* NULL: log in */
     const char *vault_token_source; /* for messages */
 
@@ -27,7 +27,7 @@ struct settings {
     const char *salt_label; /* NULL: as it is */
 
     /* Arvados */
-    char *arvados_host;             /* NULL: not known */
+    char *arvados_host;              /* NULL: not known */
     struct vp_secret *arvados_token; /* NULL: none */
     const char *arvados_token_source;
 

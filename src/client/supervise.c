@@ -222,14 +222,18 @@ enum vp_code supervise_run(struct session *session, struct plan *plan, struct su
     sigset_t signals = handled_signals();
     sigset_t before;
     struct keeper keeper = {
-        .session = session, .plan = plan, .leases = leases, .token_ttl_s = session->login.ttl_s,
+        .session = session,
+        .plan = plan,
+        .leases = leases,
+        .token_ttl_s = session->login.ttl_s,
         .cancel = VP_CANCEL_INIT,
     };
     (void)pthread_sigmask(SIG_BLOCK, &signals, &before);
     pid_t child = fork();
     if (child == 0)
         become(argv, environment, &before);
-    enum vp_code code = child < 0 ? vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process") : VP_OK;
+    enum vp_code code =
+        child < 0 ? vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process") : VP_OK;
     if (code == VP_OK) {
         struct vp_error unkept = { 0 };
         bool kept = start_keeper(&keeper, &unkept) == VP_OK;

@@ -9,7 +9,7 @@ struct supervise_leases {
     struct supervise_lease {
         char *id;
         int64_t ttl_s;
-    } *items;
+    } * items;
     size_t n;
 };
 enum vp_code supervise_note_lease(void *context, const struct vault_secret *secret, struct vp_error *err);

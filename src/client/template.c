@@ -18,17 +18,16 @@ static bool ends_with(const char *text, const char *end)
     return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
 }
 
-enum vp_code template_kind_parse(const char *kind, const char *file, enum template_kind *ret_kind,
-                                 struct vp_error *err)
+enum vp_code template_kind_parse(const char *kind, const char *file, enum template_kind *ret_kind, struct vp_error *err)
 {
     static const struct {
         const char *name;
         const char *end;
         enum template_kind kind;
     } KINDS[] = {
-        { "json", ".json", TEMPLATE_JSON },
-        { "yaml", ".yaml", TEMPLATE_YAML },
-        { "yaml", ".yml", TEMPLATE_YAML },
+        { "json", ".json", TEMPLATE_JSON }, { "json", ".json.in", TEMPLATE_JSON },
+        { "yaml", ".yaml", TEMPLATE_YAML }, { "yaml", ".yaml.in", TEMPLATE_YAML },
+        { "yaml", ".yml", TEMPLATE_YAML },  { "yaml", ".yml.in", TEMPLATE_YAML },
         { "text", "", TEMPLATE_TEXT },
     };
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
@@ -135,15 +134,16 @@ static enum vp_code find_place(const struct walk *walk, const char *rest, enum t
         enum yaml_context context = yaml_context(&walk->yaml, rest);
         if (context == YAML_NOWHERE)
             return vp_fail(err, VP_REASON_LOCAL_CONFIG,
-                           "line %u of the template: in YAML a reference stands inside of quotes, or is the whole value",
+                           "line %u of the template: in YAML a reference stands inside of quotes, or is the whole "
+                           "value",
                            walk->line);
         *ret_place = BY_CONTEXT[context];
     }
     return VP_OK;
 }
 
-static enum vp_code add_ref(struct template *template, struct walk *walk, const char *ref, size_t len,
-                            const char *rest, struct vp_error *err)
+static enum vp_code add_ref(struct template *template, struct walk *walk, const char *ref, size_t len, const char *rest,
+                            struct vp_error *err)
 {
     struct template_part *part;
     struct vp_error fault = { 0 };
@@ -266,7 +266,8 @@ enum vp_code template_add_value(struct vp_buf *text, const struct template_part 
     }
     if (!fits)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
-                       "line %u of the template: this value has line ends or control characters, which can't stand there; "
+                       "line %u of the template: this value has line ends or control characters, which can't stand "
+                       "there; "
                        "use double quotes",
                        part->line);
     return VP_OK;

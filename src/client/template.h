@@ -39,7 +39,8 @@ struct template_part {
     unsigned line;
 };
 
-struct template {
+struct template
+{
     struct template_part *parts;
     size_t n;
 };

@@ -119,8 +119,8 @@ static void put_paths(struct session *session, struct vp_json_writer *writer)
 
 static enum vp_code write_whoami(struct session *session, struct vp_buf *json, struct vp_error *err)
 {
-    static const char *const KEYS[] = { "display_name", "policies", "ttl",  "expire_time", "renewable", "type",
-                                        "num_uses",     "path",     "meta", "entity_id" };
+    static const char *const KEYS[] = { "display_name", "policies", "ttl",  "expire_time", "renewable",
+                                        "type",         "num_uses", "path", "meta",        "entity_id" };
     static const struct vault_request REQUEST = { .path = "auth/token/lookup-self" };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     struct vp_json_writer writer;

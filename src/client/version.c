@@ -117,7 +117,8 @@ static void add_overview(struct vp_buf *text)
     vp_buf_add_text(text, "\nExit status:\n");
     for (size_t i = 0; i < sizeof STATUSES / sizeof STATUSES[0]; i++)
         vp_buf_add_format(text, "  %3d            %s\n", STATUSES[i].status, STATUSES[i].meaning);
-    vp_buf_add_text(text, "\narv-vault COMMAND --help says more about one; arv-vault doctor finds out what is wrong.\n");
+    vp_buf_add_text(text,
+                    "\narv-vault COMMAND --help says more about one; arv-vault doctor finds out what is wrong.\n");
 }
 
 /* ---- the manual page ---- */
@@ -182,7 +183,8 @@ static void add_manual(struct vp_buf *text)
     }
     vp_buf_add_text(text, ".SH FILES\n");
     add_entry(text, "~/.vault-token", "a Vault token, as bao login leaves it");
-    add_entry(text, "~/.config/arvados/settings.conf", "ARVADOS_API_HOST and ARVADOS_API_TOKEN, if the environment has none");
+    add_entry(text, "~/.config/arvados/settings.conf",
+              "ARVADOS_API_HOST and ARVADOS_API_TOKEN, if the environment has none");
     add_entry(text, "/etc/arvados/ca-certificates.crt",
               "whom to trust, if BAO_CACERT, VAULT_CACERT and SSL_CERT_FILE say nothing; then the system's bundle");
     vp_buf_add_text(text, ".SH SEE ALSO\n.BR bao (1),\n.BR arvados\\-cwl\\-runner (1)\n");

@@ -110,7 +110,8 @@ COMMAND(command_unwrap)
     (void)ret_status;
     if (job.creation_path == NULL)
         return vp_fail(err, VP_REASON_USAGE,
-                       "--creation-path is missing: say where the wrapping must have been made (arv-vault wrap told it), "
+                       "--creation-path is missing: say where the wrapping must have been made (arv-vault wrap told "
+                       "it), "
                        "so that an exchanged one is noticed");
     VP_TRY(files_read_secret("-", "the wrapping token on standard input", &job.token, err));
     enum vp_code code = command_with_session(command, &how, unwrap, &job, err);

@@ -54,6 +54,8 @@ static void note_visible(struct yaml_scan *scan, char c)
 
 static void begin_line(struct yaml_scan *scan)
 {
+    scan->unsure = scan->unsure || scan->maybe_key;
+    scan->maybe_key = false;
     bool is_document = scan->dashes == 3 && scan->column == 3;
     note_item(scan);
     if (scan->block_header) {
@@ -111,6 +113,10 @@ static void note_header(struct yaml_scan *scan, char c)
 /* An anchor (&x) or a tag (!x) stands before what it is for. */
 static void note_property(struct yaml_scan *scan, char c)
 {
+    /* "? " begins a key of any form, which is beyond this reader: from there on nothing is sure. */
+    if (scan->maybe_key && is_blank(c))
+        scan->unsure = true;
+    scan->maybe_key = c == '?' && begins_scalar(scan);
     if ((c == '&' || c == '!') && begins_scalar(scan))
         scan->property = YAML_IN_PROPERTY;
     else if (is_blank(c))
@@ -213,6 +219,8 @@ enum yaml_context yaml_context(const struct yaml_scan *scan, const char *rest)
     /* The value itself ends the blanks at the start of a line. */
     struct yaml_scan with = *scan;
     indent(&with, 'x');
+    if (with.unsure)
+        return YAML_NOWHERE;
     if (is_in_block(&with))
         return YAML_BLOCK;
     if (with.state == YAML_IN_DOUBLE)
@@ -275,9 +283,10 @@ bool yaml_add_single(struct vp_buf *text, const char *value)
     return true;
 }
 
+/* Blanks at the start of a line would say how deep the block is. */
 bool yaml_add_block(struct vp_buf *text, const char *value)
 {
-    if (!is_line_text(value))
+    if (!is_line_text(value) || *value == '\0' || is_blank(*value) || is_blank(value[strlen(value) - 1]))
         return false;
     vp_buf_add_text(text, value);
     return true;

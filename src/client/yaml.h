@@ -20,13 +20,15 @@ enum { YAML_LISTS_MAX = 16 };
 /* The walk over a document, one character after the other. */
 struct yaml_scan {
     enum { YAML_IN_PLAIN, YAML_IN_DOUBLE, YAML_IN_SINGLE, YAML_IN_COMMENT } state;
-    bool escaped;      /* behind a backslash in double quotes */
-    bool maybe_end;    /* behind a single quote in single quotes: an end, or the half of a doubled one */
-    char last;         /* the last character of this line that is no blank; '\0' before it */
+    bool escaped;   /* behind a backslash in double quotes */
+    bool maybe_end; /* behind a single quote in single quotes: an end, or the half of a doubled one */
+    char last;      /* the last character of this line that is no blank; '\0' before it */
     enum { YAML_NO_PROPERTY, YAML_IN_PROPERTY, YAML_PROPERTY_BEFORE } property;
-    bool items;        /* nothing but "- " of list items in this line so far, and at least one */
-    bool items_before; /* the same before the dash that came last */
-    unsigned dashes;   /* in this line, before anything else */
+    bool maybe_key;               /* behind a ? where a scalar may begin */
+    bool unsure;                  /* something came that this reader does not know */
+    bool items;                   /* nothing but "- " of list items in this line so far, and at least one */
+    bool items_before;            /* the same before the dash that came last */
+    unsigned dashes;              /* in this line, before anything else */
     size_t lists[YAML_LISTS_MAX]; /* columns of the dashes of lists that are open */
     size_t n_lists;
     bool opens_next;   /* the line before ended where a scalar begins */

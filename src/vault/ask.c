@@ -78,8 +78,7 @@ enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token,
         if (text[i] <= ' ' || text[i] > '~')
             len = 0;
     if (len == 0)
-        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
-                       "the Vault token is empty, or holds blanks or control characters");
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the Vault token is empty, or holds blanks or control characters");
     struct vp_secret *copy = vp_secret_copy(token);
     if (copy == NULL)
         return vp_fail_no_memory(err);
@@ -90,14 +89,13 @@ enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token,
 
 /* ---- what comes back ---- */
 
-
 /* {"errors": ["...", ...]}: the server's own words, or nothing. */
 static void add_words(const struct http_exchange *exchange, struct vp_buf *words)
 {
     struct vp_json *document = NULL;
     struct vp_error unread;
-    if (exchange->body.len == 0 || vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &VAULT_ANSWER,
-                                                 &document, &unread) != VP_OK)
+    if (exchange->body.len == 0 ||
+        vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &VAULT_ANSWER, &document, &unread) != VP_OK)
         return;
     const struct vp_json *errors = vp_json_get(document, "errors");
     for (size_t i = 0; vp_json_type(errors) == VP_JSON_ARRAY && i < vp_json_len(errors); i++) {

@@ -1,9 +1,9 @@
 /* Secrets: where they lie is asked of the server, so that people need not know of "data/". */
+#include "secret.h"
+
 #include <string.h>
 
 #include "ask.h"
-#include "secret.h"
-
 
 enum vp_code vault_check_path(const char *path, struct vp_error *err)
 {
@@ -140,8 +140,8 @@ static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mo
     if (code == VP_ERR_NOT_FOUND)
         (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.200s%s", path, hint);
     else if (code == VP_ERR_DENIED)
-        (void)vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies don't let it read %.200s (asked as %.200s)%s", path,
-                      vp_buf_text(&target), hint);
+        (void)vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies don't let it read %.200s (asked as %.200s)%s",
+                      path, vp_buf_text(&target), hint);
     vp_buf_clear(&target);
     return code;
 }
@@ -265,7 +265,8 @@ enum vp_code vault_write_all(struct vault *vault, const char *path, const struct
     VP_TRY(vault_check_path(path, err));
     VP_TRY(find_mount(vault, path, &mount, err));
     if (mount.kv_version == 0)
-        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%.200s is no KV mount: secrets can't be written there", mount.path);
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%.200s is no KV mount: secrets can't be written there",
+                       mount.path);
     if (mount.kv_version != 2 && version != VAULT_ANY_VERSION)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                        "%.200s is a KV v1 mount, which can't check what it replaces: --force writes without a check",

@@ -130,9 +130,9 @@ enum vp_code vault_renew_self(struct vault *vault, int64_t increment_s, int64_t 
 
 enum vp_code vault_revoke_self(struct vault *vault, struct vp_error *err)
 {
-    static const struct vault_request REQUEST = {
-        .method = HTTP_POST, .path = "auth/token/revoke-self", .repeatable = true
-    };
+    static const struct vault_request REQUEST = { .method = HTTP_POST,
+                                                  .path = "auth/token/revoke-self",
+                                                  .repeatable = true };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     return vault_ask(vault, &REQUEST, &document, err);
 }

@@ -98,7 +98,8 @@ static enum vp_code check_creation_path(struct vault *vault, const struct vp_sec
         return vault_bad_answer(err, request.path, "it has no creation_path");
     if (strcmp(vp_json_text(made_at), expected) != 0)
         return vp_fail(err, VP_REASON_FORBIDDEN,
-                       "the wrapping was made at %.150s and not at %.150s: it may have been exchanged on its way. It was "
+                       "the wrapping was made at %.150s and not at %.150s: it may have been exchanged on its way. It "
+                       "was "
                        "not opened",
                        vp_json_text(made_at), expected);
     return VP_OK;

@@ -87,7 +87,7 @@ def test_yaml_where_not_everything_can_stand(render, template, read):
 @pytest.mark.parametrize("template", [
     "a: xVALUE\n", "a: x VALUE\n", "a: VALUE x\n", "# VALUE\n", "a: 1 # VALUE\n", "VALUE: x\n", "a: {b: x VALUE}\n",
     "a: {b: foo - VALUE}\n", 'a: {b: foo\n  VALUE}\n', "a: some text\n  VALUE\n", 'a: "x\n  VALUE"\n', "a: 'x\n VALUE\n '\n",
-    "a:VALUE\n", "&a 'a: VALUE\n'", "a: [x\n VALUE]\n", '- a: |\n  b: x VALUE\n', "a: foo, VALUE\n",
+    "a:VALUE\n", "? a: 'VALUE'\n", "? VALUE\n", "&a 'a: VALUE\n'", "a: [x\n VALUE]\n", '- a: |\n  b: x VALUE\n', "a: foo, VALUE\n",
 ])
 def test_yaml_places_where_no_value_is_kept_in(render, template):
     assert render(template, "x", "yaml") is None

@@ -39,13 +39,16 @@ forbid() { # why pattern [files that may]
 
 forbid "no bound" '\b(sprintf|vsprintf|strcpy|strcat|strncpy|strncat|gets|alloca)\('
 forbid "errors unseen" '\b(atoi|atol|atoll|strtok)\('
-forbid "the process starts nothing" '\b(system|popen|fork|vfork|execl|execlp|execle|execv|execvp|execve|posix_spawn)\('
+forbid "the process starts nothing, but for arv-vault exec" \
+    '\b(system|popen|fork|vfork|execl|execlp|execle|execv|execvp|execvpe|execve|fexecve|posix_spawn)\(' \
+    "src/client/exec.c src/client/supervise.c"
 forbid "locale decides" '\b(isalnum|isalpha|islower|isupper|tolower|toupper)\('
 forbid "not random enough" '\b(rand|random|srand)\('
 forbid "compares secrets in time that tells" 'memcmp\(.*reveal'
 forbid "cleanup is by attribute" '\bgoto\b'
 forbid "output belongs to the host; text for people is in these files" '\b(printf|fprintf|puts|fputs|perror)\(' \
-    "src/plugin/serve.c src/plugin/selfcheck.c src/plugin/handshake.c src/plugin/process.c"
+    "src/plugin/serve.c src/plugin/selfcheck.c src/plugin/handshake.c src/plugin/process.c
+     src/client/exit.c src/client/exec.c src/client/progress.c src/client/wrap.c"
 forbid "the environment is changed in these files" '\b(setenv|putenv|unsetenv|clearenv)\(' \
     "src/plugin/process.c src/http/client.c"
 # Every place that sees the bytes of a secret, and why it must.
@@ -54,8 +57,15 @@ forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\
     src/http/easy.c
     src/arvados/form.c
     src/logical/field_value.c
-    src/auth/issue.c"
-# (its own file; the Authorization header; the form check; the stored record; the lease of a mount without service token)
+    src/auth/issue.c
+    src/arvados/salt.c
+    src/vault/ask.c
+    src/vault/token.c
+    src/vault/wrap.c
+    src/client/token.c
+    src/client/wrap.c"
+# (its own file; the Authorization header; the form check; the stored record; the lease of a mount without service token;
+# arv-vault: salting; the X-Vault-Token header; the body of a login; of a look-up; the token that login and wrap print)
 
 { grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' -r src include || true; } | sed 's/$/   <- left open/' >>"$found"
 

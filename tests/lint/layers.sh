@@ -10,7 +10,9 @@ base|error buf secret texts json log clock cancel|json-c/* openssl/crypto.h
 http|error buf secret texts json log clock cancel http|curl/* openssl/*
 logical|error buf secret texts json log clock cancel logical|
 policy|error buf secret texts json log clock cancel policy|
-arvados|error buf secret texts json log clock cancel http arvados|
+arvados|error buf secret texts json log clock cancel http arvados|openssl/evp.h openssl/hmac.h
+vault|error buf secret texts json log clock cancel http vault|
+client|error buf secret texts json log clock cancel http arvados policy vault client|
 auth|error buf secret texts json log clock cancel http logical arvados policy auth|
 plugin|error buf secret texts json log clock cancel logical plugin|grpc/* openssl/* google/protobuf-c/*
 '

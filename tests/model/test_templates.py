@@ -15,7 +15,7 @@ SCRAPS = ["a: ", "b:\n  ", "- ", "{", "}", "[", "]", ", ", "\n", "'", '"', "VALU
 HOSTILE = ["x, ADMIN: true", "'y\": {ADMIN: true}, ] ADMIN: true # \\", "\", ADMIN: true, b: \"", "', ADMIN: true, b: '",
            "x}, ADMIN: {y: z", "x], ADMIN: [y", "- ADMIN", "? ADMIN", "*a", "| ", "x: ADMIN", "# gone", "\\", "''", "a\nADMIN: true\n",
            "\u2028ADMIN: true", "\u0085- ADMIN", " ", "\t", "@"]
-ROUNDS = 30_000
+ROUNDS = 10_000
 
 
 @pytest.fixture
