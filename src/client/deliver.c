@@ -8,6 +8,8 @@
 
 #include "exit.h"
 
+enum { ENTRY_NAME_MAX = 1024 };
+
 /* ---- files ---- */
 
 static void remove_file(struct sink *sink)
@@ -63,18 +65,17 @@ static bool is_set_by(const struct plan *plan, const char *entry)
     return false;
 }
 
-static char *entry_of(const struct sink *sink)
+static bool make_entry(struct sink *sink)
 {
-    struct vp_buf entry = VP_BUF_INIT(sink->content.max + 1024);
-    vp_buf_add_text(&entry, sink->name);
-    vp_buf_add_text(&entry, "=");
-    vp_buf_add_text(&entry, vp_buf_text(&sink->content));
-    char *text = entry.failed ? NULL : vp_buf_take(&entry);
-    vp_buf_clear(&entry);
-    return text;
+    vp_buf_clear(&sink->entry);
+    sink->entry.max = sink->content.max + ENTRY_NAME_MAX;
+    vp_buf_add_text(&sink->entry, sink->name);
+    vp_buf_add_text(&sink->entry, "=");
+    vp_buf_add_text(&sink->entry, vp_buf_text(&sink->content));
+    return !sink->entry.failed;
 }
 
-char **deliver_environment(const struct plan *plan)
+char **deliver_environment(struct plan *plan)
 {
     size_t n = 0;
     while (environ[n] != NULL)
@@ -89,16 +90,16 @@ char **deliver_environment(const struct plan *plan)
     for (size_t i = 0; i < plan->n; i++) {
         if (plan->sinks[i].kind != SINK_ENV || plan->sinks[i].absent)
             continue;
-        entries[at] = entry_of(&plan->sinks[i]);
-        if (entries[at++] == NULL) {
+        if (!make_entry(&plan->sinks[i])) {
             free(entries);
             return NULL;
         }
+        entries[at++] = plan->sinks[i].entry.data;
     }
     return entries;
 }
 
-char **deliver_arguments(const struct plan *plan, char *const *argv)
+char **deliver_arguments(struct plan *plan, char *const *argv)
 {
     size_t n = 0;
     while (argv[n] != NULL)
@@ -106,16 +107,13 @@ char **deliver_arguments(const struct plan *plan, char *const *argv)
     char **arguments = calloc(n + 1, sizeof *arguments);
     if (arguments == NULL)
         return NULL;
+    static char EMPTY[] = "";
     memcpy(arguments, argv, n * sizeof *arguments);
     for (size_t i = 0; i < plan->n; i++) {
         if (plan->sinks[i].kind != SINK_ARGUMENT)
             continue;
-        char **argument = &arguments[plan->sinks[i].argument];
-        *argument = strdup(vp_buf_text(&plan->sinks[i].content));
-        if (*argument == NULL) {
-            free(arguments);
-            return NULL;
-        }
+        struct sink *sink = &plan->sinks[i];
+        arguments[sink->argument] = sink->content.data == NULL ? EMPTY : sink->content.data;
     }
     return arguments;
 }

@@ -9,12 +9,12 @@ VP_MUST_USE enum vp_code deliver_files(struct plan *plan, bool quiet, struct vp_
 /* Removes the files that it wrote. */
 void deliver_undo(struct plan *plan);
 
-/* The environment of this process with the plan's variables in it, for execvpe(); freed (not its texts) by free(). NULL
- * without memory. */
-char **deliver_environment(const struct plan *plan);
+/* The environment of this process with the plan's variables in it, for execvpe(). Its texts live as long as the plan; the list
+ * is freed by free(). NULL without memory. */
+char **deliver_environment(struct plan *plan);
 
 /* The command with the plan's arguments in it, likewise. */
-char **deliver_arguments(const struct plan *plan, char *const *argv);
+char **deliver_arguments(struct plan *plan, char *const *argv);
 
 /* export NAME='value' lines that any POSIX shell reads. */
 void deliver_exports(const struct plan *plan, struct vp_buf *text);

@@ -401,7 +401,9 @@ static enum vp_code run_action(struct session *session, void *context, struct vp
             VP_TRY(connect(job, err));
         else if (session->settings->vault_token == NULL)
             return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the mount is asked: set BAO_TOKEN");
-        return ACTIONS[i].run(job, err);
+        enum vp_code code = ACTIONS[i].run(job, err);
+        arv_client_free(job->arvados);
+        return code;
     }
     return vp_fail(err, VP_REASON_USAGE,
                    "write grant add UUID POLICY, grant list [UUID], grant remove LINK_UUID or grant check UUID");

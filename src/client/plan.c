@@ -23,6 +23,7 @@ static void clear_sink(struct sink *sink)
     template_clear(&sink->template);
     files_place_close(&sink->place);
     vp_buf_clear(&sink->content);
+    vp_buf_clear(&sink->entry);
 }
 
 void plan_clear(struct plan *plan)

@@ -27,6 +27,7 @@ struct sink {
     bool is_new; /* the file was not there before */
 
     struct vp_buf content; /* filled by fetch_plan() */
+    struct vp_buf entry;   /* NAME=value, once the environment was made */
     bool absent;           /* an optional secret is missing: nothing is delivered */
 };
 
