@@ -13,7 +13,7 @@ static const struct {
     { VP_REASON_SECRET_MISSING, EXIT_MISSING },
     { VP_REASON_VAULT_REFUSES, EXIT_REFUSES },
     { VP_REASON_UPSTREAM_BAD_ANSWER, EXIT_REFUSES },
-    { VP_REASON_BAD_REQUEST, EXIT_FORBIDDEN }, /* Arvados' own words about a change that it does not make */
+    { VP_REASON_BAD_REQUEST, EXIT_FORBIDDEN }, /* a change that Arvados does not make, or that would be of no use */
     /* A moment's trouble was tried again already: what is left is a wrong CA or a wrong name. */
     { VP_REASON_UPSTREAM_TLS, EXIT_CONFIG },
 };

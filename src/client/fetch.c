@@ -106,10 +106,14 @@ static enum vp_code fill_part(struct fetch *fetch, struct sink *sink, const stru
     return code;
 }
 
-/* What a variable can't hold: a line end would start another line wherever the environment is printed or read by lines. */
-static enum vp_code check_env(const struct sink *sink, struct vp_error *err)
+/* Line ends behind a value come from whoever wrote it with an editor or an echo: they go, as "$(...)" of a shell drops them.
+ * Others a variable can't hold: they would start another line wherever the environment is printed or read by lines. */
+static enum vp_code fit_into_environment(struct sink *sink, struct vp_error *err)
 {
-    if (sink->kind == SINK_ENV && strpbrk(vp_buf_text(&sink->content), "\r\n") != NULL)
+    struct vp_buf *content = &sink->content;
+    while (content->len > 0 && (content->data[content->len - 1] == '\n' || content->data[content->len - 1] == '\r'))
+        content->data[--content->len] = '\0';
+    if (strpbrk(vp_buf_text(content), "\r\n") != NULL)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                        "the secret for %.100s has more than one line, which is refused in the environment: put it in a "
                        "file",
@@ -129,7 +133,7 @@ static enum vp_code fill_sink(struct fetch *fetch, struct sink *sink, struct vp_
             VP_TRY(fill_part(fetch, sink, part, err));
     }
     VP_TRY(vp_buf_check(&sink->content, "what is to be delivered", err));
-    return check_env(sink, err);
+    return sink->kind == SINK_ENV ? fit_into_environment(sink, err) : VP_OK;
 }
 
 enum vp_code fetch_plan(struct session *session, struct plan *plan, fetch_lease on_lease, void *context,

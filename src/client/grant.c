@@ -152,21 +152,22 @@ static enum vp_code check_policy(const struct grant *job, const char *policy, st
 {
     switch (policy_name_check(policy)) {
     case POLICY_NAME_BAD:
-        return vp_fail(err, VP_REASON_FORBIDDEN,
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "\"%.80s\" can't be granted: a policy's name has lower-case letters, digits, - and _, at most "
                        "%d",
                        policy, POLICY_NAME_MAX);
     case POLICY_NAME_RESERVED:
-        return vp_fail(err, VP_REASON_FORBIDDEN, "%s is never granted", policy);
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "%s is never granted", policy);
     case POLICY_NAME_GOOD:
         break;
     }
     if (!job->args->unchecked && !policy_name_has_prefix(policy, &job->rules.prefixes))
-        return vp_fail(err, VP_REASON_FORBIDDEN, "%s would not count: the mount takes names that start with %s%s only",
-                       policy, job->rules.prefixes.n == 0 ? "nothing" : job->rules.prefixes.items[0],
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "%s would not count: the mount takes names that start with %s%s only", policy,
+                       job->rules.prefixes.n == 0 ? "nothing" : job->rules.prefixes.items[0],
                        job->rules.prefixes.n > 1 ? ", or its other prefixes," : "");
     if (job->rules.policies.n > 0 && !vp_texts_has(&job->rules.policies, policy))
-        return vp_fail(err, VP_REASON_FORBIDDEN, "%s would not count: it is not among the mount's allowed_policies",
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "%s would not count: it is not among the mount's allowed_policies",
                        policy);
     return VP_OK;
 }
@@ -177,7 +178,7 @@ static enum vp_code choose_owner(const struct grant *job, const char **ret_owner
     if (owner == NULL && job->rules.owners.n > 0)
         owner = job->rules.owners.items[0];
     if (owner == NULL || (!job->args->unchecked && !vp_texts_has(&job->rules.owners, owner)))
-        return vp_fail(err, VP_REASON_FORBIDDEN,
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "a link of that owner would not count: it is not among the mount's trusted_link_owners");
     *ret_owner = owner;
     return VP_OK;
@@ -236,7 +237,7 @@ static enum vp_code add(struct grant *job, struct vp_error *err)
         return vp_fail(err, VP_REASON_USAGE, "a grant is for a user or a role: %.60s is no uuid of one",
                        link.tail_uuid);
     if (arv_is_anonymous_role(link.tail_uuid))
-        return vp_fail(err, VP_REASON_FORBIDDEN,
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "everybody in the world is in the anonymous role: it is never granted anything");
     VP_TRY(learn_rules(job, err));
     VP_TRY(check_policy(job, link.name, err));

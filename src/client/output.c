@@ -8,7 +8,7 @@
 
 #include "files.h"
 
-enum { CELL_MAX = 4096, COLUMNS_MAX = 16 };
+enum { CELL_MAX = 4096, COLUMNS_MAX = 16, LINE_ITEMS_MAX = 6 };
 
 static const struct vp_json_source OWN = {
     .what = "our own output",
@@ -132,14 +132,29 @@ static enum vp_code take_column(void *context, const char *key, const struct vp_
     return VP_OK;
 }
 
+/* A long list, an item a line. */
+static void add_lines(struct columns *columns, const struct vp_json *array)
+{
+    for (size_t i = 0; i < vp_json_len(array); i++) {
+        if (i > 0)
+            pad(columns->text, columns->widths[0] + 2);
+        add_padded(columns->text, vp_json_at(array, i), 0, true);
+        vp_buf_add_text(columns->text, "\n");
+    }
+}
+
 static enum vp_code add_line(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
 {
     struct columns *columns = context;
     (void)err;
     vp_buf_add_text(columns->text, key);
     pad(columns->text, columns->widths[0] - strlen(key) + 2);
-    add_padded(columns->text, value, 0, true);
-    vp_buf_add_text(columns->text, "\n");
+    if (vp_json_type(value) == VP_JSON_ARRAY && vp_json_len(value) > LINE_ITEMS_MAX)
+        add_lines(columns, value);
+    else {
+        add_padded(columns->text, value, 0, true);
+        vp_buf_add_text(columns->text, "\n");
+    }
     return VP_OK;
 }
 

@@ -232,6 +232,12 @@ def test_env_is_safe_for_a_shell(client):
         assert shown.stdout == value
 
 
+def test_line_ends_behind_a_value_are_dropped_in_the_environment(client):
+    path = client.put("open/echoed", value=SECRET + "\n", blank="\r\n")
+    assert client.ok("env", f"--env=A={path}#value", f"--env=B={path}#blank") == f"export A='{SECRET}'\nexport B=''\n"
+    assert client.ok("get", f"{path}#value") == SECRET + "\n"
+
+
 def test_env_refuses_lines_and_odd_names(client):
     path = client.put("open/lines", value="a\nexport EVIL=1")
     assert "more than one line" in client.refused(78, "env", f"--env=A={path}#value")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 LOGIN, FAULTS, LIFE, HOST = ("e2e/test_login.py", "e2e/test_faults.py", "e2e/test_life.py", "e2e/test_plugin_protocol.py")
 CLUSTER, RENEW, CONFIG = "e2e/test_cluster.py", "e2e/test_renew.py", "e2e/test_config.py"
+EXEC, HOSTILE = "e2e/test_client_exec.py", "e2e/test_client_hostile.py"
 HTTP, TORTURE = "unit/test_http_client.c", "e2e/test_torture.py"
 
 ROWS: list[tuple[str, str, str, list[str]]] = [
@@ -71,9 +72,12 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("F39", "a pipe for the log that is full or closed", "no login waits; lines are counted", ["unit/test_base_log_pipe.c: *"]),
     ("F40", "a grant withdrawn between two questions", "granted or refused as the last answer said; never renewed",
      [f"{FAULTS}: test_F40_a_grant_that_is_withdrawn_between_the_questions"]),
+    ("F41", "arv-vault: a vault that is sealed, ill, slow; a full disk; killed at each step", "a status that says which, no part of a secret's file",
+     ["e2e/test_client_admin.py: test_a_sealed_vault", f"{HOSTILE}: test_statuses", f"{HOSTILE}: test_a_slow_server_ends_at_the_deadline",
+      f"{HOSTILE}: test_a_moments_trouble_is_waited_for", f"{EXEC}: test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new",
+      f"{EXEC}: test_killed_at_any_step_there_is_no_half_of_a_file"]),
 ]
 
 NONE = {
     "F30": "the host's own doing (it compares the sum at each start); belongs to the packages",
-    "F41": "the client's; it is not written yet",
 }
