@@ -2,6 +2,8 @@
  * listed below that come from the program itself, and allocations of libjson-c, which tells nobody when memory runs out.
  * Other libraries' calls pass: what gRPC does without memory is to end the process, and that is not ours to test.
  *
+ * With FAILING_ONLY only in a program of that name, not in what it starts.
+ *
  * Whoever tests writes into a file (FAILING_CONTROL) that is mapped here, so that it works in a process that its host
  * started, and takes the count from there. */
 #include <curl/curl.h>
@@ -19,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,6 +60,9 @@ static int find_range(struct dl_phdr_info *info, size_t size, void *context)
 __attribute__((constructor)) static void begin(void)
 {
     const char *path = getenv("FAILING_CONTROL");
+    const char *only = getenv("FAILING_ONLY");
+    if (only != NULL && strcmp(only, program_invocation_short_name) != 0)
+        return;
     int fd = path == NULL ? -1 : open(path, O_RDWR);
     if (fd < 0)
         return;
@@ -165,6 +172,24 @@ PASSED(CURLMcode, curl_multi_perform, (CURLM * multi, int *running), (multi, run
 PASSED(CURLMcode, curl_multi_poll, (CURLM * multi, struct curl_waitfd fds[], unsigned n, int timeout_ms, int *ready),
        (multi, fds, n, timeout_ms, ready), ENOMEM, CURLM_OUT_OF_MEMORY)
 PASSED(CURLMcode, curl_multi_wakeup, (CURLM * multi), (multi), EAGAIN, CURLM_WAKEUP_FAILURE)
+
+PASSED(int, fsync, (int fd), (fd), EIO, -1)
+PASSED(int, fchmod, (int fd, mode_t mode), (fd, mode), EPERM, -1)
+PASSED(int, linkat, (int from, const char *path, int to, const char *name, int flags), (from, path, to, name, flags), EPERM, -1)
+PASSED(int, renameat, (int from, const char *path, int to, const char *name), (from, path, to, name), EROFS, -1)
+PASSED(ssize_t, getrandom, (void *bytes, size_t n, unsigned flags), (bytes, n, flags), ENOSYS, -1)
+PASSED(int, execvpe, (const char *file, char *const *argv, char *const *environment), (file, argv, environment), E2BIG, -1)
+
+/* The mode is only looked at where there is one. */
+int openat(int folder, const char *path, int flags, ...)
+{
+    BEHIND(int, openat, (int, const char *, int, mode_t));
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return HIT("openat", EMFILE) ? -1 : real(folder, path, flags, mode);
+}
 
 /* One argument of the size of a register, whatever its type: so it is on the machines that we build for. */
 #define PASSED_ONE_MORE(symbol, second)                                                                      \

@@ -1,0 +1,62 @@
+"""Each call of arv-vault that can fail does so, in turn: its command runs with all of its secrets, or does not run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from client import SECRET
+from torture import Failing
+
+TURNS = 300  # of the calls there are, evenly; VPA_TORTURE_TURNS=0: all
+STATUSES = {0, 66, 69, 70, 74, 75, 77, 78, 126, 127}
+# json-c has no answer to memory that it can't have for a key but to end the process.
+ENDED = {-signal.SIGSEGV, -signal.SIGABRT}
+
+
+@pytest.fixture
+def memory():
+    folder = Path(f"/dev/shm/arv-vault-torture-{os.getpid()}")
+    folder.mkdir(mode=0o700)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("supervise", [False, True], ids=["becomes", "supervises"])
+def test_whatever_fails_it_is_all_or_nothing(client, memory, tmp_path, supervise):
+    if os.environ.get("VPA_SANITIZED"):
+        pytest.skip("the sanitizer's own calls would be made to fail")
+    path = client.put("open/db", password=SECRET, user="ann")
+    (client.home / "conf.yaml.in").write_text("pw: ${vault:%s#password}\n" % path)
+    failing = Failing(tmp_path)
+    client.env = {**failing.env, "FAILING_ONLY": "arv-vault", "BAO_CLIENT_TIMEOUT": "3s", "BAO_MAX_RETRIES": "0"}
+    check = f'test "$PW" = {SECRET} && test "$(cat {memory}/pw)" = {SECRET} && grep -q {SECRET} {memory}/conf && echo RIGHT'
+    words = ["exec", *(["--supervise"] if supervise else []), f"--env=PW={path}#password", f"--file={memory}/pw={path}#password",
+             f"--template={memory}/conf={client.home}/conf.yaml.in", "--", "/bin/sh", "-c", check]
+
+    def turn(nth: int) -> tuple[int, str]:
+        for left in memory.iterdir():
+            left.unlink()
+        failing.arm(nth)
+        done = client.run(*words)
+        n_calls, symbol = failing.disarm()
+        assert SECRET not in done.stderr and SECRET not in done.stdout, (nth, symbol)
+        assert done.returncode in STATUSES | ENDED, (nth, symbol, done)
+        assert done.stdout == ("RIGHT\n" if done.returncode == 0 else ""), (nth, symbol, done)
+        if done.returncode > 0:
+            assert done.stderr, (nth, symbol)
+        for left in memory.iterdir():
+            assert left.read_text() in (SECRET, f'pw: "{SECRET}"\n'), (nth, symbol)
+            assert left.stat().st_mode & 0o777 == 0o600
+            assert done.returncode <= 0, (nth, symbol, left)  # a failure that was told cleaned up
+        return n_calls, symbol
+
+    n_calls, _ = turn(0)
+    assert n_calls > 500
+    turns = int(os.environ.get("VPA_TORTURE_TURNS", TURNS)) or n_calls
+    failed = {turn(nth)[1] for nth in range(1, n_calls + 1, max(1, n_calls // turns))}
+    assert {"malloc", "calloc"} <= failed
