@@ -8,6 +8,7 @@
 #include "vp/version.h"
 
 #include "paths.h"
+#include "roles.h"
 #include "table.h"
 
 /* Requests that wait for a place at Arvados, per mount: two calls for each login of a storm of 2,000. */
@@ -94,6 +95,7 @@ void auth_snapshot_release(struct auth_snapshot **place)
     if (snapshot == NULL || atomic_fetch_sub(&snapshot->references, 1) > 1)
         return;
     auth_cache_free(snapshot->cache);
+    auth_roles_free(snapshot->roles);
     arv_client_free(snapshot->arvados);
     auth_config_clear(&snapshot->config);
     free(snapshot);
@@ -172,6 +174,7 @@ static enum vp_code load_parts(const struct logical_call *call, struct auth_snap
     snapshot->has_roles = roles.n > 0;
     vp_texts_clear(&roles);
     VP_TRY(auth_cache_new(&snapshot->cache, err));
+    VP_TRY(auth_roles_new(&snapshot->roles, err));
     struct vp_error fault = { 0 };
     code = auth_client_new(mount, &snapshot->config, &snapshot->arvados, &fault);
     return code == VP_OK ? VP_OK : unreadable(&fault, err);

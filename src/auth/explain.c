@@ -4,6 +4,7 @@
 #include "backend.h"
 #include "issue.h"
 #include "paths.h"
+#include "roles.h"
 
 struct explain_args {
     struct vp_secret *token;
@@ -161,7 +162,7 @@ static enum vp_code answer(const struct logical_call *call, const struct auth_ro
     vp_json_add_int(&writer, "status", status_of(code));
     vp_json_add_text(&writer, "user_uuid", told->identity.user.uuid);
     vp_json_add_text(&writer, "container_uuid", told->identity.container.uuid);
-    vp_json_add_text(&writer, "role", role->name == NULL ? "" : role->name);
+    vp_json_add_text(&writer, "role", role == NULL ? "" : role->name);
     vp_json_put_key(&writer, "policies");
     vp_json_open_array(&writer);
     for (size_t i = 0; granted && i < told->policies.n; i++)
@@ -184,22 +185,21 @@ static bool is_outcome(enum vp_code code, const struct vp_error *fault)
 static enum vp_code explain(const struct logical_call *call, const struct explain_args *args,
                             const struct auth_snapshot *snapshot, struct vp_error *err)
 {
-    struct auth_role role = { 0 };
+    const struct auth_role *role = NULL;
     struct told told = { 0 };
     struct vp_error refusal = { 0 };
     const char *name = vp_text_is_set(args->role) ? args->role : snapshot->config.default_role;
     enum vp_code code = auth_role_for(call, snapshot, name, &role, &refusal);
     if (code == VP_OK) {
-        const struct auth_question question = auth_question_of(call, snapshot, &role);
+        const struct auth_question question = auth_question_of(call, snapshot, role);
         code = decide(call, &question, args, &told, &refusal);
     }
     if (is_outcome(code, &refusal)) {
-        code = answer(call, &role, &told, code, &refusal, err);
+        code = answer(call, role, &told, code, &refusal, err);
     } else if (err != NULL) {
         *err = refusal;
     }
     told_clear(&told);
-    auth_role_clear(&role);
     return code;
 }
 

@@ -5,6 +5,7 @@
 #include "cidr.h"
 #include "issue.h"
 #include "paths.h"
+#include "roles.h"
 
 struct login_args {
     struct vp_secret *token;
@@ -121,15 +122,14 @@ static enum vp_code login_by(const struct logical_call *call, const struct login
 static enum vp_code login(const struct logical_call *call, const struct login_args *args,
                           const struct auth_snapshot *snapshot, struct vp_error *err)
 {
-    struct auth_role role = { 0 };
+    const struct auth_role *role = NULL;
     const char *name = vp_text_is_set(args->role) ? args->role : snapshot->config.default_role;
     enum vp_code code = auth_role_for(call, snapshot, name, &role, err);
     /* A standby can't store a service token: the host would run the login here and again on the active node. */
-    if (call->standby && (code != VP_OK || auth_role_token_type(&role) != LOGICAL_TOKEN_BATCH))
+    if (call->standby && (code != VP_OK || auth_role_token_type(role) != LOGICAL_TOKEN_BATCH))
         code = auth_forward(err);
     else if (code == VP_OK)
-        code = login_by(call, args, snapshot, &role, err);
-    auth_role_clear(&role);
+        code = login_by(call, args, snapshot, role, err);
     return code;
 }
 

@@ -4,6 +4,7 @@
 #include "backend.h"
 #include "issue.h"
 #include "paths.h"
+#include "roles.h"
 
 /* The facts of the lease as they are now: by the service token, or by the run token that the lease kept. */
 static enum vp_code identify_again(const struct auth_question *question, const struct auth_lease *lease,
@@ -115,12 +116,10 @@ static enum vp_code check_kind(const struct auth_lease *lease, const struct auth
 static enum vp_code renew(const struct logical_call *call, const struct auth_lease *lease,
                           const struct auth_snapshot *snapshot, struct vp_error *err)
 {
-    struct auth_role role = { 0 };
+    const struct auth_role *role = NULL;
     VP_TRY(check_kind(lease, snapshot, err));
     VP_TRY(auth_role_for(call, snapshot, lease->role, &role, err));
-    enum vp_code code = renew_by(call, lease, snapshot, &role, err);
-    auth_role_clear(&role);
-    return code;
+    return renew_by(call, lease, snapshot, role, err);
 }
 
 enum vp_code auth_renew(const struct logical_call *call, struct vp_error *err)

@@ -256,40 +256,10 @@ enum vp_code auth_role_store(const struct logical_call *call, const struct auth_
     return code;
 }
 
-/* ---- for a login ---- */
+/* ---- without a record ---- */
 
 enum vp_code auth_role_defaults(struct auth_role *role, struct vp_error *err)
 {
     role->name = strdup("");
     return role->name == NULL ? vp_fail_no_memory(err) : logical_fields_init(AUTH_ROLE_FIELDS, role, err);
-}
-
-static enum vp_code defaults(const struct auth_snapshot *snapshot, struct auth_role *role, struct vp_error *err)
-{
-    /* Roles bind; leaving the role out must not escape them. */
-    if (snapshot->has_roles)
-        return vp_fail(err, VP_REASON_ROLE_REQUIRED, "this mount has roles, so a login must name one");
-    return auth_role_defaults(role, err);
-}
-
-enum vp_code auth_role_for(const struct logical_call *call, const struct auth_snapshot *snapshot, const char *name,
-                           struct auth_role *ret_role, struct vp_error *err)
-{
-    struct auth_role role = { 0 };
-    bool found = false;
-    enum vp_code code;
-    if (name == NULL || *name == '\0') {
-        code = defaults(snapshot, &role, err);
-    } else {
-        /* A name that no role can have is not looked up: storage keys are paths. */
-        code = auth_role_is_name(name) ? auth_role_load(call, name, &role, &found, err) : VP_OK;
-        if (code == VP_OK && !found)
-            code = vp_fail(err, VP_REASON_ROLE_UNKNOWN, "role \"%.64s\" is not known", auth_quotable(name));
-    }
-    if (code != VP_OK) {
-        auth_role_clear(&role);
-        return code;
-    }
-    *ret_role = role;
-    return VP_OK;
 }

@@ -49,11 +49,6 @@ VP_MUST_USE enum vp_code auth_role_load(const struct logical_call *call, const c
 VP_MUST_USE enum vp_code auth_role_store(const struct logical_call *call, const struct auth_role *role,
                                          struct vp_error *err);
 
-/* The role that a login or a renewal has: by name, or the defaults of the table for "" or NULL, which only a mount without
- * any role allows. VP_REASON_ROLE_UNKNOWN, VP_REASON_ROLE_REQUIRED. */
-VP_MUST_USE enum vp_code auth_role_for(const struct logical_call *call, const struct auth_snapshot *snapshot,
-                                       const char *name, struct auth_role *ret_role, struct vp_error *err);
-
 /* The defaults of the table, into a zeroed role; on failure it is to be cleared. */
 VP_MUST_USE enum vp_code auth_role_defaults(struct auth_role *role, struct vp_error *err);
 

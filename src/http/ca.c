@@ -59,29 +59,61 @@ enum vp_code http_ca_system(char **ret_pem, struct vp_error *err)
     return *ret_pem == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
-enum vp_code http_check_ca_pem(const char *pem, struct vp_error *err)
+/* Adds each certificate to the store; NULL: only looks whether they can be read. */
+static enum vp_code read_certificates(const char *pem, X509_STORE *store, struct vp_error *err)
 {
-    size_t len = strlen(pem);
-    if (len > BUNDLE_MAX)
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "the CA certificates are larger than %d bytes", BUNDLE_MAX);
-    /* It would be shown to everybody who may read the configuration. */
-    if (strstr(pem, "PRIVATE KEY-----") != NULL)
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "a private key stands among the CA certificates");
-    VP_AUTO(free_biop) BIO *bio = BIO_new_mem_buf(pem, (int)len);
+    VP_AUTO(free_biop) BIO *bio = BIO_new_mem_buf(pem, (int)strlen(pem));
     if (bio == NULL)
         return vp_fail_no_memory(err);
     ERR_clear_error();
     unsigned n = 0;
+    bool added = true;
     X509 *certificate;
-    while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    while (added && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        added = store == NULL || X509_STORE_add_cert(store, certificate) == 1;
         X509_free(certificate);
         n++;
     }
     bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     ERR_clear_error();
+    if (!added)
+        return vp_fail_no_memory(err);
     if (!at_end)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "CA certificate %u can't be read", n + 1);
     if (n == 0)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "the text holds no CA certificate in PEM form");
+    return VP_OK;
+}
+
+static enum vp_code check_text(const char *pem, struct vp_error *err)
+{
+    if (strlen(pem) > BUNDLE_MAX)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "the CA certificates are larger than %d bytes", BUNDLE_MAX);
+    /* It would be shown to everybody who may read the configuration. */
+    if (strstr(pem, "PRIVATE KEY-----") != NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "a private key stands among the CA certificates");
+    return VP_OK;
+}
+
+enum vp_code http_check_ca_pem(const char *pem, struct vp_error *err)
+{
+    VP_TRY(check_text(pem, err));
+    return read_certificates(pem, NULL, err);
+}
+
+static void free_storep(X509_STORE **store)
+{
+    X509_STORE_free(*store);
+}
+
+enum vp_code http_ca_store(const char *pem, X509_STORE **ret_store, struct vp_error *err)
+{
+    VP_TRY(check_text(pem, err));
+    VP_AUTO(free_storep) X509_STORE *store = X509_STORE_new();
+    /* A site's own CA may be an intermediate one: trusted as it is, as libcurl has it. */
+    if (store == NULL || X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) != 1)
+        return vp_fail_no_memory(err);
+    VP_TRY(read_certificates(pem, store, err));
+    *ret_store = VP_TAKE(store);
     return VP_OK;
 }

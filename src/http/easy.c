@@ -1,6 +1,7 @@
 #include "easy.h"
 
 #include <assert.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,7 +23,7 @@ enum {
 struct http_try {
     CURL *easy;
     struct curl_slist *headers; /* holds the bearer token */
-    const struct http_site *site;
+    struct http_site *site;
     struct http_exchange *exchange;
     int64_t started_ms;
     size_t header_bytes;
@@ -31,6 +32,7 @@ struct http_try {
     const char *refusal; /* why we ended it ourselves; NULL: we did not */
     int64_t retry_after_s;
     char curl_text[CURL_ERROR_SIZE];
+    struct http_try *next; /* in the site's list of idle ones */
 };
 
 /* ---- what comes back ---- */
@@ -203,8 +205,6 @@ static const struct {
     { OPTION(NOPROXY), "" },
     { OPTION(ACCEPT_ENCODING), NULL },
     { OPTION(CAINFO), NULL },
-    /* Debian's libcurl has a directory built in; it would be trusted beside the blob. */
-    { OPTION(CAPATH), NULL },
     { OPTION(USERPWD), NULL },
 };
 
@@ -253,26 +253,41 @@ static void set_method(struct setter *setter, const struct http_exchange *exchan
     SET(setter, CUSTOMREQUEST, NAMES[exchange->method]);
 }
 
-static void set_transfer(struct setter *setter, struct http_try *attempt, const char *url, int64_t budget_ms,
-                         void *owner)
+/* A peer is verified by the site's store and nothing else, whatever store libcurl makes for the connection (that one holds no
+ * certificate: CAINFO is off, and CAPATH is a mark). */
+static CURLcode set_store(CURL *easy, void *tls, void *context)
+{
+    struct http_try *attempt = context;
+    (void)easy;
+    return SSL_CTX_set1_verify_cert_store(tls, attempt->site->trust) == 1 ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
+}
+
+/* What is the same for every transfer of the site. */
+static void set_site(struct setter *setter, struct http_try *attempt)
 {
     const struct http_site *site = attempt->site;
-    struct curl_blob trust = { site->ca_pem, strlen(site->ca_pem), CURL_BLOB_NOCOPY };
-    int64_t connect_ms = budget_ms / CONNECT_SHARE;
-    SET(setter, CAINFO_BLOB, &trust);
-    SET(setter, URL, url);
+    SET(setter, CAPATH, site->mark);
+    SET(setter, SSL_CTX_FUNCTION, set_store);
+    SET(setter, SSL_CTX_DATA, (void *)attempt);
     SET(setter, PROTOCOLS_STR, site->protocol);
     SET(setter, USERAGENT, site->user_agent);
     SET(setter, CONNECT_TO, site->connect_to);
-    SET(setter, HTTPHEADER, attempt->headers);
-    SET(setter, TIMEOUT_MS, (long)budget_ms);
-    SET(setter, CONNECTTIMEOUT_MS, (long)(connect_ms > 0 ? connect_ms : 1));
-    SET(setter, MAXFILESIZE_LARGE, (curl_off_t)attempt->exchange->body_max);
     SET(setter, WRITEFUNCTION, take_body);
     SET(setter, WRITEDATA, (void *)attempt);
     SET(setter, HEADERFUNCTION, take_header);
     SET(setter, HEADERDATA, (void *)attempt);
     SET(setter, ERRORBUFFER, attempt->curl_text);
+}
+
+static void set_transfer(struct setter *setter, struct http_try *attempt, const char *url, int64_t budget_ms,
+                         void *owner)
+{
+    int64_t connect_ms = budget_ms / CONNECT_SHARE;
+    SET(setter, URL, url);
+    SET(setter, HTTPHEADER, attempt->headers);
+    SET(setter, TIMEOUT_MS, (long)budget_ms);
+    SET(setter, CONNECTTIMEOUT_MS, (long)(connect_ms > 0 ? connect_ms : 1));
+    SET(setter, MAXFILESIZE_LARGE, (curl_off_t)attempt->exchange->body_max);
     SET(setter, PRIVATE, owner);
     set_method(setter, attempt->exchange);
 }
@@ -361,12 +376,60 @@ static bool add_headers(struct http_try *attempt)
             (add_header(attempt, "Content-Type: application/json") && add_header(attempt, "Expect:")));
 }
 
-static void free_tryp(struct http_try **attempt)
+/* ---- handles ---- */
+
+static void wipe_headers(struct http_try *attempt)
 {
-    http_try_free(*attempt);
+    for (struct curl_slist *line = attempt->headers; line != NULL; line = line->next)
+        vp_wipe(line->data, strlen(line->data));
+    curl_slist_free_all(attempt->headers);
+    attempt->headers = NULL;
 }
 
-static enum vp_code set_all(struct http_try *attempt, int64_t budget_ms, void *owner, struct vp_error *err)
+static void destroy(struct http_try *attempt)
+{
+    if (attempt == NULL)
+        return;
+    curl_easy_cleanup(attempt->easy);
+    wipe_headers(attempt);
+    free(attempt);
+}
+
+static void destroyp(struct http_try **attempt)
+{
+    destroy(*attempt);
+}
+
+static enum vp_code make(struct http_site *site, struct http_try **ret_try, struct vp_error *err)
+{
+    VP_AUTO(destroyp) struct http_try *attempt = calloc(1, sizeof *attempt);
+    if (attempt == NULL)
+        return vp_fail_no_memory(err);
+    struct setter setter = { .easy = curl_easy_init() };
+    attempt->easy = setter.easy;
+    attempt->site = site;
+    if (attempt->easy == NULL)
+        return vp_fail_no_memory(err);
+    set_fixed(&setter);
+    set_site(&setter, attempt);
+    VP_TRY(check_setter(&setter, err));
+    *ret_try = VP_TAKE(attempt);
+    return VP_OK;
+}
+
+/* One that did its work before, with nothing left of it but the options that stay; or a new one. */
+static enum vp_code take_or_make(struct http_site *site, struct http_try **ret_try, struct vp_error *err)
+{
+    struct http_try *idle = site->idle;
+    if (idle == NULL)
+        return make(site, ret_try, err);
+    site->idle = idle->next;
+    *idle = (struct http_try){ .easy = idle->easy, .site = site };
+    *ret_try = idle;
+    return VP_OK;
+}
+
+static enum vp_code set_exchange(struct http_try *attempt, int64_t budget_ms, void *owner, struct vp_error *err)
 {
     struct vp_buf url = VP_BUF_INIT(URL_MAX_BYTES);
     struct setter setter = { .easy = attempt->easy };
@@ -374,7 +437,6 @@ static enum vp_code set_all(struct http_try *attempt, int64_t budget_ms, void *o
     vp_buf_add_text(&url, attempt->exchange->target);
     enum vp_code code = vp_buf_check(&url, "the URL", err);
     if (code == VP_OK) {
-        set_fixed(&setter);
         set_transfer(&setter, attempt, vp_buf_text(&url), budget_ms, owner);
         code = check_setter(&setter, err);
     }
@@ -382,7 +444,7 @@ static enum vp_code set_all(struct http_try *attempt, int64_t budget_ms, void *o
     return code;
 }
 
-enum vp_code http_try_new(const struct http_site *site, struct http_exchange *exchange, int64_t budget_ms, void *owner,
+enum vp_code http_try_new(struct http_site *site, struct http_exchange *exchange, int64_t budget_ms, void *owner,
                           struct http_try **ret_try, struct vp_error *err)
 {
     check_exchange(exchange);
@@ -390,16 +452,13 @@ enum vp_code http_try_new(const struct http_site *site, struct http_exchange *ex
     exchange->body = (struct vp_buf)VP_BUF_INIT(exchange->body_max);
     exchange->status = 0;
     exchange->error = (struct vp_error){ 0 };
-    VP_AUTO(free_tryp) struct http_try *attempt = calloc(1, sizeof *attempt);
-    if (attempt == NULL)
-        return vp_fail_no_memory(err);
-    attempt->site = site;
+    VP_AUTO(destroyp) struct http_try *attempt = NULL;
+    VP_TRY(take_or_make(site, &attempt, err));
     attempt->exchange = exchange;
     attempt->started_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
-    attempt->easy = curl_easy_init();
-    if (attempt->easy == NULL || !add_headers(attempt))
+    if (!add_headers(attempt))
         return vp_fail_no_memory(err);
-    VP_TRY(set_all(attempt, budget_ms, owner, err));
+    VP_TRY(set_exchange(attempt, budget_ms, owner, err));
     *ret_try = VP_TAKE(attempt);
     return VP_OK;
 }
@@ -409,29 +468,45 @@ CURL *http_try_handle(struct http_try *attempt)
     return attempt->easy;
 }
 
+/* A method, once set, leaves options behind; so handles of others than GET are not used again. */
 void http_try_free(struct http_try *attempt)
 {
     if (attempt == NULL)
         return;
-    curl_easy_cleanup(attempt->easy);
-    for (struct curl_slist *line = attempt->headers; line != NULL; line = line->next)
-        vp_wipe(line->data, strlen(line->data));
-    curl_slist_free_all(attempt->headers);
-    free(attempt);
+    bool fit =
+        attempt->exchange->method == HTTP_GET && curl_easy_setopt(attempt->easy, CURLOPT_HTTPHEADER, NULL) == CURLE_OK;
+    wipe_headers(attempt);
+    attempt->exchange = NULL;
+    if (!fit) {
+        destroy(attempt);
+        return;
+    }
+    attempt->next = attempt->site->idle;
+    attempt->site->idle = attempt;
+}
+
+void http_try_free_idle(struct http_site *site)
+{
+    while (site->idle != NULL) {
+        struct http_try *attempt = site->idle;
+        site->idle = attempt->next;
+        destroy(attempt);
+    }
 }
 
 enum vp_code http_easy_check(struct vp_error *err)
 {
-    char pem[] = "#";
     char url[] = "https://localhost";
     char host[] = "Host: localhost";
+    char mark[] = "/dev/null";
     struct http_site site = {
-        .base_url = url, .host_header = host, .ca_pem = pem, .protocol = "https", .user_agent = "check"
+        .base_url = url, .host_header = host, .mark = mark, .protocol = "https", .user_agent = "check"
     };
     struct http_exchange exchange = { .target = "/" };
     struct http_try *attempt = NULL;
     VP_TRY(http_try_new(&site, &exchange, 1, NULL, &attempt, err));
     http_try_free(attempt);
+    http_try_free_idle(&site);
     return VP_OK;
 }
 

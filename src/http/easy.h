@@ -15,14 +15,19 @@ struct http_try;
 /* Sets every option once on a handle that is thrown away. VP_REASON_INTERNAL names the option that this libcurl lacks. */
 VP_MUST_USE enum vp_code http_easy_check(struct vp_error *err);
 
-/* A handle ready for curl_multi_add_handle(), for at most `budget_ms` (> 0). Empties the exchange's outcome.
- * VP_REASON_INTERNAL when it can't be had. */
-VP_MUST_USE enum vp_code http_try_new(const struct http_site *site, struct http_exchange *exchange, int64_t budget_ms,
+/* A handle ready for curl_multi_add_handle(), for at most `budget_ms` (> 0). Empties the exchange's outcome. Most often one that
+ * the site had before: setting some fifty options, and a TLS session, are worth keeping. VP_REASON_INTERNAL when it can't
+ * be had. */
+VP_MUST_USE enum vp_code http_try_new(struct http_site *site, struct http_exchange *exchange, int64_t budget_ms,
                                       void *owner, struct http_try **ret_try, struct vp_error *err);
 CURL *http_try_handle(struct http_try *attempt);
 
-/* Wipes and frees; the handle must not be in a multi any more. NULL is fine. */
+/* Wipes what was secret and gives the handle back to its site, never more of them than ran at one time; it must not be in a
+ * multi any more. NULL is fine. */
 void http_try_free(struct http_try *attempt);
+
+/* Frees the handles that wait in a site which has no round under way. Any thread. */
+void http_try_free_idle(struct http_site *site);
 
 /* Writes the exchange's status and error. True when another try might do better; then *ret_pause_ms is how long the server
  * asked to be left alone (0: it did not). */

@@ -158,10 +158,16 @@ static bool is_unreserved(char c)
 
 void http_escape_add(struct vp_buf *target, const char *text)
 {
-    for (const char *at = text; *at != '\0'; at++) {
-        if (is_unreserved(*at))
-            vp_buf_add(target, at, 1);
-        else
-            vp_buf_add_format(target, "%%%02X", (unsigned char)*at);
+    static const char DIGITS[] = "0123456789ABCDEF";
+    while (*text != '\0') {
+        size_t plain = 0;
+        while (is_unreserved(text[plain]))
+            plain++;
+        vp_buf_add(target, text, plain);
+        text += plain;
+        if (*text == '\0')
+            return;
+        unsigned char c = (unsigned char)*text++;
+        vp_buf_add(target, (const char[]){ '%', DIGITS[c >> 4], DIGITS[c & 15] }, 3);
     }
 }

@@ -7,9 +7,10 @@
 
 #include "ca.h"
 #include "client.h"
+#include "easy.h"
 #include "origin.h"
 
-enum { HTTPS_PORT = 443, HTTP_PORT = 80, LINE_MAX_BYTES = 1024, CA_MAX = 8 * 1024 * 1024 + 64 };
+enum { HTTPS_PORT = 443, HTTP_PORT = 80, LINE_MAX_BYTES = 1024 };
 
 static char *format_taken(struct vp_buf *buf, enum vp_code *code, struct vp_error *err)
 {
@@ -22,20 +23,28 @@ static char *format_taken(struct vp_buf *buf, enum vp_code *code, struct vp_erro
     return text;
 }
 
-/* libcurl uses a pooled connection again only for a transfer with the very same trust, compared byte by byte. The mark
- * behind the certificates makes that "the same site": a mount never rides on a connection that another mount, or an
- * older configuration, has verified. Text outside the PEM blocks means nothing to OpenSSL. */
+/* libcurl uses a pooled connection again only for a transfer with the very same trust, of which the folder of certificates
+ * is a part, compared as text. So a folder that can't be makes that "the same site": a mount never rides on a connection
+ * that another mount, or an older configuration, has verified. What is trusted stands in `trust` alone. */
+static enum vp_code set_mark(struct http_site *site, struct vp_error *err)
+{
+    struct vp_buf mark = VP_BUF_INIT(LINE_MAX_BYTES);
+    enum vp_code code = VP_OK;
+    vp_buf_add_format(&mark, "/dev/null/site-%" PRIu64, http_client_number_site(site->client));
+    site->mark = format_taken(&mark, &code, err);
+    return code;
+}
+
+/* Read once a site and not once a connection: a system's bundle holds some 150 certificates. */
 static enum vp_code set_trust(struct http_site *site, const char *given, struct vp_error *err)
 {
     char *read = NULL;
-    if (given == NULL && strcmp(site->protocol, "https") == 0)
+    if (strcmp(site->protocol, "https") != 0)
+        return VP_OK;
+    if (given == NULL)
         VP_TRY(http_ca_system(&read, err));
-    struct vp_buf pem = VP_BUF_INIT(CA_MAX);
-    vp_buf_add_text(&pem, given != NULL ? given : read != NULL ? read : "");
-    vp_buf_add_format(&pem, "\n# site %" PRIu64 "\n", http_client_number_site(site->client));
+    enum vp_code code = http_ca_store(given != NULL ? given : read, &site->trust, err);
     free(read);
-    enum vp_code code = VP_OK;
-    site->ca_pem = format_taken(&pem, &code, err);
     return code;
 }
 
@@ -87,8 +96,6 @@ enum vp_code http_site_new(struct http_client *client, const struct http_site_op
         return vp_fail(err, VP_REASON_BAD_REQUEST, "the server has no usable host name");
     if (!http_is_host(name, strlen(name)))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "the TLS server name is not a host name");
-    if (options->ca_pem != NULL)
-        VP_TRY(http_check_ca_pem(options->ca_pem, err));
     VP_AUTO(free_sitep) struct http_site *site = calloc(1, sizeof *site);
     if (site == NULL)
         return vp_fail_no_memory(err);
@@ -99,6 +106,7 @@ enum vp_code http_site_new(struct http_client *client, const struct http_site_op
     site->stats = options->stats;
     site->protocol = options->origin.plain ? "http" : "https";
     site->user_agent = options->user_agent == NULL ? "vault-plugin-auth-arvados" : options->user_agent;
+    VP_TRY(set_mark(site, err));
     VP_TRY(set_trust(site, options->ca_pem, err));
     VP_TRY(set_address(site, &options->origin, name, err));
     VP_TRY(set_detour(site, &options->origin, name, err));
@@ -110,10 +118,12 @@ void http_site_free(struct http_site *site)
 {
     if (site == NULL)
         return;
+    http_try_free_idle(site);
     free(site->base_url);
     free(site->host_header);
     free(site->host_and_port);
     curl_slist_free_all(site->connect_to);
-    free(site->ca_pem);
+    X509_STORE_free(site->trust);
+    free(site->mark);
     free(site);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 #include "vp/http.h"
 
@@ -12,7 +13,8 @@ struct http_site {
     char *host_header;             /* "Host: <real host>[:port]" */
     char *host_and_port;           /* for details of errors */
     struct curl_slist *connect_to; /* NULL unless the name to verify isn't the host */
-    char *ca_pem;                  /* with a mark of its own, see site.c */
+    X509_STORE *trust;             /* shared by all connections of the site; NULL for http */
+    char *mark;                    /* no other site has it, see site.c */
     unsigned max_concurrent;
     unsigned max_queued;
     unsigned max_retries;
@@ -22,5 +24,6 @@ struct http_site {
 
     /* of the transfer thread alone */
     unsigned n_running;
-    unsigned n_waiting; /* queued, or pausing before another try */
+    unsigned n_waiting;    /* queued, or pausing before another try */
+    struct http_try *idle; /* handles with all that stays the same set, see easy.h */
 };

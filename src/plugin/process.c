@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include <linux/capability.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -21,6 +22,8 @@ enum { TRACEABLE = 1, THREAD_STACK_BYTES = 8 * 1024 * 1024 };
 #else
 enum { TRACEABLE = 0, THREAD_STACK_BYTES = 1024 * 1024 };
 #endif
+
+enum { HEAPS_MAX = 2 };
 
 static void raise_limit(int resource)
 {
@@ -58,6 +61,12 @@ static void set_thread_stacks(void)
     pthread_attr_destroy(&attributes);
 }
 
+/* By default glibc gives nearly each of our threads a heap of its own, and what a storm of logins leaves in them stays. */
+static void limit_heaps(void)
+{
+    mallopt(M_ARENA_MAX, HEAPS_MAX);
+}
+
 void plugin_process_restrict(void)
 {
     umask(077);
@@ -69,6 +78,7 @@ void plugin_process_restrict(void)
     raise_limit(RLIMIT_NOFILE);
     set_signals();
     set_thread_stacks();
+    limit_heaps();
 }
 
 static bool is_kept(const char *variable)

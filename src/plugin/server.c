@@ -25,7 +25,9 @@ enum {
     RECEIVE_MAX = 256 * 1024 * 1024,
     METADATA_MAX = 16 * 1024,
     STUCK_SECONDS = 120, /* the host gives a request up after 90, and ours end with that */
-    STREAMS_MAX = 8192,  /* calls at one time; more than all lanes and queues hold wait in the host */
+    /* Calls at one time; more wait in the host, which has the room: each costs us some 14 KB. Far more than logins that hang
+     * at an Arvados that does not answer, so that admins are heard meanwhile. */
+    STREAMS_MAX = 1024,
     HANDSHAKE_TIMEOUT_MS = 10000,
     FINISH_MS = 800,  /* hosts kill 2 s after Shutdown was answered; all must be over after 1.5 s */
     STREAMS_MS = 150, /* hosts end their streams by themselves at once */

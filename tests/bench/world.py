@@ -1,0 +1,83 @@
+"""One real OpenBao with all contenders in it, and the API server that they ask."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+from conftest import Mount, start_server  # noqa: E402
+from simulator import Simulator  # noqa: E402
+
+from .api import REVIEW, Api, record, review  # noqa: E402
+from .contenders import AppRole, Arvados, Kubernetes  # noqa: E402
+
+
+class World:
+    """`peer` is the Go plugin's file, or None where it could not be built."""
+
+    def __init__(self, directory: Path, plugin: Path, tools: Path, peer: Path | None):
+        self.tools, self.directory = tools, directory
+        uid = str(uuid.uuid4())
+        # The audit log and what is logged at debug are the host's own work: left out, for all alike.
+        self.bao = start_server(directory / "server", audit=Path("/dev/null"), env={"BAO_LOG_LEVEL": "warn"})
+        self.answers = self._record()
+        self.answers[REVIEW] = review(uid)
+        self.api = Api(tools / "bench-api", directory / "api", self.answers)
+        self.floor = AppRole(self.bao)
+        self.ours = Arvados(self.bao, plugin, self.api, self.token, self.service_token)
+        self.peer = Kubernetes(self.bao, peer, self.api, uid) if peer else None
+        self.plugins = [self.ours, *([self.peer] if self.peer else [])]
+        self.all = [self.floor, *self.plugins]
+        for contender in self.all:
+            contender.register()
+            contender.enable()
+            contender.set_up()
+            contender.login()
+
+    def _record(self) -> dict[str, bytes]:
+        """A user with a grant of his own and one by a role, as the simulator tells it."""
+        with Simulator() as sim:
+            self.bao.register("recorder")
+            answer = self.bao.call("POST", "sys/auth/recorder", {"type": "recorder"})
+            assert answer.status_code == 204, answer.text
+            mount = Mount(self.bao, sim, "recorder")
+            role = sim.new_role("team")["uuid"]
+            sim.add_member(role, "active")
+            sim.grant("arvados-read", role)
+            sim.grant("arvados-own", sim.user("active"))
+            container = sim.run_container("active")
+            answers = record(mount, container)
+            self.token, self.service_token = container.token, sim.admin_token
+            self.bao.disable("recorder")
+        return answers
+
+    def load(self, contender, clients: int, how: str, number: int, kind: str = "batch") -> dict:
+        """Runs the load generator; its figures."""
+        url = f"{self.bao.address}/v1/auth/{contender.path}/login"
+        done = subprocess.run([self.tools / "bench-load", url, self.bao.ca, str(clients), how, str(number)],
+                              input=json.dumps(contender.bodies[kind]), capture_output=True, text=True, timeout=600, check=True)
+        return json.loads(done.stdout)
+
+    def start_load(self, contender, clients: int, how: str, number: int, kind: str = "batch") -> subprocess.Popen:
+        url = f"{self.bao.address}/v1/auth/{contender.path}/login"
+        process = subprocess.Popen([self.tools / "bench-load", url, self.bao.ca, str(clients), how, str(number)], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        process.stdin.write(json.dumps(contender.bodies[kind]))
+        process.stdin.close()
+        return process
+
+    def close(self) -> None:
+        self.api.close()
+        self.bao.stop()
+
+    def __enter__(self) -> "World":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
