@@ -18,9 +18,9 @@ from .contenders import AppRole, Arvados, Kubernetes  # noqa: E402
 
 
 class World:
-    """`peer` is the Go plugin's file, or None where it could not be built."""
+    """`peer` is the Go plugin's file, or None where it could not be built; `shared` the plugin with the system's libraries."""
 
-    def __init__(self, directory: Path, plugin: Path, tools: Path, peer: Path | None):
+    def __init__(self, directory: Path, plugin: Path, tools: Path, peer: Path | None, shared: Path | None = None):
         self.tools, self.directory = tools, directory
         uid = str(uuid.uuid4())
         # The audit log and what is logged at debug are the host's own work: left out, for all alike.
@@ -33,7 +33,10 @@ class World:
         self.peer = Kubernetes(self.bao, peer, self.api, uid) if peer else None
         self.plugins = [self.ours, *([self.peer] if self.peer else [])]
         self.all = [self.floor, *self.plugins]
-        for contender in self.all:
+        # The same plugin in other guises, for the rows where that matters.
+        self.wide = Arvados(self.bao, plugin, self.api, self.token, self.service_token, name="arvados-wide", max_concurrent_requests=256)
+        self.shared = Arvados(self.bao, shared, self.api, self.token, self.service_token, name="arvados-shared") if shared else None
+        for contender in [*self.all, self.wide, *([self.shared] if shared else [])]:
             contender.register()
             contender.enable()
             contender.set_up()

@@ -32,7 +32,7 @@ class Bench:
         self.token = sim.run_container("active").token
 
     def good_login(self) -> dict:
-        answer = self.mount.login(self.token)
+        answer = served_again(lambda: self.mount.login(self.token))  # what failed last may have ended the process
         assert answer.status_code == 200, answer.text
         return answer.json()["auth"]
 

@@ -1,0 +1,276 @@
+"""The measurements, a function each. All give plain numbers by contender, several of each, in the order they were taken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from processes import plugin_pids, process_exists, wait_until
+from toy.direct import Identity, Plugin
+
+from . import proc
+
+Figures = dict[str, list[float]]  # one contender's: name of the figure to its values
+
+
+def rotated(items: list, turn: int) -> list:
+    """Nobody is always first, or always behind the same one."""
+    return items[turn % len(items):] + items[:turn % len(items)]
+
+
+def progress(words: str) -> None:
+    print(f"    {words}", file=sys.stderr, flush=True)
+
+
+# ---- logins ----
+
+
+def _cell(world, contender, clients: int, kind: str, seconds: int) -> dict[str, float]:
+    host = world.bao.process.pid
+    plugin = contender.pid() if contender.binary else None
+    world.api.count()
+    before = proc.cpu_ms(host), proc.cpu_ms(plugin) if plugin else 0.0
+    told = world.load(contender, clients, "seconds", seconds, kind)
+    after = proc.cpu_ms(host), proc.cpu_ms(plugin) if plugin else 0.0
+    asked = world.api.count()
+    wrong = sum(n for status, n in told["statuses"].items() if status != "200")
+    assert wrong == 0 and told["ok"] > 0, f"{contender.name}, {clients} clients: {told['statuses']}"
+    n = told["ok"]
+    figures = {"rate": n / told["seconds"], "p50": told["p50"] / 1000, "p99": told["p99"] / 1000, "host_cpu": (after[0] - before[0]) / n}
+    if plugin:
+        figures |= {"cpu": (after[1] - before[1]) / n, "calls": asked["requests"] / n}
+    return figures
+
+
+def logins(world, clients: list[int], delays: list[int], kinds: list[str], repeats: int, seconds: int, more=()) -> dict:
+    """{(kind, delay, clients): {contender: figures}}; `more` are contenders that take part where Arvados is slow."""
+    cells: dict = {}
+    for turn in range(repeats):
+        for kind in kinds:
+            for delay in delays:
+                world.api.delay(delay)
+                for n in clients:
+                    # A method without a plugin asks nobody, so no delay can matter to it.
+                    who = world.all if delay == 0 else [*world.plugins, *more]
+                    for contender in rotated(who, turn):
+                        figures = _cell(world, contender, n, kind, seconds)
+                        place = cells.setdefault((kind, delay, n), {}).setdefault(contender.name, defaultdict(list))
+                        for name, value in figures.items():
+                            place[name].append(value)
+                    progress(f"turn {turn + 1} of {repeats}: {n} clients, {kind} tokens, API answers after {delay} ms")
+    world.api.delay(0)
+    return cells
+
+
+# ---- starting ----
+
+
+def handshakes(who: list, repeats: int, directory: Path) -> dict[str, Figures]:
+    """From exec to the handshake line, in ms; and what the process holds then."""
+    host = Identity(directory, "host")
+    found: dict[str, Figures] = {contender.name: defaultdict(list) for contender in who}
+    for turn in range(repeats):
+        for contender in rotated(who, turn):
+            started = time.perf_counter()
+            with Plugin(contender.installed, directory, host) as plugin:
+                assert plugin.handshake() is not None
+                found[contender.name]["handshake"].append((time.perf_counter() - started) * 1000)
+                found[contender.name]["start_rss"].append(proc.memory_mb(plugin.process.pid)["rss"])
+                plugin.end()
+    return found
+
+
+def first_logins(who: list, repeats: int) -> dict[str, Figures]:
+    """Enable, config, role and a login, with no process there before; and the first login after kill -9. In ms."""
+    found: dict[str, Figures] = {contender.name: defaultdict(list) for contender in who}
+    for turn in range(repeats):
+        for contender in rotated(who, turn):
+            contender.disable()
+            wait_until(lambda: not plugin_pids(contender.installed), "the plugin to end")
+            started = time.perf_counter()
+            contender.enable()
+            contender.set_up()
+            contender.login()
+            found[contender.name]["first_login"].append((time.perf_counter() - started) * 1000)
+            pid = contender.pid()
+            os.kill(pid, 9)
+            wait_until(lambda: not process_exists(pid), "the plugin to be gone")
+            started = time.perf_counter()
+            contender.login()
+            found[contender.name]["after_kill"].append((time.perf_counter() - started) * 1000)
+    return found
+
+
+# ---- memory ----
+
+
+def _fresh(contender) -> int:
+    """A process that served nothing yet but one login."""
+    contender.disable()
+    contender.enable()
+    contender.set_up()
+    contender.login()
+    time.sleep(1)
+    return contender.pid()
+
+
+def memory(world, who: list, n_logins: int, storm: int, repeats: int) -> dict[str, Figures]:
+    """Idle, after many logins, in a storm and 5 s after it. In MB."""
+    found: dict[str, Figures] = {contender.name: defaultdict(list) for contender in who}
+    for turn in range(repeats):
+        for contender in rotated(who, turn):
+            figures = found[contender.name]
+            pid = _fresh(contender)
+            idle = proc.memory_mb(pid)
+            figures["idle_rss"].append(idle["rss"])
+            figures["idle_private"].append(idle["private_dirty"])
+            figures["threads"].append(proc.threads(pid))
+            world.load(contender, 16, "requests", n_logins // 10)
+            warm = proc.memory_mb(pid)["rss"]
+            world.load(contender, 16, "requests", n_logins)
+            figures["growth"].append(proc.memory_mb(pid)["rss"] - warm)
+            proc.forget_peak(pid)
+            world.api.count()
+            told = world.load(contender, storm, "requests", storm)
+            figures["storm_peak"].append(proc.peak_mb(pid))
+            figures["storm_errors"].append(storm - told["ok"])
+            figures["storm_p99"].append(told["p99"] / 1000)
+            figures["storm_connections"].append(world.api.count()["most_connections"])
+            time.sleep(5)
+            figures["storm_after"].append(proc.memory_mb(pid)["rss"])
+            progress(f"turn {turn + 1} of {repeats}: memory of {contender.name}")
+    return found
+
+
+# ---- an API that hangs ----
+
+
+def _timed(call) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+def hanging(world, clients: int, make_api) -> dict[str, Figures]:
+    """`clients` logins at an API that never answers: memory, how an admin fares meanwhile, and what is left 1 s after they left."""
+    found: dict[str, Figures] = {contender.name: defaultdict(list) for contender in world.plugins}
+    for contender in world.plugins:
+        pid = _fresh(contender)
+        silent = make_api()
+        contender.api, before = silent, contender.api
+        contender.configure(**({} if contender is not world.ours else {"verify_connection": False, "cluster_id": "zzzzz"}))
+        silent.hang()
+        proc.forget_peak(pid)
+        load = world.start_load(contender, clients, "leave", 6)
+        time.sleep(3)
+        figures = found[contender.name]
+        figures["hang_rss"].append(proc.memory_mb(pid)["rss"])
+        figures["hang_connections"].append(silent.count()["connections"])
+        for _ in range(5):
+            figures["hang_config_read"].append(_timed(lambda: contender.call("GET", f"auth/{contender.path}/config")))
+        unchecked = {"verify_connection": False, "cluster_id": "zzzzz"} if contender is world.ours else {}
+        figures["hang_config_write"].append(_timed(lambda: contender.configure(**unchecked)))
+        load.stdout.read()
+        load.wait()
+        time.sleep(1)
+        figures["hang_left"].append(silent.count()["connections"])
+        contender.api = before
+        contender.configure()
+        silent.close()
+    return found
+
+
+# ---- growth ----
+
+
+def mounts(world, counts: list[int]) -> dict[int, dict[str, float]]:
+    """One process with so many mounts, each with a login: memory and threads."""
+    found = {}
+    ours = world.ours
+    pid = _fresh(ours)
+    kept, extra = ours.path, []
+    for count in counts:
+        while len(extra) + 1 < count:
+            ours.path = f"bench-mount-{len(extra)}"
+            ours.enable()
+            ours.set_up()
+            ours.login()
+            extra.append(ours.path)
+        ours.path = kept
+        found[count] = {**proc.memory_mb(pid), "threads": proc.threads(pid)}
+        progress(f"{count} mounts")
+    for path in extra:
+        ours.path = path
+        ours.disable()
+    ours.path = kept
+    return found
+
+
+def many(world, total: int, clients: int, samples: int) -> list[tuple[int, float]]:
+    """Resident memory over very many logins."""
+    pid = _fresh(world.ours)
+    rows = [(0, proc.memory_mb(pid)["rss"])]
+    for turn in range(samples):
+        world.load(world.ours, clients, "requests", total // samples)
+        rows.append((total // samples * (turn + 1), proc.memory_mb(pid)["rss"]))
+        progress(f"{rows[-1][0]:,} logins: {rows[-1][1]:.1f} MB")
+    return rows
+
+
+# ---- the client ----
+
+
+def _spend(command: list, env: dict, text: str | None = None) -> dict[str, float]:
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if text:
+        process.stdin.write(text)
+    process.stdin.close()
+    out = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    took = (time.perf_counter() - started) * 1000
+    assert status == 0 and out, f"{command}: {process.stderr.read()}"
+    process.stdout.close()
+    process.stderr.close()
+    return {"ms": took, "cpu": (used.ru_utime + used.ru_stime) * 1000, "rss": used.ru_maxrss / 1024, "out": out}
+
+
+def client(world, arv_vault: Path, bao: str, repeats: int) -> dict[str, Figures]:
+    """From start to a secret in hand, by arv-vault and by bao: a login and a read. In ms, MB."""
+    own, path = world.ours, world.ours.path
+    own.call("POST", "sys/mounts/bench-kv", {"type": "kv", "options": {"version": "2"}})
+    wait_until(lambda: world.bao.call("POST", "bench-kv/data/db", {"data": {"password": "x" * 20}}).status_code == 200, "the KV mount")
+    own.call("POST", "sys/policies/acl/arvados-read", {"policy": 'path "bench-kv/*" { capabilities = ["read"] }'})
+    base = {"PATH": os.environ["PATH"], "HOME": str(world.directory), "BAO_ADDR": world.bao.address, "BAO_CACERT": world.bao.ca}
+    token = own.bodies["service"]["token"]
+    found: dict[str, Figures] = {"arv-vault": defaultdict(list), "bao": defaultdict(list)}
+    found["arv-vault"]["size"].append(arv_vault.stat().st_size / 1e6)
+    found["bao"]["size"].append(Path(shutil.which(bao)).resolve().stat().st_size / 1e6)
+    for _ in range(repeats):
+        env = {**base, "ARVADOS_API_TOKEN": token, "ARV_VAULT_MOUNT": path, "ARV_VAULT_ROLE": "service"}
+        whole = _spend([arv_vault, "get", "bench-kv/db#password"], env)
+        login = _spend([arv_vault, "login"], env)
+        read = _spend([arv_vault, "get", "bench-kv/db#password"], {**base, "BAO_TOKEN": login["out"].strip()})
+        note(found["arv-vault"], whole, login, read)
+        login = _spend([bao, "write", "-field=token", f"auth/{path}/login", "token=-", "role=service"], base, token)
+        read = _spend([bao, "kv", "get", "-field=password", "bench-kv/db"], {**base, "BAO_TOKEN": login["out"].strip()})
+        whole = {name: login[name] + read[name] for name in ("ms", "cpu")} | {"rss": max(login["rss"], read["rss"])}
+        note(found["bao"], whole, login, read)
+    return found
+
+
+def note(figures: Figures, whole: dict, login: dict, read: dict) -> None:
+    for name in ("ms", "cpu", "rss"):
+        figures[f"secret_{name}"].append(whole[name])
+    figures["login_ms"].append(login["ms"])
+    figures["read_ms"].append(read["ms"])
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
