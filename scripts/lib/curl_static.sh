@@ -64,6 +64,8 @@ build_curl() {
         make -s -j"$(nproc)" -C lib install
         make -s -C include install
         make -s install-pkgconfigDATA
+        # Wherever it is copied to, it finds its own archive and no other.
+        sed -i 's#^prefix=.*#prefix=${pcfiledir}/../..#' "$folder/lib/pkgconfig/libcurl.pc"
     ) >"$folder/log" 2>&1 || { tail -n 30 "$folder/log" >&2; die "libcurl could not be built; the whole log is $folder/log"; }
     rm -rf "$folder/work"
     printf '%s\n' "$version" >"$folder/version"

@@ -15,7 +15,11 @@ static const struct {
     const char *sources;
 } LOOKUPS[] = {
     { "hosts", "files dns" },
-    { "group", "files" }, /* the group that a host shares sockets with */
+    /* the group that a host shares sockets with */
+    { "group", "files" },
+    /* nobody asks for these two, but for calls inside libraries that nothing of ours leads to */
+    { "passwd", "files" },
+    { "services", "files" },
 };
 
 enum vp_code vp_libraries_settle(struct vp_error *err)
