@@ -40,7 +40,11 @@ function(vpa_target name)
     $<$<BOOL:${VPA_WERROR}>:-Werror>)
   get_target_property(type ${name} TYPE)
   if(type STREQUAL "EXECUTABLE")
-    target_link_options(${name} PRIVATE -pie ${VPA_LINK})
+    # Never both: such a program is linked without complaint and crashes at its start.
+    target_link_options(${name} PRIVATE $<IF:$<BOOL:${VPA_STATIC}>,-static-pie,-pie> ${VPA_LINK})
+  endif()
+  if(VPA_STATIC)
+    vpa_target_static(${name})
   endif()
   if(VPA_SANITIZE)
     target_compile_options(${name} PRIVATE -fsanitize=${VPA_SANITIZE} -fno-sanitize-recover=all

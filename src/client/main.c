@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "vp/client.h"
+#include "vp/libraries.h"
 
 #include "commands.h"
 #include "exit.h"
@@ -151,10 +152,10 @@ int client_main(int argc, char **argv)
     if (strcmp(name, "--version") == 0)
         name = "version";
     const struct command *command = find(name);
-    enum vp_code code;
-    if (command == NULL)
+    enum vp_code code = vp_libraries_settle(&error);
+    if (code == VP_OK && command == NULL)
         code = vp_fail(&error, VP_REASON_USAGE, "there is no command \"%.40s\"; arv-vault help lists them", name);
-    else
+    else if (code == VP_OK)
         code = run(command, argc < 2 ? argc : argc - 1, argc < 2 ? argv : argv + 1, &status, &error);
     if (code == VP_OK)
         return status;

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "vp/libraries.h"
 #include "vp/log.h"
 #include "vp/plugin.h"
 #include "vp/version.h"
@@ -217,10 +218,15 @@ static int serve_until_end(struct process *process, const struct logical_backend
     return EXIT_SUCCESS;
 }
 
-static int fail_start(struct process *process, const struct vp_error *err)
+static void log_failed_start(const struct vp_error *err)
 {
     vp_log(VP_LOG_ERROR, "the plugin cannot start",
            (const struct vp_log_field[]){ { "error", err->message, 0 }, { "detail", err->detail, 0 }, { 0 } });
+}
+
+static int fail_start(struct process *process, const struct vp_error *err)
+{
+    log_failed_start(err);
     plugin_socket_dir_clear(&process->dir);
     _exit(EXIT_FAILURE); /* threads may run by now */
 }
@@ -249,9 +255,14 @@ static int serve(const struct logical_backend *backend)
 
 int plugin_serve(const struct logical_backend *backend, int argc, char **argv)
 {
+    struct vp_error err = { 0 };
     int status;
 
     plugin_process_restrict();
+    if (vp_libraries_settle(&err) != VP_OK) {
+        log_failed_start(&err);
+        return EXIT_FAILURE;
+    }
     for (int i = 1; i < argc; i++)
         if (run_command(backend, argv[i], &status))
             return status;

@@ -1,4 +1,4 @@
-"""The release binary is hardened as the build says; and each check fails on a program built without."""
+"""The release binaries are hardened as the build says; and each check fails on a program built without."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elf import faults
+from elf import archive_faults, faults, static_faults
 
 PROGRAM = """
 #include <stdio.h>
@@ -21,6 +21,7 @@ int main(int argc, char **argv)
 }
 """
 GOOD = ["-O2", "-fPIE", "-pie", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code", "-s"]
+GOOD_STATIC = ["-O2", "-fPIE", "-static-pie", "-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code", "-Wl,--build-id=sha1", "-s"]
 
 
 def build(directory: Path, flags: list[str]) -> str:
@@ -30,8 +31,9 @@ def build(directory: Path, flags: list[str]) -> str:
     return str(program)
 
 
-def test_the_release_binary_is_hardened():
-    assert faults(f"{os.environ['VPA_BUILD']}/bin/vault-plugin-auth-arvados") == []
+@pytest.mark.parametrize("program", ["vault-plugin-auth-arvados", "arv-vault"])
+def test_the_release_binaries_are_hardened(program):
+    assert faults(f"{os.environ['VPA_BUILD']}/bin/{program}") == []
 
 
 def test_a_program_with_all_of_it_passes(tmp_path):
@@ -61,3 +63,25 @@ def test_what_only_assembly_does_is_told(tmp_path, assembly, told):
     source = tmp_path / "part.s"
     source.write_text(assembly)
     assert told in faults(build(tmp_path, [*GOOD, "-Wl,-z,notext", str(source)]))
+
+
+def test_a_self_contained_program_with_all_of_it_passes(tmp_path):
+    assert static_faults(build(tmp_path, GOOD_STATIC)) == []
+
+
+@pytest.mark.parametrize(("without", "instead", "told"), [
+    ("-static-pie", "-pie", ["has no interpreter", "needs no library (NEEDED)"]),
+    ("-static-pie", "-static", ["is position independent"]),
+    ("-Wl,--build-id=sha1", "-Wl,--build-id=none", ["has a build id"]),
+    ("-s", "-Wl,-rpath,/tmp", ["has no RPATH or RUNPATH"]),
+    ("-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code", "-Wl,-z,norelro,-z,now", ["relocations are read-only (GNU_RELRO)"]),
+])
+def test_each_check_of_self_contained_programs_can_fail(tmp_path, without, instead, told):
+    flags = [instead if flag == without else flag for flag in GOOD_STATIC]
+    assert set(told) <= set(static_faults(build(tmp_path, flags)))
+
+
+def test_our_own_code_in_archives_is_looked_at(tmp_path):
+    assert archive_faults([build(tmp_path, [*GOOD, "-c"])]) == []
+    bare = build(tmp_path, ["-O2", "-fno-stack-protector", "-D_FORTIFY_SOURCE=0", "-c"])
+    assert archive_faults([bare]) == ["has stack protectors", "has checked library calls (FORTIFY)"]
