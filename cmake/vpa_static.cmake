@@ -28,6 +28,7 @@ endif()
 
 vpa_link_archives(JSONC)
 vpa_link_archives(CURL)
+vpa_link_archives(SSL)
 vpa_link_archives(CRYPTO)
 vpa_link_archives(GRPC stdc++)
 vpa_link_archives(PROTOBUF_C)

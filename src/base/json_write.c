@@ -76,12 +76,25 @@ static size_t add_character(struct vp_buf *buf, const char *at, size_t left)
     return len;
 }
 
+/* Of characters that stand for themselves: nearly all there are, so they are added as one. */
+static size_t plain_len(const char *text)
+{
+    size_t len = 0;
+    while (text[len] >= ' ' && text[len] <= '~' && text[len] != '"' && text[len] != '\\')
+        len++;
+    return len;
+}
+
 static void add_quoted(struct vp_buf *buf, const char *text)
 {
     vp_buf_add_text(buf, "\"");
     size_t left = strlen(text);
     while (left > 0) {
-        size_t len = add_character(buf, text, left);
+        size_t len = plain_len(text);
+        if (len > 0)
+            vp_buf_add(buf, text, len);
+        else
+            len = add_character(buf, text, left);
         text += len;
         left -= len;
     }

@@ -11,7 +11,6 @@
 enum {
     HEADER_BYTES_MAX = 64 * 1024, /* of one answer, interim answers and trailers included */
     AUTHORIZATION_MAX = 4096,
-    URL_MAX_BYTES = 64 * 1024,
     RETRY_AFTER_MAX_S = 30,
     CONNECT_SHARE = 3, /* connecting may take a third of the budget, so that another try fits in */
     STATUS_TOO_MANY = 429,
@@ -171,7 +170,6 @@ static const struct {
     { OPTION(HTTP_TRANSFER_DECODING), 1 },
     { OPTION(TRANSFER_ENCODING), 0 },
     { OPTION(FAILONERROR), 0 },
-    { OPTION(PATH_AS_IS), 1 },
     { OPTION(DISALLOW_USERNAME_IN_URL), 1 },
 
     { OPTION(FOLLOWLOCATION), 0 },
@@ -266,6 +264,7 @@ static CURLcode set_store(CURL *easy, void *tls, void *context)
 static void set_site(struct setter *setter, struct http_try *attempt)
 {
     const struct http_site *site = attempt->site;
+    SET(setter, URL, site->base_url);
     SET(setter, CAPATH, site->mark);
     SET(setter, SSL_CTX_FUNCTION, set_store);
     SET(setter, SSL_CTX_DATA, (void *)attempt);
@@ -279,11 +278,11 @@ static void set_site(struct setter *setter, struct http_try *attempt)
     SET(setter, ERRORBUFFER, attempt->curl_text);
 }
 
-static void set_transfer(struct setter *setter, struct http_try *attempt, const char *url, int64_t budget_ms,
-                         void *owner)
+/* The target goes beside the URL: that way it is sent as it is, where libcurl would take it apart and put it together again. */
+static void set_transfer(struct setter *setter, struct http_try *attempt, int64_t budget_ms, void *owner)
 {
     int64_t connect_ms = budget_ms / CONNECT_SHARE;
-    SET(setter, URL, url);
+    SET(setter, REQUEST_TARGET, attempt->exchange->target);
     SET(setter, HTTPHEADER, attempt->headers);
     SET(setter, TIMEOUT_MS, (long)budget_ms);
     SET(setter, CONNECTTIMEOUT_MS, (long)(connect_ms > 0 ? connect_ms : 1));
@@ -429,21 +428,6 @@ static enum vp_code take_or_make(struct http_site *site, struct http_try **ret_t
     return VP_OK;
 }
 
-static enum vp_code set_exchange(struct http_try *attempt, int64_t budget_ms, void *owner, struct vp_error *err)
-{
-    struct vp_buf url = VP_BUF_INIT(URL_MAX_BYTES);
-    struct setter setter = { .easy = attempt->easy };
-    vp_buf_add_text(&url, attempt->site->base_url);
-    vp_buf_add_text(&url, attempt->exchange->target);
-    enum vp_code code = vp_buf_check(&url, "the URL", err);
-    if (code == VP_OK) {
-        set_transfer(&setter, attempt, vp_buf_text(&url), budget_ms, owner);
-        code = check_setter(&setter, err);
-    }
-    vp_buf_clear(&url);
-    return code;
-}
-
 enum vp_code http_try_new(struct http_site *site, struct http_exchange *exchange, int64_t budget_ms, void *owner,
                           struct http_try **ret_try, struct vp_error *err)
 {
@@ -458,7 +442,9 @@ enum vp_code http_try_new(struct http_site *site, struct http_exchange *exchange
     attempt->started_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
     if (!add_headers(attempt))
         return vp_fail_no_memory(err);
-    VP_TRY(set_exchange(attempt, budget_ms, owner, err));
+    struct setter setter = { .easy = attempt->easy };
+    set_transfer(&setter, attempt, budget_ms, owner);
+    VP_TRY(check_setter(&setter, err));
     *ret_try = VP_TAKE(attempt);
     return VP_OK;
 }

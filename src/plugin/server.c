@@ -4,6 +4,7 @@
 #include <grpc/grpc.h>
 #include <grpc/slice.h>
 #include <grpc/support/time.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,10 +25,13 @@ enum {
      * request is to get its 400 in words rather than a broken call; only the pinned host can send it. */
     RECEIVE_MAX = 256 * 1024 * 1024,
     METADATA_MAX = 16 * 1024,
+    IDLE_MS = 10000,
+    STORM_CALLS = 128,
+    CALM_CALLS = 2 * ARMED_CALLS,
     STUCK_SECONDS = 120, /* the host gives a request up after 90, and ours end with that */
-    /* Calls at one time; more wait in the host, which has the room: each costs us some 14 KB. Far more than logins that hang
-     * at an Arvados that does not answer, so that admins are heard meanwhile. */
-    STREAMS_MAX = 1024,
+    /* Calls at one time; more wait in the host, which has the room: each costs gRPC some 17 KB here. Far more than the threads, so
+     * that admins are heard while logins hang at an Arvados that does not answer. */
+    STREAMS_MAX = 512,
     HANDSHAKE_TIMEOUT_MS = 10000,
     FINISH_MS = 800,  /* hosts kill 2 s after Shutdown was answered; all must be over after 1.5 s */
     STREAMS_MS = 150, /* hosts end their streams by themselves at once */
@@ -35,14 +39,13 @@ enum {
     STEP_MS = 5,
 };
 
-/* A login waits for Arvados with hardly any work of its own; admins are few. */
-static const struct {
-    size_t n_threads;
-    size_t queue_max;
-} LANES[PLUGIN_N_LANES] = {
-    [PLUGIN_LANE_CONTROL] = { 2, 4096 },
-    [PLUGIN_LANE_ADMIN] = { 4, 4096 },
-    [PLUGIN_LANE_LOGIN] = { 32, 4096 },
+/* A login waits for Arvados with hardly any work of its own; admins are few. Of the threads for logins a quarter is always left
+ * to other mounts than the one whose Arvados hangs. */
+static const struct plugin_lane_size LANES[PLUGIN_N_LANES] = {
+    /* threads: least, most; of one mount; queue; idle */
+    [PLUGIN_LANE_CONTROL] = { 1, 4, 4, 4096, IDLE_MS },
+    [PLUGIN_LANE_ADMIN] = { 1, 8, 6, 4096, IDLE_MS },
+    [PLUGIN_LANE_LOGIN] = { 2, 64, 48, 4096, IDLE_MS },
 };
 
 struct plugin_server {
@@ -55,6 +58,7 @@ struct plugin_server {
     bool reading;          /* the reader was started */
     atomic_size_t n_calls; /* alive, those still to arrive too */
     atomic_bool stopped;   /* the server said so */
+    bool had_storm;        /* of plugin_server_look_after() alone */
 };
 
 struct call;
@@ -304,6 +308,15 @@ static bool decode(struct call *call)
     return code == VP_OK;
 }
 
+/* A number that two mounts hardly ever share; if they do, they share their threads as well. FNV-1a. */
+static uint64_t owner_of(const char *mount_id)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (const char *at = mount_id; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    return hash;
+}
+
 static void hand_over(struct call *call)
 {
     struct plugin_exchange *exchange = &call->exchange;
@@ -314,6 +327,7 @@ static void hand_over(struct call *call)
         return;
     }
     atomic_fetch_add(&call->n_users, 1); /* the job's */
+    call->job.owner = owner_of(exchange->mount_id);
     if (!plugin_lane_add(call->server->lanes[exchange->lane], &call->job)) {
         call_release(call);
         struct vp_error why = { 0 };
@@ -414,9 +428,9 @@ static enum vp_code listen_on(struct plugin_server *server, const char *socket_p
 static enum vp_code start_threads(struct plugin_server *server, struct vp_error *err)
 {
     for (size_t i = PLUGIN_LANE_NONE + 1; i < PLUGIN_N_LANES; i++) {
-        server->lanes[i] = plugin_lane_new(LANES[i].n_threads, LANES[i].queue_max);
+        server->lanes[i] = plugin_lane_new(&LANES[i]);
         if (server->lanes[i] == NULL)
-            return vp_fail(err, VP_REASON_INTERNAL, "cannot start %zu threads", LANES[i].n_threads);
+            return vp_fail(err, VP_REASON_INTERNAL, "cannot start a thread");
     }
     server->reading = pthread_create(&server->reader, NULL, read_events, server) == 0;
     return server->reading ? VP_OK : vp_fail(err, VP_REASON_INTERNAL, "cannot start a thread");
@@ -460,10 +474,24 @@ static bool wait_until(bool (*reached)(struct plugin_server *server), struct plu
     return true;
 }
 
-bool plugin_server_is_stuck(void *context)
+/* glibc keeps what a storm of logins needed, up to some ten megabytes. */
+static void give_memory_back(struct plugin_server *server)
+{
+    size_t n_calls = atomic_load(&server->n_calls);
+
+    if (n_calls >= STORM_CALLS)
+        server->had_storm = true;
+    if (server->had_storm && n_calls <= CALM_CALLS) {
+        server->had_storm = false;
+        malloc_trim(0);
+    }
+}
+
+bool plugin_server_look_after(void *context)
 {
     struct plugin_server *server = context;
 
+    give_memory_back(server);
     for (size_t i = PLUGIN_LANE_NONE + 1; i < PLUGIN_N_LANES; i++)
         if (plugin_lane_is_stuck(server->lanes[i], STUCK_SECONDS))
             return true;

@@ -20,9 +20,10 @@ VP_MUST_USE enum vp_code plugin_server_new(struct plugin_service *service, const
  * when it took too long: then the process can only exit. Call once. */
 bool plugin_server_stop(struct plugin_server *server, bool finish);
 
-/* To be asked once a second, always by the same thread: has some lane had a request waiting for two minutes, and taken up none?
- * Then its threads are all lost in something that no budget ends. `context` is the server. */
-bool plugin_server_is_stuck(void *context);
+/* To be called once a second, always by the same thread. Gives memory back when a storm is over. True: some lane has had a request
+ * waiting for two minutes and taken up none, so its threads are all lost in something that no budget ends. `context` is the
+ * server. */
+bool plugin_server_look_after(void *context);
 
 /* After a stop that returned true. NULL is fine. */
 void plugin_server_free(struct plugin_server *server);

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import uuid
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+from conftest import Mount
+from host import OpenBao
+from simulator import Simulator
 
-from conftest import Mount, start_server  # noqa: E402
-from simulator import Simulator  # noqa: E402
-
-from .api import REVIEW, Api, record, review  # noqa: E402
-from .contenders import AppRole, Arvados, Kubernetes  # noqa: E402
+from .api import REVIEW, Api, record, review
+from .contenders import AppRole, Arvados, Kubernetes
 
 
 class World:
@@ -24,7 +22,7 @@ class World:
         self.tools, self.directory = tools, directory
         uid = str(uuid.uuid4())
         # The audit log and what is logged at debug are the host's own work: left out, for all alike.
-        self.bao = start_server(directory / "server", audit=Path("/dev/null"), env={"BAO_LOG_LEVEL": "warn"})
+        self.bao = OpenBao(directory / "server", plugin, audit=Path("/dev/null"), env={"BAO_LOG_LEVEL": "warn"}).start().initialise()
         self.answers = self._record()
         self.answers[REVIEW] = review(uid)
         self.api = Api(tools / "bench-api", directory / "api", self.answers)
