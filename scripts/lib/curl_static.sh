@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016,SC2154
 # Sourced by scripts/release-build: a libcurl with HTTPS and nothing else, from the source package of the distribution, with its security
 # patches. Debian's own libcurl.a can't be linked: it wants Kerberos, of which Debian has no archive.
 #
@@ -57,9 +57,10 @@ build_curl() {
     (
         cd "$folder/work"
         apt-get "${source_apt[@]}" source "curl=$version"
-        cp curl-*/COPYING "$folder/"
+        mv curl-[0-9]*/ source
+        cp source/COPYING "$folder/"
         cd objects
-        ../curl-*/configure -q --prefix="$folder" "${curl_options[@]}" \
+        ../source/configure -q --prefix="$folder" "${curl_options[@]}" \
             CFLAGS="$curl_cflags -ffile-prefix-map=$folder/work=curl"
         make -s -j"$(nproc)" -C lib install
         make -s -C include install

@@ -172,7 +172,11 @@ def test_https_by_a_name_of_the_hosts_file_with_foreign_name_services(trapped, c
 
 def test_https_by_a_name_of_dns_with_foreign_name_services(trapped, client):
     trapped.write("etc/resolv.conf", f"nameserver {NameServer.ADDRESS}\n")
-    with NameServer(NAME) as server:
+    try:
+        server = NameServer(NAME)
+    except PermissionError:
+        pytest.skip("who is not root can't answer at the port of DNS")
+    with server:
         done = fetch(trapped, client)
     assert (done.returncode, done.stdout.strip()) == (0, SECRET), done.stderr
     assert server.asked > 0
