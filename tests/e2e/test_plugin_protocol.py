@@ -234,11 +234,14 @@ def test_a_client_that_goes_away_cancels_its_request(bao):
     wait_for(lambda: bao.read("auth/toy/process").data["cancelled"] == before + 1, 5)
 
 
+SHARE = 48  # threads that logins of one mount may have
+
+
 def test_a_client_that_goes_away_while_its_login_waits_costs_nothing(bao):
     before = bao.read("auth/toy/process").data["logins"]
-    with concurrent.futures.ThreadPoolExecutor(60) as pool:
-        slow = [pool.submit(bao.login, "toy", user="alice", sleep_ms=1500) for _ in range(32)]  # all threads of the lane
-        wait_for(lambda: bao.read("auth/toy/process").data["logins"] == before + 32, 5)
+    with concurrent.futures.ThreadPoolExecutor(80) as pool:
+        slow = [pool.submit(bao.login, "toy", user="alice", sleep_ms=1500) for _ in range(SHARE)]
+        wait_for(lambda: bao.read("auth/toy/process").data["logins"] == before + SHARE, 5)
 
         def give_up():
             with pytest.raises(OSError):
@@ -248,7 +251,22 @@ def test_a_client_that_goes_away_while_its_login_waits_costs_nothing(bao):
             impatient.result()
         assert all(f.result().status == 200 for f in slow)
 
-    assert bao.read("auth/toy/process").data["logins"] == before + 32
+    assert bao.read("auth/toy/process").data["logins"] == before + SHARE
+
+
+def test_logins_that_hang_at_one_mount_leave_threads_to_another(bao):
+    before = bao.read("auth/toy/process").data["logins"]
+    bao.enable("toy2")
+    with concurrent.futures.ThreadPoolExecutor(80) as pool:
+        slow = [pool.submit(bao.login, "toy", user="alice", sleep_ms=3000) for _ in range(SHARE + 10)]
+        wait_for(lambda: bao.read("auth/toy/process").data["logins"] == before + SHARE, 5)
+
+        quick = [bao.login("toy2", user="bob") for _ in range(20)]
+
+        assert all(answer.status == 200 for answer in quick)
+        assert not any(f.done() for f in slow)
+        assert all(f.result().status == 200 for f in slow)
+    assert bao.disable("toy2").status == 204
 
 
 def test_a_failure_is_logged_once_with_its_reason_and_route(bao):
