@@ -95,25 +95,45 @@ static void start(struct http_client *client, struct http_job *job)
 }
 
 /* Between half of the doubling pause and one and a half of it, so that callers don't come back all at once. */
-static int64_t jittered_pause_ms(struct http_client *client, unsigned tries)
+static int64_t jittered_pause_ms(struct http_client *client, unsigned times)
 {
-    unsigned doublings = tries - 1 < PAUSE_DOUBLINGS_MAX ? tries - 1 : PAUSE_DOUBLINGS_MAX;
+    unsigned doublings = times - 1 < PAUSE_DOUBLINGS_MAX ? times - 1 : PAUSE_DOUBLINGS_MAX;
     int64_t pause_ms = (int64_t)PAUSE_FIRST_MS << doublings;
     return pause_ms / 2 + rand_r(&client->jitter_seed) % pause_ms;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* An overloaded server says so to one request; all others that wait for it hear it as well. */
+static void back_off_together(struct http_client *client, struct http_site *site, int status, int64_t asked_pause_ms)
+{
+    if (!http_says_busy(status)) {
+        site->n_busy = 0;
+        return;
+    }
+    site->n_busy++;
+    int64_t pause_ms = later(asked_pause_ms, jittered_pause_ms(client, site->n_busy));
+    site->resume_ms = later(site->resume_ms, now_ms() + pause_ms);
 }
 
 /* The try is over; what it brought stays unless another one fits into the budget. */
 static void end_transfer(struct http_client *client, struct http_job *job, CURLcode code)
 {
+    struct http_site *site = job->work->site;
     int64_t asked_pause_ms = 0;
     bool worth_another = http_try_finish(job->attempt, code, &asked_pause_ms);
-    http_stats_count(job->work->site->stats, job->exchange);
+    http_stats_count(site->stats, job->exchange);
     end_attempt(client, job);
     set_state(job, HTTP_JOB_DONE);
-    if (!worth_another || job->exchange->tries > job->work->site->max_retries)
+    if (job->exchange->status != 0)
+        back_off_together(client, site, job->exchange->status, asked_pause_ms);
+    if (!worth_another || job->exchange->tries > site->max_retries)
         return;
-    int64_t pause_ms = jittered_pause_ms(client, job->exchange->tries);
-    job->due_ms = now_ms() + (asked_pause_ms > pause_ms ? asked_pause_ms : pause_ms);
+    int64_t pause_ms = later(asked_pause_ms, jittered_pause_ms(client, job->exchange->tries));
+    job->due_ms = later(site->resume_ms, now_ms() + pause_ms);
     if (job->due_ms < job->work->deadline_ms)
         set_state(job, HTTP_JOB_PAUSED);
 }
@@ -167,6 +187,16 @@ static void drop_late(struct http_client *client, int64_t now)
     }
 }
 
+static void start_if_possible(struct http_client *client, struct http_job *job, int64_t now)
+{
+    const struct http_site *site = job->work->site;
+    if (site->resume_ms > job->work->deadline_ms)
+        give_up(client, job, VP_REASON_UPSTREAM_BUSY,
+                "the server is overloaded and asked for a longer pause than there is time");
+    else if (site->n_running < site->max_concurrent && site->resume_ms <= now)
+        start(client, job);
+}
+
 static void start_queued(struct http_client *client, int64_t now)
 {
     for (struct http_work *work = client->works; work != NULL; work = work->next)
@@ -174,8 +204,8 @@ static void start_queued(struct http_client *client, int64_t now)
             struct http_job *job = &work->jobs[i];
             if (job->state == HTTP_JOB_PAUSED && job->due_ms <= now)
                 set_state(job, HTTP_JOB_QUEUED);
-            if (job->state == HTTP_JOB_QUEUED && work->site->n_running < work->site->max_concurrent)
-                start(client, job);
+            if (job->state == HTTP_JOB_QUEUED)
+                start_if_possible(client, job, now);
         }
 }
 
@@ -229,6 +259,15 @@ static bool take_arrived(struct http_client *client)
     return !stopping;
 }
 
+/* When time alone lets the job go on. */
+static int64_t due_of(const struct http_job *job, int64_t now)
+{
+    int64_t resume_ms = job->work->site->resume_ms;
+    if (job->state == HTTP_JOB_PAUSED)
+        return job->due_ms;
+    return job->state == HTTP_JOB_QUEUED && resume_ms > now ? resume_ms : INT64_MAX;
+}
+
 /* How long nothing but the network and a wake-up can matter. libcurl knows its own timers. */
 static int poll_ms(const struct http_client *client)
 {
@@ -236,9 +275,11 @@ static int poll_ms(const struct http_client *client)
     int64_t wait_ms = IDLE_POLL_MS;
     for (const struct http_work *work = client->works; work != NULL; work = work->next) {
         int64_t next_ms = work->deadline_ms;
-        for (size_t i = 0; i < work->n; i++)
-            if (work->jobs[i].state == HTTP_JOB_PAUSED && work->jobs[i].due_ms < next_ms)
-                next_ms = work->jobs[i].due_ms;
+        for (size_t i = 0; i < work->n; i++) {
+            int64_t due_ms = due_of(&work->jobs[i], now);
+            if (due_ms < next_ms)
+                next_ms = due_ms;
+        }
         if (next_ms - now < wait_ms)
             wait_ms = next_ms - now;
     }

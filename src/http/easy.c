@@ -602,12 +602,17 @@ static bool judge_answer(struct http_try *attempt)
     return false;
 }
 
+bool http_says_busy(int status)
+{
+    return status == STATUS_TOO_MANY || status == STATUS_UNAVAILABLE;
+}
+
 /* What may be done twice, or was certainly not begun. */
 static bool may_repeat(const struct http_try *attempt)
 {
     const struct http_exchange *exchange = attempt->exchange;
-    return exchange->method == HTTP_GET || exchange->repeatable || exchange->status == STATUS_TOO_MANY ||
-           exchange->status == STATUS_UNAVAILABLE || !has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
+    return exchange->method == HTTP_GET || exchange->repeatable || http_says_busy(exchange->status) ||
+           !has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
 }
 
 bool http_try_finish(struct http_try *attempt, CURLcode code, int64_t *ret_pause_ms)

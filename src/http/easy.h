@@ -26,6 +26,9 @@ CURL *http_try_handle(struct http_try *attempt);
  * multi any more. NULL is fine. */
 void http_try_free(struct http_try *attempt);
 
+/* How an overloaded server answers: 429, or 503. */
+bool http_says_busy(int status);
+
 /* Frees the handles that wait in a site which has no round under way. Any thread. */
 void http_try_free_idle(struct http_site *site);
 

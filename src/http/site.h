@@ -24,6 +24,8 @@ struct http_site {
 
     /* of the transfer thread alone */
     unsigned n_running;
-    unsigned n_waiting;    /* queued, or pausing before another try */
+    unsigned n_waiting; /* queued, or pausing before another try */
+    unsigned n_busy;    /* answers in a row that said "overloaded" */
+    int64_t resume_ms; /* monotonic: till then nothing is sent, since an overloaded server asks all of us for a pause */
     struct http_try *idle; /* handles with all that stays the same set, see easy.h */
 };

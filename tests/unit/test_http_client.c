@@ -489,6 +489,60 @@ TEST(a_wish_for_time_that_makes_no_sense_is_as_good_as_none)
     }
 }
 
+TEST(what_an_overloaded_server_tells_one_request_holds_for_all)
+{
+    struct vp_error err = { 0 };
+    struct http_exchange exchange;
+    struct fake_server *server = fake_server_new(FAKE_GOOD);
+    struct http_site_options options = options_for(server);
+    options.max_retries = 0;
+    struct http_site *site = make_site(&options);
+    struct http_site *other = make_site(&options);
+    fake_server_answer_with(server, "/x", 503, "Retry-After: 1\r\n", "");
+    fake_server_answer(server, "/y", 200, "{}");
+    EXPECT_OK(get(site, "/x", LONG_MS, &exchange, &err), &err);
+    http_exchange_clear(&exchange);
+
+    /* Who has the time waits for the pause to end; who has not is told at once; another mount is not concerned. */
+    int64_t start_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
+    EXPECT_FAIL(VP_REASON_UPSTREAM_BUSY, get(site, "/y", 500, &exchange, &err), &err);
+    http_exchange_clear(&exchange);
+    EXPECT_OK(get(other, "/y", LONG_MS, &exchange, &err), &err);
+    http_exchange_clear(&exchange);
+    EXPECT_INT(1, fake_server_count(server, "/y"));
+    EXPECT_OK(get(site, "/y", LONG_MS, &exchange, &err), &err);
+    EXPECT(VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) - start_ms >= 800);
+    EXPECT_INT(2, fake_server_count(server, "/y"));
+
+    http_exchange_clear(&exchange);
+    http_site_free(other);
+    http_site_free(site);
+    fake_server_free(server);
+}
+
+TEST(pauses_grow_while_a_server_stays_overloaded_whoever_asks)
+{
+    struct vp_error err = { 0 };
+    struct http_exchange exchange;
+    struct fake_server *server = fake_server_new(FAKE_GOOD);
+    struct http_site_options options = options_for(server);
+    options.max_retries = 0;
+    struct http_site *site = make_site(&options);
+    fake_server_answer(server, "/x", 503, "");
+    int64_t start_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
+
+    for (int i = 0; i < 5; i++) {
+        EXPECT_OK(get(site, "/x", LONG_MS, &exchange, &err), &err);
+        http_exchange_clear(&exchange);
+    }
+
+    /* The least that the jitter leaves of 100, 200, 400 and 800 ms. */
+    EXPECT(VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) - start_ms >= 750);
+    EXPECT_INT(5, fake_server_count(server, "/x"));
+    http_site_free(site);
+    fake_server_free(server);
+}
+
 /* ---- no answer ---- */
 
 static uint16_t closed_port(void)
@@ -1128,7 +1182,7 @@ TEST(a_round_ends_when_its_caller_is_gone_whatever_it_waits_for)
     struct call call;
     fake_server_answer(server, "/held", 200, "{}");
     fake_server_hold(server);
-    fake_server_answer_with(server, "/later", 503, "Retry-After: 30\r\n", "");
+    fake_server_answer_with(server, "/later", 503, "Retry-After: 2\r\n", "");
 
     /* for the answer, and for its turn: the second of the round has to wait for the first */
     start_call(&call, site, "/held", 2);
@@ -1285,6 +1339,8 @@ int main(void)
         WITH_CLIENT(the_second_try_counts_whatever_the_first_one_brought),
         WITH_CLIENT(a_server_that_asks_for_more_time_than_there_is_is_not_asked_again),
         WITH_CLIENT(a_wish_for_time_that_makes_no_sense_is_as_good_as_none),
+        WITH_CLIENT(what_an_overloaded_server_tells_one_request_holds_for_all),
+        WITH_CLIENT(pauses_grow_while_a_server_stays_overloaded_whoever_asks),
         WITH_CLIENT(a_server_that_refuses_connections_is_unreachable_after_all_tries),
         WITH_CLIENT(a_name_that_does_not_exist_is_a_fault_of_its_own),
         WITH_CLIENT(a_server_that_takes_the_connection_and_says_nothing_runs_out_of_time),
