@@ -1,6 +1,6 @@
 #include "table.h"
 
-#include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +14,7 @@ enum {
 struct known {
     char *user_uuid;
     char *role;
+    bool pending; /* it is being asked; then there is nothing below */
     struct arv_memberships memberships;
 };
 
@@ -23,8 +24,9 @@ struct auth_table {
     struct vp_texts groups; /* of this cluster, that links or the config name */
     int64_t asked_ms;       /* monotonic, before Arvados was asked */
 
-    pthread_mutex_t lock; /* guards the two below */
-    struct known *known;
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t learned;
+    void *known; /* tree of struct known, see tsearch(3) */
     size_t n_known;
 };
 
@@ -38,13 +40,50 @@ struct auth_cache {
     struct vp_error failure; /* of the last flight; reason NONE: it brought a table */
 };
 
+/* ---- waiting for what another request asks ---- */
+
+static int64_t now_ms(const struct auth_question *question)
+{
+    return question->clock->monotonic_ms(question->clock->self);
+}
+
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+/* For a signal, or a little while: whoever waits must notice that his own time is up. Lock held. */
+static enum vp_code wait_a_little(const struct auth_question *question, pthread_cond_t *condition,
+                                  pthread_mutex_t *lock, struct vp_error *err)
+{
+    struct timespec until;
+    if (vp_cancel_is_set(question->cancel))
+        return vp_fail(err, VP_REASON_CANCELLED, "nobody waits for the answer any more");
+    if (now_ms(question) >= question->deadline_ms)
+        return vp_fail(err, VP_REASON_UPSTREAM_TIMEOUT, "Arvados did not answer in time");
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOOK_AROUND_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_cond_timedwait(condition, lock, &until);
+    return VP_OK;
+}
+
 /* ---- tables ---- */
 
-static void free_known(struct known *known)
+static void free_known(void *object)
 {
+    struct known *known = object;
+    if (known == NULL)
+        return;
     free(known->user_uuid);
     free(known->role);
     arv_memberships_clear(&known->memberships);
+    free(known);
 }
 
 void auth_table_release(struct auth_table **place)
@@ -52,9 +91,8 @@ void auth_table_release(struct auth_table **place)
     struct auth_table *table = VP_TAKE(*place);
     if (table == NULL || atomic_fetch_sub(&table->references, 1) > 1)
         return;
-    for (size_t i = 0; i < table->n_known; i++)
-        free_known(&table->known[i]);
-    free(table->known);
+    tdestroy(table->known, free_known);
+    pthread_cond_destroy(&table->learned);
     vp_texts_clear(&table->groups);
     arv_links_clear(&table->links);
     pthread_mutex_destroy(&table->lock);
@@ -75,11 +113,6 @@ const struct arv_links *auth_table_links(const struct auth_table *table)
 static const struct auth_config *config_of(const struct auth_question *question)
 {
     return &question->snapshot->config;
-}
-
-static int64_t now_ms(const struct auth_question *question)
-{
-    return question->clock->monotonic_ms(question->clock->self);
 }
 
 /* Groups of another cluster would be asked of that cluster, and prove nothing here. */
@@ -133,6 +166,7 @@ static enum vp_code load(const struct auth_question *question, const struct vp_s
         return vp_fail_no_memory(err);
     atomic_init(&table->references, 1);
     pthread_mutex_init(&table->lock, NULL);
+    init_condition(&table->learned);
     table->asked_ms = now_ms(question);
     enum vp_code code = config_of(question)->service_token != NULL ? fill(question, table, err)
                                                                    : fill_for(question, token, user_uuid, table, err);
@@ -148,15 +182,11 @@ static enum vp_code load(const struct auth_question *question, const struct vp_s
 
 enum vp_code auth_cache_new(struct auth_cache **ret_cache, struct vp_error *err)
 {
-    pthread_condattr_t monotonic;
     struct auth_cache *cache = calloc(1, sizeof *cache);
     if (cache == NULL)
         return vp_fail_no_memory(err);
     pthread_mutex_init(&cache->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&cache->landed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    init_condition(&cache->landed);
     *ret_cache = cache;
     return VP_OK;
 }
@@ -218,28 +248,13 @@ static enum vp_code fly(const struct auth_question *question, struct auth_cache 
     return code;
 }
 
-static void wait_a_little(struct auth_cache *cache)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += LOOK_AROUND_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    (void)pthread_cond_timedwait(&cache->landed, &cache->lock, &until);
-}
-
 /* Until the flight lands, in which case VP_OK says nothing of what it brought. Lock held. */
 static enum vp_code wait_for_landing(const struct auth_question *question, struct auth_cache *cache,
                                      struct vp_error *err)
 {
     uint64_t n_before = cache->n_landed;
-    while (cache->n_landed == n_before) {
-        if (vp_cancel_is_set(question->cancel))
-            return vp_fail(err, VP_REASON_CANCELLED, "nobody waits for the answer any more");
-        if (now_ms(question) >= question->deadline_ms)
-            return vp_fail(err, VP_REASON_UPSTREAM_TIMEOUT, "Arvados did not answer in time");
-        wait_a_little(cache);
-    }
+    while (cache->n_landed == n_before)
+        VP_TRY(wait_a_little(question, &cache->landed, &cache->lock, err));
     /* What ended the other request's patience need not end ours. */
     if (cache->failure.reason == VP_REASON_NONE || cache->failure.reason == VP_REASON_CANCELLED ||
         cache->failure.reason == VP_REASON_UPSTREAM_TIMEOUT)
@@ -298,60 +313,86 @@ enum vp_code auth_table_groups(const struct auth_question *question, const struc
     return VP_OK;
 }
 
-/* Lock held. */
-static const struct known *find(const struct auth_table *table, const char *user_uuid, const char *role)
+static int compare_known(const void *a, const void *b)
 {
-    for (size_t i = 0; i < table->n_known; i++)
-        if (strcmp(table->known[i].user_uuid, user_uuid) == 0 && strcmp(table->known[i].role, role) == 0)
-            return &table->known[i];
-    return NULL;
+    const struct known *left = a;
+    const struct known *right = b;
+    int order = strcmp(left->user_uuid, right->user_uuid);
+    return order != 0 ? order : strcmp(left->role, right->role);
 }
 
-static enum vp_code recall(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
-                           struct arv_memberships *ret_memberships, bool *ret_found, struct vp_error *err)
+/* Something to be asked, in the tree so that others wait for it; NULL where it can't be remembered. Lock held. */
+static struct known *board(struct auth_table *table, const struct known *wanted)
 {
+    struct known *known = table->n_known < KNOWN_MAX ? calloc(1, sizeof *known) : NULL;
+    if (known == NULL)
+        return NULL;
+    known->pending = true;
+    known->user_uuid = strdup(wanted->user_uuid);
+    known->role = strdup(wanted->role);
+    if (known->user_uuid == NULL || known->role == NULL || tsearch(known, &table->known, compare_known) == NULL) {
+        free_known(known);
+        return NULL;
+    }
+    table->n_known++;
+    return known;
+}
+
+/* What is known, waiting for it if it is just being asked; or the duty to ask, and *ret_mine (which may be NULL) to land() then. */
+static enum vp_code recall_or_board(const struct auth_question *question, struct auth_table *table,
+                                    const char *user_uuid, struct arv_memberships *ret_memberships, bool *ret_found,
+                                    struct known **ret_mine, struct vp_error *err)
+{
+    const struct known wanted = { .user_uuid = (char *)(uintptr_t)user_uuid, .role = question->role->name };
     enum vp_code code = VP_OK;
+    void *const *found;
     pthread_mutex_lock(&table->lock);
-    const struct known *known = find(table, user_uuid, question->role->name);
-    *ret_found = known != NULL;
-    if (known != NULL)
-        code = arv_memberships_copy(&known->memberships, ret_memberships, err);
+    while (code == VP_OK && (found = tfind(&wanted, &table->known, compare_known)) != NULL &&
+           ((const struct known *)*found)->pending)
+        code = wait_a_little(question, &table->learned, &table->lock, err);
+    *ret_found = code == VP_OK && found != NULL;
+    if (*ret_found)
+        code = arv_memberships_copy(&((const struct known *)*found)->memberships, ret_memberships, err);
+    else if (code == VP_OK)
+        *ret_mine = board(table, &wanted);
     pthread_mutex_unlock(&table->lock);
     return code;
 }
 
-/* Without memory it is asked again next time. */
-static void learn(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
-                  const struct arv_memberships *memberships)
+/* `memberships` NULL: it was not found out, and whoever waited asks himself. */
+static void land(struct auth_table *table, struct known *mine, const struct arv_memberships *memberships)
 {
-    struct known fact = { .user_uuid = strdup(user_uuid), .role = strdup(question->role->name) };
-    bool whole = fact.user_uuid != NULL && fact.role != NULL &&
-                 arv_memberships_copy(memberships, &fact.memberships, NULL) == VP_OK;
+    struct arv_memberships copy = { 0 };
+    if (memberships != NULL && arv_memberships_copy(memberships, &copy, NULL) != VP_OK)
+        memberships = NULL;
     pthread_mutex_lock(&table->lock);
-    if (whole && table->n_known < KNOWN_MAX && find(table, user_uuid, question->role->name) == NULL) {
-        struct known *known = reallocarray(table->known, table->n_known + 1, sizeof *known);
-        if (known != NULL) {
-            known[table->n_known++] = fact;
-            table->known = known;
-            fact = (struct known){ 0 };
-        }
+    if (memberships != NULL) {
+        mine->memberships = copy;
+        mine->pending = false;
+    } else {
+        (void)tdelete(mine, &table->known, compare_known);
+        free_known(mine);
+        table->n_known--;
     }
+    pthread_cond_broadcast(&table->learned);
     pthread_mutex_unlock(&table->lock);
-    free_known(&fact);
 }
 
 static enum vp_code ask(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
                         const struct vp_texts *groups, struct arv_memberships *ret_memberships, struct vp_error *err)
 {
     const struct arv_asker asker = auth_asker(question, NULL);
+    struct known *mine = NULL;
     bool found = false;
-    VP_TRY(recall(question, table, user_uuid, ret_memberships, &found, err));
+    VP_TRY(recall_or_board(question, table, user_uuid, ret_memberships, &found, &mine, err));
     atomic_fetch_add(found ? &question->counters->cache_hits : &question->counters->cache_misses, 1);
     if (found)
         return VP_OK;
-    VP_TRY(arv_memberships_among(question->snapshot->arvados, &asker, user_uuid, groups, ret_memberships, err));
-    learn(question, table, user_uuid, ret_memberships);
-    return VP_OK;
+    enum vp_code code =
+        arv_memberships_among(question->snapshot->arvados, &asker, user_uuid, groups, ret_memberships, err);
+    if (mine != NULL)
+        land(table, mine, code == VP_OK ? ret_memberships : NULL);
+    return code;
 }
 
 enum vp_code auth_table_memberships(const struct auth_question *question, struct auth_table *table,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 import time
 
@@ -203,3 +204,32 @@ def test_counters_show_hits_and_misses(cached):
     assert cache() == {"hits": 0, "misses": 2}  # the table and the user's memberships
     policies(mount, container)
     assert cache() == {"hits": 2, "misses": 2}
+
+
+def test_containers_of_one_user_that_start_at_once_cost_three_calls_each_and_a_constant(cached):
+    mount, role, first = cached
+    mount.sim.grant("arvados-own", "active")
+    containers = [first, *(mount.sim.run_container("active") for _ in range(59))]
+    asked(mount)
+
+    with concurrent.futures.ThreadPoolExecutor(60) as pool:
+        found = list(pool.map(lambda container: policies(mount, container), containers))
+
+    assert found == [["arvados-own", "arvados-team"]] * 60
+    calls = asked(mount)
+    assert [path for path in calls if path in IDENTITY] == sorted(IDENTITY * 60)
+    # His memberships take two lists. Whoever waited for one that failed would ask himself.
+    assert sorted(path for path in calls if path not in IDENTITY) == sorted([LINKS, MEMBERSHIPS, "/arvados/v1/groups"])
+
+
+def test_whoever_waited_for_memberships_that_could_not_be_had_asks_himself(cached):
+    mount, role, first = cached
+    containers = [first, *(mount.sim.run_container("active") for _ in range(9))]
+    mount.sim.faults.add(MEMBERSHIPS, faults.error(422, "boom"), times=1)
+    asked(mount)
+
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        statuses = sorted(answer.status_code for answer in pool.map(lambda container: mount.login(container.token), containers))
+
+    assert statuses == [200] * 9 + [502]
+    assert asked(mount).count(MEMBERSHIPS) == 2

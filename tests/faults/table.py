@@ -59,7 +59,7 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
      [f"{HOST}: test_a_plugin_that_ran_out_of_descriptors_is_not_deaf_for_ever", "unit/test_http_scarce.c: without_descriptors_a_round_fails_in_time_and_the_next_one_passes"]),
     ("F32", "a temporary folder that cannot be used", "no start, with words", [f"{HOST}: test_a_start_that_cannot_work_ends_with_words_and_no_handshake"]),
     ("F33", "memory runs out", "refused or ended, nothing granted wrongly",
-     [f"{FAULTS}: test_F33_memory_that_runs_out_ends_the_process_and_grants_nothing", f"{TORTURE}: test_a_login", f"{TORTURE}: test_a_renewal",
+     [f"{FAULTS}: test_F33_memory_that_runs_out_grants_nothing", f"{TORTURE}: test_a_login", f"{TORTURE}: test_a_renewal",
       f"{TORTURE}: test_a_config_write"]),
     ("F34", "no processor time to spare", "served within the budget", [f"{FAULTS}: test_F34_a_machine_without_time_to_spare"]),
     ("F35", "clients leave in the midst", "the questions to Arvados end, nothing leaks",
