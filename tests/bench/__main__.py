@@ -16,16 +16,16 @@ from .api import Api
 from .world import World
 
 SHORT = {"clients": [1, 16, 64], "delays": [0], "kinds": ["batch"], "repeats": 2, "seconds": 2, "starts": 5, "logins": 2000, "storm": 500,
-         "memory_repeats": 1, "hang": 64, "mounts": [1, 10], "many": 5000, "client": 5}
+         "memory_repeats": 1, "hang": 64, "mounts": [1, 10], "grants": [10, 1000], "many": 5000, "client": 5}
 FULL = {"clients": [1, 16, 64, 256], "delays": [0, 20], "kinds": ["batch", "service"], "repeats": 3, "seconds": 4, "starts": 15, "logins": 20000,
-        "storm": 2000, "memory_repeats": 2, "hang": 256, "mounts": [1, 10, 50, 200], "many": 100000, "client": 20}
+        "storm": 2000, "memory_repeats": 2, "hang": 256, "mounts": [1, 10, 50, 200], "grants": [10, 1000, 10000], "many": 100000, "client": 20}
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="all cells, half an hour; else two minutes' worth")
     parser.add_argument("--logins", type=int, help="how many logins the row over very many takes")
-    parser.add_argument("--page", type=Path, help="folder of the page and its plots; else they are written beside the figures")
+    parser.add_argument("--page", type=Path, help="the page to write, its plots go into a folder of that name; else beside the figures")
     parser.add_argument("--from", dest="read", type=Path, help="figures of an earlier run: writes the page anew, measures nothing")
     parser.add_argument("--static", type=Path, required=True, help="folder of the release programs")
     parser.add_argument("--shared", type=Path, required=True, help="folder of the same with the system's libraries, and of the tools")
@@ -69,10 +69,12 @@ def run(size: dict, chosen: argparse.Namespace, directory: Path) -> dict:
         step("The client")
         client = measures.client(world, chosen.static / "arv-vault", shutil.which("bao"), size["client"])
         step("Growth")
+        grants = measures.grants(world, size["grants"])
         mounts = measures.mounts(world, size["mounts"])
         many = measures.many(world, chosen.logins or size["many"], 16, 20)
         return {"about": versions(world), "size": size, "starts": starts, "memory": memory, "hang": hang, "client": client,
                 "cells": [{"kind": kind, "delay": delay, "clients": n, "by": by} for (kind, delay, n), by in cells.items()],
+                "grants": [{"grants": n, **row} for n, row in grants.items()],
                 "mounts": [{"mounts": n, **row} for n, row in mounts.items()], "many": many}
 
 
@@ -85,8 +87,10 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="vpa-bench-") as directory:
             figures = run(FULL if chosen.full else SHORT, chosen, Path(directory))
         (chosen.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    report.write(figures, chosen.page or chosen.out)
+    page = chosen.page or chosen.out / "performance.md"
+    report.write(figures, page)
     print(report.summary(figures))
+    print(f"The page: {page}")
     return 0
 
 

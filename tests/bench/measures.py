@@ -12,6 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from processes import plugin_pids, process_exists, wait_until
+from simulator import Simulator
 from toy.direct import Identity, Plugin
 
 from . import proc
@@ -225,6 +226,39 @@ def many(world, total: int, clients: int, samples: int) -> list[tuple[int, float
         rows.append((total // samples * (turn + 1), proc.memory_mb(pid)["rss"]))
         progress(f"{rows[-1][0]:,} logins: {rows[-1][1]:.1f} MB")
     return rows
+
+
+def grants(world, counts: list[int], warm: int = 300) -> dict[int, dict[str, float]]:
+    """So many grants, one of them the user's: the login that reads them all, and warm ones. Arvados is the simulator, whose own time is
+    left out of account: what the plugin's process spent counts."""
+    found = {}
+    for count in counts:
+        contender = type(world.ours)(world.bao, world.ours.binary, world.ours.api, "", "", name=f"arvados-grants-{count}")
+        with Simulator() as sim:
+            sim.grant("arvados-read", sim.user("active"))
+            for number in range(count - 1):
+                stranger = f"zzzzz-tpzed-{number:015d}"
+                sim.store.strangers.add(stranger)
+                sim.grant(f"arvados-{number}", stranger)
+            contender.register()
+            contender.enable()
+            contender.call("POST", f"auth/{contender.path}/config", {
+                "arvados_api_host": sim.host, "arvados_ca_cert": Path(sim.ca_pem).read_text(), "service_token": sim.admin_token,
+                "allowed_policy_prefixes": ["arvados-"], "cache_ttl": "600s", "request_timeout": "60s"})
+            body = {"token": sim.run_container("active").token}
+            pid = contender.pid()
+            before = proc.cpu_ms(pid)
+            answer = contender.ask("POST", f"auth/{contender.path}/login", body, "")
+            row = {"status": answer.status_code, "first_cpu": proc.cpu_ms(pid) - before, "calls": sim.log.count("/arvados/v1/links")}
+            if answer.status_code == 200:
+                before, started = proc.cpu_ms(pid), time.perf_counter()
+                for _ in range(warm):
+                    assert contender.ask("POST", f"auth/{contender.path}/login", body, "").status_code == 200
+                row |= {"cpu": (proc.cpu_ms(pid) - before) / warm, "ms": (time.perf_counter() - started) * 1000 / warm}
+            found[count] = {**row, **proc.memory_mb(pid)}
+            contender.disable()
+        progress(f"{count:,} grants: {found[count]}")
+    return found
 
 
 # ---- the client ----

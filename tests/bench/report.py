@@ -126,26 +126,30 @@ def page(figures: dict) -> str:
     client = _rows(figures["client"], [("start to secret in hand, ms", "secret_ms"), ("of that the login, as a command of its own", "login_ms"),
                                        ("the read, as a command of its own", "read_ms"), ("CPU, ms", "secret_cpu"), ("most memory, MB", "secret_rss"), ("file, MB", "size")],
                    ["arv-vault", "bao"])
+    grants = _table(["grants of the mount", "links asked in", "the login that reads them: plugin CPU, ms", "a warm login: plugin CPU, ms", "and in all, ms", "resident, MB"],
+                    [[f"{row['grants']:,}", f"{row['calls']} calls", _number(row["first_cpu"]), _number(row["cpu"]), _number(row["ms"]), _number(row["rss"])]
+                     for row in figures["grants"]])
     mounts = _table(["mounts", "resident, MB", "private and dirty, MB", "threads"],
                     [[str(row["mounts"]), _number(row["rss"]), _number(row["private_dirty"]), str(row["threads"])] for row in figures["mounts"]])
     many = figures["many"]
-    return f"""# Figures
+    return f"""# Performance
 
 Written by `scripts/bench`; do not edit. {about['date']}, commit {about['commit']}, OpenBao {about['openbao']}, Go peer vault-plugin-auth-kubernetes {about['peer']}.
 {about['machine']}; OpenBao, plugin, API server and clients share the cores, so look at ratios. Each figure is a median, with the lowest and highest in brackets.
 
-To repeat: `scripts/bench --full` (half an hour), `scripts/bench` (its short form); `--page docs/performance` writes this page.
+To repeat: `scripts/bench --full` (half an hour), `scripts/bench` (its short form); `--page docs/performance.md` writes this page. Where the time goes:
+[profile.md](performance/profile.md); what it means for a site: [scale.md](scale.md).
 
-The plugin is the self-contained release ([release.md](../release.md)). Its login asks the API three times in parallel, the peer's once. The API is a server of constant
+The plugin is the self-contained release ([release.md](release.md)). Its login asks the API three times in parallel, the peer's once. The API is a server of constant
 answers over TLS; both plugins keep their connections. `approle` has no plugin and asks nobody: the floor.
 
 ## Against the Go peer
 
 {_table(['', 'this plugin', 'Go peer', 'ratio', 'aim', ''], _targets(figures))}
 
-![logins a second](rate.svg)
-![plugin CPU a login](cpu.svg)
-![p99](p99.svg)
+![logins a second](performance/rate.svg)
+![plugin CPU a login](performance/cpu.svg)
+![p99](performance/p99.svg)
 
 ## Logins
 
@@ -159,7 +163,7 @@ answers over TLS; both plugins keep their connections. `approle` has no plugin a
 
 {memory}
 
-![memory](memory.svg)
+![memory](performance/memory.svg)
 
 ## {size['hang']} logins at an API that hangs
 
@@ -167,13 +171,15 @@ answers over TLS; both plugins keep their connections. `approle` has no plugin a
 
 ## Growth
 
+{grants}
+
 {mounts}
 
-![mounts](mounts.svg)
+![mounts](performance/mounts.svg)
 
 Over {many[-1][0]:,} logins resident memory went from {_number(many[1][1])} MB (after {many[1][0]:,}) to {_number(many[-1][1])} MB.
 
-![many logins](many.svg)
+![many logins](performance/many.svg)
 
 ## arv-vault beside bao
 
@@ -192,8 +198,9 @@ def _plain(spread: str) -> str:
     return spread.split(" [")[0]
 
 
-def write(figures: dict, folder: Path) -> None:
+def write(figures: dict, file: Path) -> None:
+    folder = file.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "figures.md").write_text(page(figures))
+    file.write_text(page(figures))
     for name, plot in plots(figures).items():
         (folder / f"{name}.svg").write_text(plot)
