@@ -1,5 +1,6 @@
 /* The table of commands, and how one is run. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -137,12 +138,28 @@ static bool open_standard_files(void)
     return true;
 }
 
+static void look_away(int number)
+{
+    (void)number;
+}
+
+/* Whoever read our output has gone: the write says so, and what is to be cleaned up is. A handler, since execve() undoes it
+ * for the command; who had the signal ignored before us keeps that. */
+static void survive_broken_pipes(void)
+{
+    struct sigaction before;
+    struct sigaction action = { .sa_handler = look_away, .sa_flags = SA_RESTART };
+    if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        (void)sigaction(SIGPIPE, &action, NULL);
+}
+
 int client_main(int argc, char **argv)
 {
     struct vp_error error = { 0 };
     int status = 0;
     /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
     (void)prctl(PR_SET_DUMPABLE, 0);
+    survive_broken_pipes();
     if (!open_standard_files())
         return EXIT_IO;
     const char *name = argc < 2 ? "help" : argv[1];

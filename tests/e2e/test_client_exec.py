@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,16 +16,6 @@ from client import SECRET, arv_vault_path
 from processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-SHM = Path("/dev/shm")
-
-
-@pytest.fixture
-def memory(tmp_path_factory):
-    """A folder in memory."""
-    folder = SHM / f"arv-vault-test-{os.getpid()}-{time.monotonic_ns()}"
-    folder.mkdir(mode=0o700)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

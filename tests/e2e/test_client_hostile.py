@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -232,6 +233,52 @@ def test_dynamic_secrets_keep_their_token(false_vault):
     done = false_vault.client.run("exec", "--env=PW=db/creds/x#password", "sh", "-c", "echo $PW")
     assert done.stdout == SECRET + "\n" and "--supervise" in done.stderr and "60 s" in done.stderr
     assert not any(b"revoke-self" in request for request in false_vault.seen)
+
+
+def revoked(false_vault) -> list[bytes]:
+    """The tokens that were revoked, in order."""
+    return [re.search(rb"x-vault-token: (\S+)", request, re.IGNORECASE)[1] for request in false_vault.seen
+            if b"/revoke-self " in request]
+
+
+def closed_pipe() -> int:
+    """The end to write to of a pipe that nobody reads."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    return write_end
+
+
+def test_a_token_that_nobody_read_is_revoked(false_vault):
+    nobody = closed_pipe()
+    job = false_vault.client.start("login", stdin=subprocess.DEVNULL, stdout=nobody, stderr=subprocess.PIPE)
+    assert job.wait(20) == 74 and b"Broken pipe" in job.stderr.read()
+    assert revoked(false_vault) == [b"s.false"]
+    os.close(nobody)
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("options", [(), ("--supervise",)], ids=["becomes", "supervises"])
+def test_broken_pipes_are_the_commands_as_before(false_vault, ignored, options):
+    """We survive them; the command gets what whoever called us had chosen."""
+    false_vault.answers.append(("data/x", plain(200, secret())))
+    before = signal.SIG_IGN if ignored else signal.SIG_DFL
+    done = false_vault.client.run("exec", *options, "--env=PW=secret/x#pw", "--", "sh", "-c", "kill -PIPE $$; echo lived",
+                                  restore_signals=False, preexec_fn=lambda: signal.signal(signal.SIGPIPE, before))
+    assert (done.returncode == 0 and done.stdout == "lived\n") if ignored else done.returncode in (141, -signal.SIGPIPE)
+
+
+def test_a_supervisor_lives_on_when_nobody_reads_its_words(false_vault, memory):
+    """The vault is away, which is told to a pipe that nobody reads: the command goes on, the file goes in the end."""
+    false_vault.answers[:0] = [("/login", plain(200, {"auth": {**AUTH["auth"], "lease_duration": 1}})),
+                               ("renew-self", plain(503, {"errors": []}))]
+    false_vault.answers.append(("data/x", plain(200, secret())))
+    nobody = closed_pipe()
+    job = false_vault.client.start("exec", "--supervise", f"--file={memory}/pw=secret/x#pw", "--", "sleep", "3",
+                                   stdin=subprocess.DEVNULL, stderr=nobody)
+    assert job.wait(30) == 0
+    assert any(b"renew-self" in request for request in false_vault.seen)
+    assert list(memory.iterdir()) == [] and revoked(false_vault) == [b"s.false"]
+    os.close(nobody)
 
 
 def test_a_batch_token_is_not_revoked(false_vault):
