@@ -90,6 +90,9 @@ void vault_login_clear(struct vault_login *login);
 /* *ret_ttl_s is what the token has from now on. increment_s 0: what the server thinks right. */
 VP_MUST_USE enum vp_code vault_renew_self(struct vault *vault, int64_t increment_s, int64_t *ret_ttl_s,
                                           struct vp_error *err);
+
+/* *ret_ttl_s is what the token has left; 0: it lives for ever. */
+VP_MUST_USE enum vp_code vault_lookup_self_ttl(struct vault *vault, int64_t *ret_ttl_s, struct vp_error *err);
 VP_MUST_USE enum vp_code vault_revoke_self(struct vault *vault, struct vp_error *err);
 VP_MUST_USE enum vp_code vault_renew_lease(struct vault *vault, const char *lease_id, int64_t *ret_ttl_s,
                                            struct vp_error *err);

@@ -244,6 +244,8 @@ static void look_at_secret(struct doctor *doctor, struct session *session)
                                                 : "is the path right? bao kv list shows what is there");
     } else
         good(doctor, "secret", "%s can be read (%zu bytes)", doctor->args->rest[0], content.len);
+    /* It was read to see that it can be: a lease that came with it is nobody's. */
+    session->keep_token = false;
     vp_buf_clear(&content);
     ref_clear(&ref);
 }

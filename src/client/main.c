@@ -10,7 +10,6 @@
 
 #include "commands.h"
 #include "exit.h"
-#include "progress.h"
 
 #define ASKS (ARGS_SERVER | ARGS_TOKEN | ARGS_LOGIN)
 
@@ -76,8 +75,12 @@ static enum vp_code run_session(struct session *session, const struct command_se
             return code;
     }
     enum vp_code code = work(session, context, err);
-    if (code != VP_OK && err != NULL)
+    if (code == VP_OK)
+        return VP_OK;
+    if (err != NULL)
         session_explain(session, err);
+    /* Nobody got what was read with it. */
+    session->keep_token = false;
     return code;
 }
 
@@ -92,12 +95,10 @@ enum vp_code command_with_session(const struct command *command, const struct co
     if (args.role == NULL)
         args.role = how->spec_role;
     VP_TRY(settings_read(&args, command->groups, command->patient, &settings, err));
-    enum vp_code code = session_open(&settings, NULL, &session, err);
+    enum vp_code code = session_open(&settings, &session, err);
     if (code == VP_OK) {
-        struct progress *progress = progress_begin(settings.vault.host, settings.quiet);
         code = run_session(&session, how, work, context, err);
         session_close(&session);
-        progress_end(progress);
     }
     settings_clear(&settings);
     return code;

@@ -161,6 +161,18 @@ def granted(mount):
 
 
 @pytest.fixture
+def false_vault(tmp_path):
+    """See false_vault.py."""
+    from false_vault import make_false_vault  # it needs what stands above
+
+    vault = make_false_vault(tmp_path)
+    yield vault
+    vault.close()
+    reports = [report.read_text() for report in vault.client.home.glob("sanitizer.*")]
+    assert not reports, "\n".join(reports)
+
+
+@pytest.fixture
 def memory():
     """A folder in memory."""
     folder = Path(f"/dev/shm/arv-vault-test-{os.getpid()}-{time.monotonic_ns()}")

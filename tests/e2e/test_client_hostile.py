@@ -2,104 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
-import signal
 import socket
-import ssl
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
-import trustme
 
-from client import SECRET, Client
-from conftest import Mount
-
-TOKEN = "v2/zzzzz-gj3su-077z32aux8dg2s2/it2gl94mgu3rbn5s2d06vzh73ns1y6cthct0tvg82qdlsxvbwk/zzzzz-dz642-runningcontainr"
-
-
-class FalseVault:
-    """Answers requests with raw bytes, by path; notes what it was sent."""
-
-    def __init__(self, folder: Path) -> None:
-        authority = trustme.CA()
-        self.ca = str(folder / f"false-{id(self)}.pem")
-        authority.cert_pem.write_to_path(self.ca)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
-        self.socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
-        self.address = f"https://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.answers: list[tuple[str, bytes]] = []  # the first whose pattern fits
-        self.seen: list[bytes] = []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except ssl.SSLError:
-                continue
-            except OSError:
-                return
-            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
-
-    def talk(self, connection: ssl.SSLSocket) -> None:
-        with contextlib.suppress(OSError), connection:
-            while True:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    piece = connection.recv(65536)
-                    if not piece:
-                        return
-                    request += piece
-                length = re.search(rb"content-length: (\d+)", request, re.IGNORECASE)
-                while length and len(request.split(b"\r\n\r\n", 1)[1]) < int(length[1]):
-                    request += connection.recv(65536)
-                self.seen.append(request)
-                line = request.split(b"\r\n")[0].decode()
-                answer = next((raw for pattern, raw in self.answers if re.search(pattern, line)), plain(404, {"errors": []}))
-                if answer == b"HANG":
-                    time.sleep(30)
-                    return
-                connection.sendall(answer)
-                if b"connection: close" in answer.lower() or not answer:
-                    return
-
-    def close(self) -> None:
-        self.socket.close()
-
-
-def plain(status: int, body: object, *headers: str) -> bytes:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {status} X", "Content-Type: application/json", f"Content-Length: {len(data)}", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
-
-
-AUTH = {"auth": {"client_token": "s.false", "lease_duration": 900, "renewable": True, "token_type": "service"}}
-MOUNTS = {"data": {"path": "secret/", "type": "kv", "options": {"version": "2"}}}
-
-
-@pytest.fixture
-def false_vault(tmp_path, bao):
-    vault = FalseVault(tmp_path)
-    vault.answers = [("/login", plain(200, AUTH)), ("/mounts/", plain(200, MOUNTS)), ("revoke-self", plain(204, b""))]
-    home = tmp_path / "home"
-    home.mkdir()
-    vault.client = Client(None, home, "secret", TOKEN)
-    vault.client.environment = lambda **changes: {k: v for k, v in {
-        "PATH": os.environ["PATH"], "HOME": str(home), "BAO_ADDR": vault.address, "BAO_CACERT": vault.ca,
-        "BAO_CLIENT_TIMEOUT": "3s", "BAO_MAX_RETRIES": "0", "ARVADOS_API_TOKEN": TOKEN, **changes}.items() if v is not None}
-    yield vault
-    vault.close()
-
-
-def secret(value: object = SECRET) -> dict:
-    return {"data": {"data": {"pw": value}, "metadata": {"version": 1}}}
+from client import SECRET
+from false_vault import AUTH, TOKEN, FalseVault, plain, secret
 
 
 def test_the_false_vault_would_work_if_it_were_true(false_vault):
@@ -233,52 +146,6 @@ def test_dynamic_secrets_keep_their_token(false_vault):
     done = false_vault.client.run("exec", "--env=PW=db/creds/x#password", "sh", "-c", "echo $PW")
     assert done.stdout == SECRET + "\n" and "--supervise" in done.stderr and "60 s" in done.stderr
     assert not any(b"revoke-self" in request for request in false_vault.seen)
-
-
-def revoked(false_vault) -> list[bytes]:
-    """The tokens that were revoked, in order."""
-    return [re.search(rb"x-vault-token: (\S+)", request, re.IGNORECASE)[1] for request in false_vault.seen
-            if b"/revoke-self " in request]
-
-
-def closed_pipe() -> int:
-    """The end to write to of a pipe that nobody reads."""
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    return write_end
-
-
-def test_a_token_that_nobody_read_is_revoked(false_vault):
-    nobody = closed_pipe()
-    job = false_vault.client.start("login", stdin=subprocess.DEVNULL, stdout=nobody, stderr=subprocess.PIPE)
-    assert job.wait(20) == 74 and b"Broken pipe" in job.stderr.read()
-    assert revoked(false_vault) == [b"s.false"]
-    os.close(nobody)
-
-
-@pytest.mark.parametrize("ignored", [False, True])
-@pytest.mark.parametrize("options", [(), ("--supervise",)], ids=["becomes", "supervises"])
-def test_broken_pipes_are_the_commands_as_before(false_vault, ignored, options):
-    """We survive them; the command gets what whoever called us had chosen."""
-    false_vault.answers.append(("data/x", plain(200, secret())))
-    before = signal.SIG_IGN if ignored else signal.SIG_DFL
-    done = false_vault.client.run("exec", *options, "--env=PW=secret/x#pw", "--", "sh", "-c", "kill -PIPE $$; echo lived",
-                                  restore_signals=False, preexec_fn=lambda: signal.signal(signal.SIGPIPE, before))
-    assert (done.returncode == 0 and done.stdout == "lived\n") if ignored else done.returncode in (141, -signal.SIGPIPE)
-
-
-def test_a_supervisor_lives_on_when_nobody_reads_its_words(false_vault, memory):
-    """The vault is away, which is told to a pipe that nobody reads: the command goes on, the file goes in the end."""
-    false_vault.answers[:0] = [("/login", plain(200, {"auth": {**AUTH["auth"], "lease_duration": 1}})),
-                               ("renew-self", plain(503, {"errors": []}))]
-    false_vault.answers.append(("data/x", plain(200, secret())))
-    nobody = closed_pipe()
-    job = false_vault.client.start("exec", "--supervise", f"--file={memory}/pw=secret/x#pw", "--", "sleep", "3",
-                                   stdin=subprocess.DEVNULL, stderr=nobody)
-    assert job.wait(30) == 0
-    assert any(b"renew-self" in request for request in false_vault.seen)
-    assert list(memory.iterdir()) == [] and revoked(false_vault) == [b"s.false"]
-    os.close(nobody)
 
 
 def test_a_batch_token_is_not_revoked(false_vault):
