@@ -67,6 +67,13 @@ static const struct row {
 
 enum { N_ROWS = sizeof ROWS / sizeof ROWS[0] };
 
+/* An empty setting counts as not given, as an empty variable does: "--namespace=$NAMESPACE". */
+static const char *value_of(const struct row *row, const char *value)
+{
+    bool is_setting = (row->groups & (ARGS_SERVER | ARGS_TOKEN | ARGS_LOGIN | ARGS_SPEC)) != 0;
+    return is_setting && *value == '\0' ? NULL : value;
+}
+
 static enum vp_code take(struct args *args, const struct row *row, const char *value, struct vp_error *err)
 {
     char *base = (char *)args;
@@ -76,9 +83,10 @@ static enum vp_code take(struct args *args, const struct row *row, const char *v
         break;
     case OPTIONAL_TEXT:
         args->has_store = true;
-        /* fall through */
-    case TEXT:
         *(const char **)(void *)(base + row->at) = value;
+        break;
+    case TEXT:
+        *(const char **)(void *)(base + row->at) = value_of(row, value);
         break;
     case ITEM:
         if (args->n_items == ARGS_ITEMS_MAX)

@@ -289,6 +289,15 @@ def test_addresses(client):
     assert "BAO_ADDR" in client.refused(78, "get", path, env={"BAO_ADDR": None})
 
 
+def test_empty_settings_are_none(client):
+    """As an empty variable is: --namespace="$NAMESPACE" in a script that need not have one."""
+    path = client.put("open/db", password=SECRET)
+    names = ["address", "namespace", "ca-cert", "ca-path", "tls-server-name", "timeout", "max-retries", "token-file",
+             "arvados-token-file", "mount", "role", "salt-label"]
+    assert client.ok("get", *[f"--{name}=" for name in names], f"{path}#password") == SECRET
+    assert client.ok("exec", "--spec=", f"--env=PW={path}#password", "sh", "-c", "echo $PW") == SECRET + "\n"
+
+
 def test_trust(client, tmp_path):
     path = client.put("open/db", password=SECRET)
     ca = client.mount.bao.ca
