@@ -204,6 +204,25 @@ def test_put_all_replaces_all_or_nothing(client):
     assert client.ok("put-all", "--force", path, stdin='{"d": "4"}') == "4\n"
 
 
+def test_numbers_are_the_same_digits(client):
+    path = f"{client.kv}/mine/numbers"
+    numbers = '{"a":0.1,"b":[1.5,-1e-7],"c":0.30000000000000004}'
+    client.ok("put-all", path, stdin=numbers)
+    assert client.ok("get-all", path) == numbers + "\n"
+    assert client.ok("get", f"{path}#a") == "0.1"
+    assert "64 bits" in client.refused(78, "put-all", path, stdin='{"a": 12345678901234567890123}')
+    assert "1e400" in client.refused(69, "put-all", path, stdin='{"a": 1e400}')  # in the server's words
+
+
+def test_secrets_may_be_deep(client):
+    path = f"{client.kv}/mine/deep"
+    deep = '{"a":' + "[" * 30 + "1" + "]" * 30 + "}"
+    client.ok("put-all", path, stdin=deep)
+    assert client.ok("get-all", path) == deep + "\n"
+    deeper = client.put("open/deeper", a=json.loads("[" * 55 + "1" + "]" * 55))
+    assert client.ok("get", f"{deeper}#a") == "[" * 55 + "1" + "]" * 55
+
+
 def test_put_all_over_a_deleted_version(client):
     path = f"{client.kv}/mine/gone"
     client.ok("put-all", path, stdin='{"a": "1"}')

@@ -81,6 +81,16 @@ def test_secrets_that_can_not_be_right(false_vault, answer):
     assert SECRET not in done.stderr
 
 
+def test_numbers_pass_as_they_are_written(false_vault):
+    """No double in between, which would change the digits, and has none for some."""
+    numbers = '{"a":1.10,"b":1e400,"c":100000000000000000000.5,"d":[-0.0,1E+5],"e":9223372036854775807}'
+    false_vault.answers += [("GET .*data/x", plain(200, b'{"data":{"data":%s,"metadata":{"version":1}}}' % numbers.encode())),
+                            ("POST .*data/x", plain(200, {"data": {"version": 2}}))]
+    assert false_vault.client.ok("get", "secret/x") == numbers + "\n"
+    assert false_vault.client.ok("put-all", "--cas=1", "secret/x", stdin=numbers) == "2\n"
+    assert b'"data":' + numbers.encode() in next(request for request in false_vault.seen if request.startswith(b"POST /v1/secret/data/x"))
+
+
 @pytest.mark.parametrize("data", [
     {"path": "other/", "type": "kv"}, {"path": "", "type": "kv"}, {"path": None}, {"type": "kv"}, {"path": "secret/" + "x" * 600},
 ])
