@@ -132,6 +132,7 @@ struct vault_wrapping {
     struct vp_secret *token;
     char creation_path[512];
     int64_t ttl_s;
+    bool may_have_lease; /* what is wrapped then ends with the token that it was asked with; not to be seen from outside */
 };
 
 /* Reads a secret into a wrapping; `path` NULL: wraps `data` itself. */

@@ -166,10 +166,12 @@ enum vp_code vault_read(struct vault *vault, const char *path, struct vault_secr
 }
 
 enum vp_code vault_read_wrapped(struct vault *vault, const char *path, const char *wrap_ttl,
-                                struct vp_json **ret_document, struct vp_error *err)
+                                struct vp_json **ret_document, bool *ret_may_have_lease, struct vp_error *err)
 {
     struct vault_mount mount;
-    return ask_at_mount(vault, path, wrap_ttl, &mount, ret_document, err);
+    VP_TRY(ask_at_mount(vault, path, wrap_ttl, &mount, ret_document, err));
+    *ret_may_have_lease = mount.kv_version == 0;
+    return VP_OK;
 }
 
 void vault_secret_clear(struct vault_secret *secret)

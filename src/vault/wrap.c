@@ -56,11 +56,14 @@ enum vp_code vault_wrap(struct vault *vault, const char *path, const struct vp_j
                         struct vault_wrapping *ret_wrapping, struct vp_error *err)
 {
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    bool may_have_lease = false;
     if (path == NULL)
         VP_TRY(wrap_data(vault, data, wrap_ttl, &document, err));
     else
-        VP_TRY(vault_read_wrapped(vault, path, wrap_ttl, &document, err));
-    return decode_wrapping(document, ret_wrapping, err);
+        VP_TRY(vault_read_wrapped(vault, path, wrap_ttl, &document, &may_have_lease, err));
+    VP_TRY(decode_wrapping(document, ret_wrapping, err));
+    ret_wrapping->may_have_lease = may_have_lease;
+    return VP_OK;
 }
 
 void vault_wrapping_clear(struct vault_wrapping *wrapping)

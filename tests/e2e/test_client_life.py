@@ -191,6 +191,21 @@ def test_what_was_handed_over_lives_on(vault, words):
     assert revoked(vault) == []
 
 
+WRAPPED = plain(200, {"wrap_info": {"token": "s.wrap", "creation_path": "db/creds/x", "ttl": 300}})
+
+
+def test_a_wrapped_account_lives_on_until_it_is_opened(vault):
+    vault.answers[:0] = [("v1/db/creds/x", WRAPPED), ("/data/x ", WRAPPED)]
+    done = vault.client.run("wrap", "db/creds/x")
+    assert done.stdout == "s.wrap\n" and "not revoked" in done.stderr and "900 s" in done.stderr
+    assert revoked(vault) == []
+    with open("/dev/full", "wb") as full:
+        assert vault.client.start("wrap", "db/creds/x", stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.DEVNULL).wait(20) == 74
+    assert revoked(vault) == [b"s.false"]  # nobody got it
+    assert "not revoked" not in vault.client.run("wrap", "secret/x").stderr
+    assert revoked(vault) == [b"s.false"] * 2  # KV has no leases
+
+
 def test_no_descriptor_is_left_to_a_command_with_an_account(vault):
     assert vault.client.run("exec", "--env=A=db/creds/x#password", "--", "ls", "/proc/self/fd").stdout.split() == ["0", "1", "2", "3"]
 
