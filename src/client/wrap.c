@@ -101,9 +101,10 @@ static enum vp_code unwrap(struct session *session, void *context, struct vp_err
     const struct vp_json *data = vp_json_get(document, "data");
     if (vp_json_type(data) != VP_JSON_OBJECT)
         data = vp_json_get(document, "auth");
-    /* KV v2 has the secret one level deeper. */
+    /* KV v2 has the secret one level deeper; what somebody sent is as he sent it. */
     const struct vp_json *inner = vp_json_get(data, "data");
-    if (vp_json_type(inner) == VP_JSON_OBJECT && vp_json_type(vp_json_get(data, "metadata")) == VP_JSON_OBJECT)
+    if (strcmp(job->creation_path, VAULT_WRAP_PATH) != 0 && vp_json_type(inner) == VP_JSON_OBJECT &&
+        vp_json_type(vp_json_get(data, "metadata")) == VP_JSON_OBJECT)
         data = inner;
     if (data == NULL)
         return vp_fail(err, VP_REASON_UPSTREAM_BAD_ANSWER, "the wrapping is empty");

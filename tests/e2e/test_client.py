@@ -228,6 +228,10 @@ def test_put_all_over_a_deleted_version(client):
     client.ok("put-all", path, stdin='{"a": "1"}')
     assert client.mount.bao.call("DELETE", f"{client.kv}/data/mine/gone").status_code == 204
     assert client.ok("put-all", path, stdin='{"b": "2"}') == "2\n"
+    answer = client.mount.bao.call("POST", f"{client.kv}/destroy/mine/gone", {"versions": [2]})
+    assert answer.status_code == 204 and client.ok("put-all", path, stdin='{"c": "3"}') == "3\n"
+    assert client.mount.bao.call("DELETE", f"{client.kv}/metadata/mine/gone").status_code == 204
+    assert client.ok("put-all", path, stdin='{"d": "4"}') == "1\n"
 
 
 @pytest.mark.parametrize("text", ["", "[]", '"x"', "{", '{"a": 1, "a": 2}', '{"a": NaN}', "{} {}", '{"a": "\\u0000"}'])
@@ -293,6 +297,9 @@ def test_a_wrapping_that_was_exchanged_stays_closed(client):
     assert "sys/wrapping/wrap" in words and "exchanged" in words
     assert json.loads(client.ok("unwrap", "--creation-path=sys/wrapping/wrap", stdin=token)) == {"password": "false"}
     assert "--creation-path" in client.refused(64, "unwrap", stdin=token)
+    kv_like = '{"data":{"a":"1"},"metadata":{"b":"2"}}'
+    token = client.ok("wrap", stdin=kv_like).strip()
+    assert client.ok("unwrap", "--creation-path=sys/wrapping/wrap", stdin=token) == kv_like + "\n"
 
 
 # ---- the server ----

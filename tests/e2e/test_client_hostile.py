@@ -158,6 +158,13 @@ def test_dynamic_secrets_keep_their_token(false_vault):
     assert not any(b"revoke-self" in request for request in false_vault.seen)
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_wrapping_that_was_opened_just_now_counts_as_stolen(false_vault, status):
+    false_vault.answers[:0] = [("wrapping/lookup", plain(200, {"data": {"creation_path": "secret/data/x"}})),
+                               ("wrapping/unwrap", plain(status, {"errors": ["wrapping token is not valid or does not exist"]}))]
+    assert "as stolen" in false_vault.client.refused(77, "unwrap", "--creation-path=secret/data/x", stdin="s.wrap")
+
+
 def test_a_batch_token_is_not_revoked(false_vault):
     batch = {"auth": {**AUTH["auth"], "token_type": "batch", "renewable": False}}
     false_vault.answers[:0] = [("/login", plain(200, batch)), ("data/x", plain(200, secret()))]
