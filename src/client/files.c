@@ -33,10 +33,10 @@ enum vp_code files_read(const char *path, const char *what, struct vp_buf *buf, 
 {
     VP_AUTO(close_fdp) int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     char piece[PIECE];
-    ssize_t len;
+    ssize_t len = 0;
     if (fd < 0)
         return io_fault(err, "can't read", path);
-    while ((len = read(fd, piece, sizeof piece)) != 0) {
+    while (!buf->failed && (len = read(fd, piece, sizeof piece)) != 0) {
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0)
@@ -44,6 +44,8 @@ enum vp_code files_read(const char *path, const char *what, struct vp_buf *buf, 
         vp_buf_add(buf, piece, (size_t)len);
         vp_wipe(piece, (size_t)len);
     }
+    if (buf->failed && buf->max - buf->len >= (size_t)len)
+        return vp_fail_no_memory(err);
     if (buf->failed)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s (%.200s) is larger than %zu bytes", what, path, buf->max);
     return VP_OK;

@@ -239,6 +239,12 @@ def test_put_all_takes_one_good_json_object(client, text):
     assert client.refused(78, "put-all", f"{client.kv}/mine/x", stdin=text)
 
 
+def test_input_that_does_not_end_is_not_read_to_the_end(client):
+    with open("/dev/zero", "rb") as endless:
+        job = client.start("put-all", f"{client.kv}/mine/x", stdin=endless, stderr=subprocess.PIPE)
+        assert job.wait(20) == 78 and b"larger than" in job.stderr.read()
+
+
 def test_put_all_where_one_may_not(client):
     assert client.refused(77, "put-all", f"{client.kv}/open/x", stdin="{}")
 
@@ -331,6 +337,9 @@ def test_trust(client, tmp_path):
     folder.mkdir()
     (folder / "one.pem").write_bytes(open(ca, "rb").read())
     (folder / "two.pem").write_bytes(open(client.mount.sim.ca_pem, "rb").read())
+    (folder / "java").mkdir()  # as /etc/ssl/certs has it
+    (folder / "gone.pem").symlink_to("nowhere")
+    (folder / "0123abcd.0").symlink_to("one.pem")
     none = {"BAO_CACERT": None}
     assert client.ok("get", f"{path}#password", env={**none, "VAULT_CACERT": ca}) == SECRET
     assert client.ok("get", f"{path}#password", env={**none, "BAO_CAPATH": str(folder)}) == SECRET

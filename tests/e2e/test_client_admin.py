@@ -200,12 +200,14 @@ def test_secrets_that_can_not_be_read(client):
     client.put("closed/db", password=SECRET)
     assert verdicts(client, f"{client.kv}/closed/db", status=77)["secret"]["ok"] is False
     assert verdicts(client, f"{client.kv}/open/none", status=66)["secret"]["ok"] is False
+    assert "missing" in verdicts(client, f"?{client.kv}/open/none")["secret"]["detail"]
 
 
 def test_arvados_away(client):
     with client.mount.sim.faults.add("/arvados/v1/users/current", faults.status(503), times=None):
         checks = verdicts(client, "--max-retries=0", status=75)
         assert checks["login"]["ok"] is False and "config/check" in checks["login"]["mend"]
+        assert checks["container"]["ok"] is False and "container runs" not in checks["container"]["mend"]
 
 
 def test_a_sealed_vault(own_bao, sim, tmp_path):
