@@ -123,7 +123,7 @@ enum vp_code plan_add_template(struct plan *plan, const char *path, const char *
     struct vp_buf text = VP_BUF_INIT(TEMPLATE_MAX);
     enum template_kind kind;
     struct sink *sink;
-    VP_TRY(template_kind_parse(kind_name, template_file, &kind, err));
+    VP_TRY(template_kind_parse(kind_name, template_file, path, &kind, err));
     enum vp_code code = files_read(template_file, "the template", &text, err);
     if (code == VP_OK)
         code = template_parse(vp_buf_text(&text), text.len, kind, &template, err);
