@@ -270,8 +270,12 @@ def test_line_ends_behind_a_value_are_dropped_in_the_environment(client):
 def test_env_refuses_lines_and_odd_names(client):
     path = client.put("open/lines", value="a\nexport EVIL=1")
     assert "more than one line" in client.refused(78, "env", f"--env=A={path}#value")
-    for name in ("1A", "A B", "A;B", "A$(id)", "", "LD_PRELOAD", "BASH_ENV", "Ä"):
+    for name in ("1A", "A B", "A;B", "A$(id)", "", "LD_PRELOAD", "BASH_ENV", "BASH_FUNC_x", "PATH", "ENV", "IFS",
+                 "PYTHONPATH", "PERL5OPT", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "GIT_SSH_COMMAND", "Ä"):
         assert client.refused(64, "env", f"--env={name}={path}#value"), name
+    good = client.put("open/good", value="x")
+    for name in ("PATH_TO_DB", "MY_PATH", "ENVIRONMENT", "_A1", "OLD_LD_X", "GIT_SSH_KEY"):
+        assert client.ok("env", f"--env={name}={good}#value") == f"export {name}='x'\n"
 
 
 def test_env_from_a_spec(client):
