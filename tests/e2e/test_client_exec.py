@@ -167,7 +167,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new(client, memory):
         pytest.skip("no mounts here")
     try:
         (small / "pw").write_text("old")
-        words = client.refused(74, "exec", f"--file={small}/pw={path}#value", f"--file={memory}/other={path}#value", "true")
+        words = client.refused(74, "exec", f"--file={memory}/other={path}#value", f"--file={small}/pw={path}#value", "true")
         assert "No space left" in words
         assert (small / "pw").read_text() == "old" and [p.name for p in small.iterdir()] == ["pw"]
         assert not (memory / "other").exists()

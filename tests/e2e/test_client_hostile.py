@@ -75,7 +75,7 @@ def test_logins_that_can_not_be_right(false_vault, answer):
     plain(200, json.dumps(secret()).encode())[:-9],  # cut off, and then nothing
 ])
 def test_secrets_that_can_not_be_right(false_vault, answer):
-    false_vault.answers.append(("data/x", answer + (b"" if answer[-1:] == b"}" else b"")))
+    false_vault.answers.append(("data/x", answer))
     done = false_vault.client.run("get", "secret/x#pw")
     assert done.returncode in (69, 75) and done.stdout == "", done
     assert SECRET not in done.stderr
