@@ -34,11 +34,16 @@ def asks_for_it(config):
     return OPT_IN in environment and sum(bool(RUN_TOKEN.fullmatch(entry)) for entry in environment) == 1
 
 
+def lies_in(path, folder):
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 def can_mount(config, bundle, destination):
-    """Nothing is there yet, and the runtime can make the place."""
+    """Nothing is there yet, and the runtime can make the place. In a mount that lies above it, it could not (read-only), or would make it
+    in what somebody else mounted: his collection."""
     for mount in config.get("mounts", []):
         there = os.path.normpath(mount["destination"])
-        if there == destination or there.startswith(destination + "/"):
+        if lies_in(there, destination) or (there != "/" and lies_in(destination, there)):
             return False
     root = config["root"]
     return not root.get("readonly", False) or os.path.isdir(os.path.join(bundle, root["path"], destination.lstrip("/")))

@@ -227,6 +227,15 @@ VP_MUST_USE enum vp_code arv_links_of_others(struct arv_client *client, const st
                                              bool *ret_more, struct vp_error *err);
 void arv_links_clear(struct arv_links *links);
 
+/* What a grant's properties narrow it to. Texts borrowed from them. */
+struct arv_properties {
+    bool good;                   /* false: there is no object, or a known key has a wrong form */
+    int64_t not_before_s;        /* 0: none */
+    int64_t expires_at_s;        /* VP_TIME_NONE: never */
+    const char *container_image; /* a portable data hash; NULL: any */
+};
+struct arv_properties arv_properties_read(const struct vp_json *properties);
+
 /* Makes and deletes links, with an admin's token. VP_REASON_BAD_REQUEST has Arvados' own words (no such tail, for example);
  * VP_REASON_FORBIDDEN: the token is not an admin's. `properties` may be NULL. */
 struct arv_new_link {

@@ -54,7 +54,7 @@ const struct vp_json *vp_json_get(const struct vp_json *object, const char *key)
 /* For values of just that type; asserted, so look at the type first. */
 const char *vp_json_text(const struct vp_json *text);
 int64_t vp_json_int(const struct vp_json *number);
-double vp_json_number(const struct vp_json *number);
+const char *vp_json_number(const struct vp_json *number); /* as it was written: no double is as exact */
 bool vp_json_bool(const struct vp_json *boolean);
 
 size_t vp_json_len(const struct vp_json *array_or_object);               /* 0 for other types */
@@ -119,7 +119,7 @@ void vp_json_put_int(struct vp_json_writer *writer, int64_t number);
 void vp_json_put_bool(struct vp_json_writer *writer, bool boolean);
 void vp_json_put_null(struct vp_json_writer *writer);
 
-/* A parsed value as it is; numbers that are not whole go through double. */
+/* A parsed value as it is; numbers that are not whole as they were written. */
 void vp_json_put_value(struct vp_json_writer *writer, const struct vp_json *value);
 
 /* Key and value in one. */

@@ -54,6 +54,8 @@ struct vault_request {
     bool without_token;
     bool repeatable; /* see struct http_exchange */
     bool is_secret;  /* 404 is VP_REASON_SECRET_MISSING */
+    struct vp_json *
+        *ret_missing; /* where what a 404 says goes, if it says anything; freed by the caller. NULL: nowhere */
 };
 
 /* *ret_document is the root of the answer, or NULL when it has none (204). Freed by vp_json_free(). */
@@ -90,6 +92,9 @@ void vault_login_clear(struct vault_login *login);
 /* *ret_ttl_s is what the token has from now on. increment_s 0: what the server thinks right. */
 VP_MUST_USE enum vp_code vault_renew_self(struct vault *vault, int64_t increment_s, int64_t *ret_ttl_s,
                                           struct vp_error *err);
+
+/* *ret_ttl_s is what the token has left; 0: it lives for ever. */
+VP_MUST_USE enum vp_code vault_lookup_self_ttl(struct vault *vault, int64_t *ret_ttl_s, struct vp_error *err);
 VP_MUST_USE enum vp_code vault_revoke_self(struct vault *vault, struct vp_error *err);
 VP_MUST_USE enum vp_code vault_renew_lease(struct vault *vault, const char *lease_id, int64_t *ret_ttl_s,
                                            struct vp_error *err);
@@ -129,12 +134,17 @@ struct vault_wrapping {
     struct vp_secret *token;
     char creation_path[512];
     int64_t ttl_s;
+    bool
+        may_have_lease; /* what is wrapped then ends with the token that it was asked with; not to be seen from outside */
 };
 
 /* Reads a secret into a wrapping; `path` NULL: wraps `data` itself. */
 VP_MUST_USE enum vp_code vault_wrap(struct vault *vault, const char *path, const struct vp_json *data,
                                     const char *wrap_ttl, struct vault_wrapping *ret_wrapping, struct vp_error *err);
 void vault_wrapping_clear(struct vault_wrapping *wrapping);
+
+/* Where a wrapping of data that was sent is made. */
+#define VAULT_WRAP_PATH "sys/wrapping/wrap"
 
 /* Opens a wrapping if it was made by `creation_path`: another one is VP_REASON_FORBIDDEN, and it stays closed. */
 VP_MUST_USE enum vp_code vault_unwrap(struct vault *vault, const struct vp_secret *token, const char *creation_path,

@@ -6,58 +6,6 @@
 
 enum { WARNINGS_MAX = 10 };
 
-/* ---- link properties: the known keys, each of its own form; others are the admin's notes ---- */
-
-static bool read_time(const struct vp_json *value, int64_t *ret_seconds)
-{
-    return vp_json_type(value) == VP_JSON_TEXT && vp_time_parse(vp_json_text(value), ret_seconds);
-}
-
-static bool read_expires_at(const struct vp_json *value, struct policy_link *link)
-{
-    return read_time(value, &link->expires_at_s);
-}
-
-static bool read_not_before(const struct vp_json *value, struct policy_link *link)
-{
-    return read_time(value, &link->not_before_s);
-}
-
-static bool read_container_image(const struct vp_json *value, struct policy_link *link)
-{
-    if (vp_json_type(value) != VP_JSON_TEXT || !arv_is_portable_data_hash(vp_json_text(value)))
-        return false;
-    link->container_image = vp_json_text(value);
-    return true;
-}
-
-static bool read_reason(const struct vp_json *value, struct policy_link *link)
-{
-    (void)link;
-    return vp_json_type(value) == VP_JSON_TEXT;
-}
-
-static const struct {
-    const char *key;
-    bool (*read)(const struct vp_json *value, struct policy_link *link);
-} PROPERTIES[] = {
-    { "expires_at", read_expires_at },
-    { "not_before", read_not_before },
-    { "container_image", read_container_image },
-    { "reason", read_reason },
-};
-
-void auth_grants_read_properties(const struct vp_json *properties, struct policy_link *link)
-{
-    link->expires_at_s = VP_TIME_NONE;
-    link->properties_good = properties != NULL;
-    for (size_t i = 0; i < sizeof PROPERTIES / sizeof PROPERTIES[0]; i++) {
-        const struct vp_json *value = vp_json_get(properties, PROPERTIES[i].key);
-        if (value != NULL && !PROPERTIES[i].read(value, link))
-            link->properties_good = false;
-    }
-}
-
 /* ---- the rules of the mount and the role ---- */
 
 struct rules {
@@ -85,6 +33,7 @@ static void build_rules(const struct auth_question *question, const struct arv_m
 
 static struct policy_link to_policy_link(const struct auth_config *config, const struct arv_link *link)
 {
+    const struct arv_properties properties = arv_properties_read(link->properties);
     struct policy_link made = {
         .uuid = link->uuid,
         .link_class = link->link_class,
@@ -93,10 +42,13 @@ static struct policy_link to_policy_link(const struct auth_config *config, const
         .tail_uuid = link->tail_uuid,
         .head_uuid = link->head_uuid,
         .name = link->name,
+        .properties_good = properties.good,
+        .not_before_s = properties.not_before_s,
+        .expires_at_s = properties.expires_at_s,
+        .container_image = properties.container_image,
     };
     if (link->owner_uuid != NULL)
         made.owner_prefix = logical_pairs_get(&config->prefixes_by_owner, link->owner_uuid);
-    auth_grants_read_properties(link->properties, &made);
     return made;
 }
 

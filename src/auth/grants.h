@@ -52,6 +52,3 @@ VP_MUST_USE enum vp_code auth_grants_aliases(const struct auth_question *questio
 
 /* Members of an open object that tell a link and its verdict. */
 void auth_grants_tell(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer);
-
-/* What a link's properties say, checked; known keys only. */
-void auth_grants_read_properties(const struct vp_json *properties, struct policy_link *link);

@@ -180,10 +180,8 @@ enum vp_code auth_grants_list(const struct logical_call *call, struct vp_error *
 
 static void write_link(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer)
 {
-    struct policy_link read = { 0 };
     char expires_at[VP_TIME_TEXT_SIZE] = "";
-    auth_grants_read_properties(link->properties, &read);
-    vp_time_format(read.expires_at_s, expires_at);
+    vp_time_format(arv_properties_read(link->properties).expires_at_s, expires_at);
     vp_json_open_object(writer);
     auth_grants_tell(link, drop, writer);
     vp_json_add_text(writer, "modified_by_user_uuid", link->modified_by_user_uuid);

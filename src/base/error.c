@@ -82,5 +82,5 @@ void vp_error_add_detail(struct vp_error *err, const char *format, ...)
 
 enum vp_code vp_fail_no_memory(struct vp_error *err)
 {
-    return vp_fail(err, VP_REASON_INTERNAL, "the plugin is out of memory");
+    return vp_fail(err, VP_REASON_INTERNAL, "out of memory");
 }

@@ -170,10 +170,11 @@ int64_t vp_json_int(const struct vp_json *number)
     return json_object_get_int64(unwrap(number));
 }
 
-double vp_json_number(const struct vp_json *number)
+/* json-c keeps the text of what it parsed: json_object_new_double_s(). */
+const char *vp_json_number(const struct vp_json *number)
 {
     assert(vp_json_type(number) == VP_JSON_NUMBER);
-    return json_object_get_double(unwrap(number));
+    return json_object_get_userdata(unwrap(number));
 }
 
 bool vp_json_bool(const struct vp_json *boolean)

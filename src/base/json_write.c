@@ -7,7 +7,8 @@
 
 #include "utf8.h"
 
-enum { WRITE_DEPTH_MAX = 32 };
+/* What is read is at most 64 levels deep, and written with some around it. */
+enum { WRITE_DEPTH_MAX = 72 };
 
 void vp_json_begin(struct vp_json_writer *writer, struct vp_buf *buf)
 {
@@ -161,7 +162,7 @@ void vp_json_put_value(struct vp_json_writer *writer, const struct vp_json *valu
         break;
     case VP_JSON_NUMBER:
         before_value(writer);
-        vp_buf_add_format(writer->buf, "%.17g", vp_json_number(value));
+        vp_buf_add_text(writer->buf, vp_json_number(value));
         break;
     case VP_JSON_TEXT:
         vp_json_put_text(writer, vp_json_text(value));

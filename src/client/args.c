@@ -19,14 +19,14 @@ static const struct row {
     { "file", "DEST=REF", ITEM, ARGS_EXEC, ARGS_ITEM_FILE, "a secret in a file, mode 0600" },
     { "template", "DEST=TEMPLATE", ITEM, ARGS_EXEC, ARGS_ITEM_TEMPLATE,
       "a file with ${vault:REF} in it, filled in; its kind is told by the template's name (.json, .yaml, .yml, each "
-      "also with .in)" },
+      "also with one more end, like .in), else by DEST's" },
     { "spec", "FILE", TEXT, ARGS_SPEC, AT(spec), "all of that from a JSON file" },
     { "allow-argv", NULL, FLAG, ARGS_EXEC, AT(allow_argv),
       "fill in ${vault:REF} in the command's arguments, where every process on the machine can read them" },
     { "supervise", NULL, FLAG, ARGS_EXEC, AT(supervise),
       "stay beside the command: renew the token, revoke it at the end and remove the files" },
     { "kind", "text|json|yaml", TEXT, ARGS_RENDER, AT(kind),
-      "how values are escaped; default: by the template's name" },
+      "how values are escaped; default: by the template's name, else by DEST's" },
     { "mode", "OCTAL", TEXT, ARGS_RENDER, AT(mode), "permissions of the file; default 0600" },
     { "store", "FILE", OPTIONAL_TEXT, ARGS_STORE, AT(store),
       "write the token to a file instead of printing it; default ~/.vault-token, where bao looks for it" },
@@ -67,6 +67,13 @@ static const struct row {
 
 enum { N_ROWS = sizeof ROWS / sizeof ROWS[0] };
 
+/* An empty setting counts as not given, as an empty variable does: "--namespace=$NAMESPACE". */
+static const char *value_of(const struct row *row, const char *value)
+{
+    bool is_setting = (row->groups & (ARGS_SERVER | ARGS_TOKEN | ARGS_LOGIN | ARGS_SPEC)) != 0;
+    return is_setting && *value == '\0' ? NULL : value;
+}
+
 static enum vp_code take(struct args *args, const struct row *row, const char *value, struct vp_error *err)
 {
     char *base = (char *)args;
@@ -76,9 +83,10 @@ static enum vp_code take(struct args *args, const struct row *row, const char *v
         break;
     case OPTIONAL_TEXT:
         args->has_store = true;
-        /* fall through */
-    case TEXT:
         *(const char **)(void *)(base + row->at) = value;
+        break;
+    case TEXT:
+        *(const char **)(void *)(base + row->at) = value_of(row, value);
         break;
     case ITEM:
         if (args->n_items == ARGS_ITEMS_MAX)

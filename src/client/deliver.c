@@ -15,7 +15,7 @@ enum { ENTRY_NAME_MAX = 1024 };
 static void remove_file(struct sink *sink)
 {
     if (sink->written)
-        (void)unlinkat(sink->place.folder, sink->place.name, 0);
+        files_remove(&sink->place);
     sink->written = false;
 }
 
@@ -28,14 +28,14 @@ void deliver_undo(struct plan *plan)
 static enum vp_code write_file(struct sink *sink, bool quiet, struct vp_error *err)
 {
     struct stat seen;
-    if (sink->place.on_disk && !sink->written)
+    bool first = !sink->written;
+    if (sink->place.on_disk && first)
         exit_warn(quiet,
                   "%s is on a disk, where a secret outlives its job, and Arvados saves a job's output folder: use a "
                   "folder "
                   "in memory, like /dev/shm",
                   sink->name);
-    if (!sink->written)
-        sink->is_new = fstatat(sink->place.folder, sink->place.name, &seen, AT_SYMLINK_NOFOLLOW) != 0;
+    sink->is_new = first && fstatat(sink->place.folder, sink->place.name, &seen, AT_SYMLINK_NOFOLLOW) != 0;
     VP_TRY(files_write(&sink->place, sink->name, sink->mode, &sink->content, err));
     sink->written = true;
     return VP_OK;
@@ -44,6 +44,8 @@ static enum vp_code write_file(struct sink *sink, bool quiet, struct vp_error *e
 enum vp_code deliver_files(struct plan *plan, bool quiet, struct vp_error *err)
 {
     enum vp_code code = VP_OK;
+    for (size_t i = 0; i < plan->n; i++)
+        plan->sinks[i].is_new = false;
     for (size_t i = 0; code == VP_OK && i < plan->n; i++)
         if (plan->sinks[i].kind == SINK_FILE && !plan->sinks[i].absent)
             code = write_file(&plan->sinks[i], quiet, err);

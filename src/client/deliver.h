@@ -3,10 +3,11 @@
 
 #include "plan.h"
 
-/* Writes the files, all or none: on failure those that were new are gone again. Warns of each that lies on a disk. */
+/* Writes the files, all or none: on failure those that this call made are gone again, and those of an earlier one are as they
+ * are: a command may live on them. Warns of each that lies on a disk. */
 VP_MUST_USE enum vp_code deliver_files(struct plan *plan, bool quiet, struct vp_error *err);
 
-/* Removes the files that it wrote. */
+/* Removes the files that it wrote, if they are still those. */
 void deliver_undo(struct plan *plan);
 
 /* The environment of this process with the plan's variables in it, for execvpe(). Its texts live as long as the plan; the list

@@ -114,7 +114,9 @@ static void look_at_container(struct doctor *doctor, struct session *session, st
     struct arv_identity identity = { 0 };
     struct vp_error error = { 0 };
     if (arv_identify(client, &asker, ARV_ANY_TOKEN, &identity, &error) != VP_OK)
-        bad(doctor, "container", &error, "Arvados takes a run token only while its container runs");
+        bad(doctor, "container", &error,
+            vp_reason_code(error.reason) == VP_ERR_DENIED ? "Arvados takes a run token only while its container runs"
+                                                          : reach_mend(error.reason, true));
     else if (!identity.has_container)
         good(doctor, "container", "the token is %s's own, not a container's: for a mount with login_kind=user",
              identity.user.uuid);
@@ -242,8 +244,12 @@ static void look_at_secret(struct doctor *doctor, struct session *session)
         bad(doctor, "secret", &error,
             error.reason == VP_REASON_FORBIDDEN ? "the policies above must allow read there: secret/data/... in KV v2"
                                                 : "is the path right? bao kv list shows what is there");
-    } else
+    } else if (absent)
+        good(doctor, "secret", "%s is missing, which it may be", doctor->args->rest[0]);
+    else
         good(doctor, "secret", "%s can be read (%zu bytes)", doctor->args->rest[0], content.len);
+    /* It was read to see that it can be: a lease that came with it is nobody's. */
+    session->keep_token = false;
     vp_buf_clear(&content);
     ref_clear(&ref);
 }

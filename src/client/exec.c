@@ -1,10 +1,8 @@
 /* exec: fetch, then become the command. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "become.h"
 #include "commands.h"
 #include "deliver.h"
 #include "exit.h"
@@ -42,37 +40,67 @@ static enum vp_code take_arguments(struct exec *job, struct vp_error *err)
     return VP_OK;
 }
 
-static enum vp_code fetch_and_deliver(struct session *session, struct exec *job, struct vp_error *err)
+/* ---- beginning ---- */
+
+/* Comes back if the command can't be had. */
+static enum vp_code become(struct exec *job, const struct signals *signals)
 {
+    struct signals again;
+    signals_release(signals);
+    *job->ret_status = become_command(job->args->rest[0], job->arguments, job->environment);
+    signals_hold(&again); /* until the files are gone */
+    return VP_OK;
+}
+
+static enum vp_code begin(struct session *session, struct exec *job, const struct signals *signals,
+                          struct vp_error *err)
+{
+    const struct supervise_command command = {
+        .shown = job->args->rest[0], .argv = job->arguments, .environment = job->environment, .signals = signals
+    };
+    return job->args->supervise ? supervise_run(session, &job->plan, &job->leases, &command, job->ret_status, err)
+                                : become(job, signals);
+}
+
+static enum vp_code deliver_and_begin(struct session *session, struct exec *job, const struct signals *signals,
+                                      struct vp_error *err)
+{
+    VP_TRY(deliver_files(&job->plan, job->args->quiet, err));
+    job->environment = deliver_environment(&job->plan);
+    job->arguments = deliver_arguments(&job->plan, job->args->rest);
+    if (job->environment == NULL || job->arguments == NULL)
+        return vp_fail_no_memory(err);
+    /* Whoever sent it wants no command to begin; it ends us once the files are gone. */
+    return signals_came(signals) ? VP_OK : begin(session, job, signals, err);
+}
+
+/* From the first file on nothing ends us before the command can: nobody else would remove them. So nothing slow may happen
+ * there, and nobody else's connection be open. */
+static enum vp_code deliver(struct session *session, struct exec *job, struct vp_error *err)
+{
+    struct signals signals;
+    signals_hold(&signals);
+    enum vp_code code = deliver_and_begin(session, job, &signals, err);
+    deliver_undo(&job->plan);
+    signals_release(&signals);
+    return code;
+}
+
+static enum vp_code fetch_and_deliver(struct session *session, void *context, struct vp_error *err)
+{
+    struct exec *job = context;
     VP_TRY(fetch_plan(session, &job->plan, supervise_note_lease, &job->leases, err));
     for (size_t i = 0; !job->args->supervise && i < job->leases.n; i++)
         exit_warn(job->args->quiet,
                   "a secret of this job has a lease of %lld s and ends with the Vault token: --supervise renews both",
                   (long long)job->leases.items[i].ttl_s);
-    VP_TRY(deliver_files(&job->plan, job->args->quiet, err));
-    job->environment = deliver_environment(&job->plan);
-    job->arguments = deliver_arguments(&job->plan, job->args->rest);
-    return job->environment == NULL || job->arguments == NULL ? vp_fail_no_memory(err) : VP_OK;
-}
-
-static enum vp_code deliver(struct session *session, void *context, struct vp_error *err)
-{
-    struct exec *job = context;
-    VP_TRY(fetch_and_deliver(session, job, err));
-    return job->args->supervise ? supervise_run(session, &job->plan, &job->leases, job->arguments, job->environment,
-                                                job->ret_status, err)
-                                : VP_OK;
-}
-
-/* ---- becoming ---- */
-
-/* Comes back only if it failed; then *ret_status is as of env(1). */
-static void become(char *const *argv, char *const *environment, int *ret_status)
-{
-    char why[128];
-    (void)execvpe(argv[0], argv, environment);
-    *ret_status = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
-    (void)fprintf(stderr, "arv-vault: %.200s: %s\n", argv[0], strerror_r(errno, why, sizeof why));
+    if (!job->args->supervise && !session->keep_token)
+        session_revoke(session);
+    session_disconnect(session);
+    enum vp_code code = deliver(session, job, err);
+    /* The command that lived on it has ended, or could not be had. */
+    session->keep_token = false;
+    return code;
 }
 
 static enum vp_code run(const struct command *command, struct exec *job, struct vp_error *err)
@@ -82,15 +110,10 @@ static enum vp_code run(const struct command *command, struct exec *job, struct 
                                          .spec_role = job->plan.role };
     VP_TRY(take_arguments(job, err));
     if (job->plan.n == 0 && !job->args->supervise) {
-        become(job->args->rest, environ, job->ret_status);
+        *job->ret_status = become_command(job->args->rest[0], job->args->rest, environ);
         return VP_OK;
     }
-    /* The session ends, and with it the token and the connection, before the command begins. */
-    enum vp_code code = command_with_session(command, &how, deliver, job, err);
-    if (code == VP_OK && !job->args->supervise)
-        become(job->arguments, job->environment, job->ret_status);
-    deliver_undo(&job->plan);
-    return code;
+    return command_with_session(command, &how, fetch_and_deliver, job, err);
 }
 
 COMMAND(command_exec)

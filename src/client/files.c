@@ -33,10 +33,10 @@ enum vp_code files_read(const char *path, const char *what, struct vp_buf *buf, 
 {
     VP_AUTO(close_fdp) int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     char piece[PIECE];
-    ssize_t len;
+    ssize_t len = 0;
     if (fd < 0)
         return io_fault(err, "can't read", path);
-    while ((len = read(fd, piece, sizeof piece)) != 0) {
+    while (!buf->failed && (len = read(fd, piece, sizeof piece)) != 0) {
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0)
@@ -44,6 +44,8 @@ enum vp_code files_read(const char *path, const char *what, struct vp_buf *buf, 
         vp_buf_add(buf, piece, (size_t)len);
         vp_wipe(piece, (size_t)len);
     }
+    if (buf->failed && buf->max - buf->len >= (size_t)len)
+        return vp_fail_no_memory(err);
     if (buf->failed)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s (%.200s) is larger than %zu bytes", what, path, buf->max);
     return VP_OK;
@@ -174,17 +176,19 @@ static bool give_name(int fd, int folder, const char *name)
     return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW) == 0;
 }
 
-static enum vp_code fill(int fd, mode_t mode, const char *path, const struct vp_buf *content, struct vp_error *err)
+static enum vp_code fill(int fd, mode_t mode, const char *path, const struct vp_buf *content, struct stat *ret_seen,
+                         struct vp_error *err)
 {
     /* Before there is anything in it; the umask has had its say. */
     if (fchmod(fd, mode) != 0)
         return io_fault(err, "can't write", path);
     VP_TRY(files_write_all(fd, vp_buf_text(content), content->len, path, err));
-    return fsync(fd) == 0 ? VP_OK : io_fault(err, "can't write", path);
+    return fsync(fd) == 0 && fstat(fd, ret_seen) == 0 ? VP_OK : io_fault(err, "can't write", path);
 }
 
-enum vp_code files_write(const struct files_place *place, const char *path, mode_t mode, const struct vp_buf *content,
-                         struct vp_error *err)
+/* *ret_seen: what it is, whatever name it gets. */
+static enum vp_code put_in_place(const struct files_place *place, const char *path, mode_t mode,
+                                 const struct vp_buf *content, struct stat *ret_seen, struct vp_error *err)
 {
     char name[NAME_SIZE];
     bool named = false;
@@ -197,7 +201,7 @@ enum vp_code files_write(const struct files_place *place, const char *path, mode
     }
     if (fd < 0)
         return io_fault(err, "can't write", path);
-    enum vp_code code = fill(fd, mode, path, content, err);
+    enum vp_code code = fill(fd, mode, path, content, ret_seen, err);
     /* A new file gets its own name at once; for another to be replaced there must be two names for a moment. */
     if (code == VP_OK && !named && give_name(fd, place->folder, place->name))
         return VP_OK;
@@ -208,4 +212,22 @@ enum vp_code files_write(const struct files_place *place, const char *path, mode
     if (code != VP_OK && named)
         (void)unlinkat(place->folder, name, 0);
     return code;
+}
+
+enum vp_code files_write(struct files_place *place, const char *path, mode_t mode, const struct vp_buf *content,
+                         struct vp_error *err)
+{
+    struct stat seen;
+    VP_TRY(put_in_place(place, path, mode, content, &seen, err));
+    place->device = seen.st_dev;
+    place->inode = seen.st_ino;
+    return VP_OK;
+}
+
+void files_remove(const struct files_place *place)
+{
+    struct stat seen;
+    if (place->inode != 0 && fstatat(place->folder, place->name, &seen, AT_SYMLINK_NOFOLLOW) == 0 &&
+        seen.st_dev == place->device && seen.st_ino == place->inode)
+        (void)unlinkat(place->folder, place->name, 0);
 }

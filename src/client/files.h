@@ -19,6 +19,8 @@ struct files_place {
     int folder;       /* descriptor */
     const char *name; /* borrowed from the path */
     bool on_disk;     /* not in memory (tmpfs) */
+    dev_t device;     /* of the file that was written there */
+    ino_t inode;      /* 0: none was */
 };
 
 /* Opens the folder of `path` without following a symbolic link anywhere on the way, and checks that what may be there
@@ -28,8 +30,11 @@ void files_place_close(struct files_place *place);
 
 /* Writes the file at once: a nameless one (or, where the file system has none, one of a random name) of that mode, synced,
  * then put in its place. On failure the old one is untouched and nothing is left behind. */
-VP_MUST_USE enum vp_code files_write(const struct files_place *place, const char *path, mode_t mode,
+VP_MUST_USE enum vp_code files_write(struct files_place *place, const char *path, mode_t mode,
                                      const struct vp_buf *content, struct vp_error *err);
+
+/* Removes what files_write() wrote; somebody else's file that has the name by now stays. */
+void files_remove(const struct files_place *place);
 
 /* All of it, or VP_REASON_LOCAL_IO. */
 VP_MUST_USE enum vp_code files_write_all(int fd, const void *bytes, size_t len, const char *what, struct vp_error *err);

@@ -17,37 +17,30 @@ enum { SECRET_MAX = 4 * 1024 * 1024, VERSION_DIGITS = 18 };
 
 /* ---- get ---- */
 
-struct get {
-    struct ref ref;
-    struct vp_buf content;
-};
-
-static enum vp_code get(struct session *session, void *context, struct vp_error *err)
+static enum vp_code get_and_print(struct session *session, void *context, struct vp_error *err)
 {
-    struct get *get = context;
+    const struct ref *ref = context;
+    struct vp_buf content = VP_BUF_INIT(SECRET_MAX + 1);
     bool absent = false;
-    return fetch_ref(session, &get->ref, &get->content, &absent, err);
-}
-
-static enum vp_code get_and_print(const struct command *command, const struct args *args, struct get *job,
-                                  struct vp_error *err)
-{
-    const struct command_session how = { .args = args };
-    VP_TRY(command_with_session(command, &how, get, job, err));
-    if (job->ref.field == NULL)
-        vp_buf_add_text(&job->content, "\n");
-    return output_raw(&job->content, err);
+    enum vp_code code = fetch_ref(session, ref, &content, &absent, err);
+    session_end_progress(session);
+    if (ref->field == NULL)
+        vp_buf_add_text(&content, "\n");
+    if (code == VP_OK)
+        code = output_raw(&content, err);
+    vp_buf_clear(&content);
+    return code;
 }
 
 static enum vp_code get_ref(const struct command *command, const struct args *args, bool whole, struct vp_error *err)
 {
-    struct get job = { .content = VP_BUF_INIT(SECRET_MAX + 1) };
-    VP_TRY(ref_parse(args->rest[0], strlen(args->rest[0]), &job.ref, err));
-    enum vp_code code = whole && job.ref.field != NULL
+    const struct command_session how = { .args = args };
+    struct ref ref;
+    VP_TRY(ref_parse(args->rest[0], strlen(args->rest[0]), &ref, err));
+    enum vp_code code = whole && ref.field != NULL
                             ? vp_fail(err, VP_REASON_USAGE, "get-all wants a path without #FIELD")
-                            : get_and_print(command, args, &job, err);
-    vp_buf_clear(&job.content);
-    ref_clear(&job.ref);
+                            : command_with_session(command, &how, get_and_print, &ref, err);
+    ref_clear(&ref);
     return code;
 }
 
@@ -85,6 +78,7 @@ static enum vp_code put(struct session *session, void *context, struct vp_error 
     struct vp_buf line = VP_BUF_INIT(64);
     int64_t version = 0;
     VP_TRY(vault_write_all(session->vault, put->path, put->data, put->version, &version, err));
+    session_end_progress(session);
     if (version > 0)
         vp_buf_add_format(&line, "%lld\n", (long long)version);
     enum vp_code code = output_raw(&line, err);

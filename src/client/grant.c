@@ -20,6 +20,7 @@ struct rules {
     struct vp_texts modifiers;
     struct vp_texts prefixes; /* empty: not known */
     struct vp_texts policies;
+    struct vp_json *config; /* the whole of it; NULL: not known */
 };
 
 struct grant {
@@ -60,10 +61,9 @@ static enum vp_code copy_texts(const struct vp_json *array, struct vp_texts *tex
 
 static enum vp_code read_config(struct grant *job, struct vp_error *err)
 {
-    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     VP_TRY(vault_set_token(job->session->vault, job->session->settings->vault_token, err));
-    VP_TRY(ask_mount(job, "config", NULL, &document, err));
-    const struct vp_json *data = vp_json_get(document, "data");
+    VP_TRY(ask_mount(job, "config", NULL, &job->rules.config, err));
+    const struct vp_json *data = vp_json_get(job->rules.config, "data");
     const struct vp_json *link_class = vp_json_get(data, "link_class");
     if (vp_json_type(link_class) != VP_JSON_TEXT || strlen(vp_json_text(link_class)) >= sizeof job->rules.link_class)
         return vp_fail(err, VP_REASON_UPSTREAM_BAD_ANSWER, "the mount's config has no link_class");
@@ -113,7 +113,9 @@ static enum vp_code ask_explain(struct grant *job, const char *uuid, struct vp_j
     if (job->session->settings->role != NULL)
         vp_json_add_text(&writer, "role", job->session->settings->role);
     vp_json_close_object(&writer);
-    enum vp_code code = ask_mount(job, "explain", &body, ret_document, err);
+    enum vp_code code = vp_buf_check(&body, "the question", err);
+    if (code == VP_OK)
+        code = ask_mount(job, "explain", &body, ret_document, err);
     vp_buf_clear(&body);
     return code;
 }
@@ -144,6 +146,59 @@ static enum vp_code check(struct grant *job, struct vp_error *err)
         return vp_fail(err, VP_REASON_USAGE, "grant check wants the uuid of a user, a role or a container");
     VP_TRY(vault_set_token(job->session->vault, job->session->settings->vault_token, err));
     return show_explained(job, uuid, err);
+}
+
+/* ---- judging ---- */
+
+/* What the mount demands of names that this owner grants; NULL: nothing more. */
+static const char *owner_prefix(const struct grant *job, const char *owner_uuid)
+{
+    const struct vp_json *by_owner = vp_json_get(vp_json_get(job->rules.config, "data"), "prefixes_by_owner");
+    const struct vp_json *prefix = owner_uuid == NULL ? NULL : vp_json_get(by_owner, owner_uuid);
+    return vp_json_type(prefix) == VP_JSON_TEXT ? vp_json_text(prefix) : NULL;
+}
+
+static struct policy_link seen_link(const struct grant *job, const struct arv_link *link)
+{
+    const struct arv_properties properties = arv_properties_read(link->properties);
+    return (struct policy_link){
+        .uuid = link->uuid,
+        .link_class = link->link_class,
+        .owner_uuid = link->owner_uuid,
+        .modified_by_user_uuid = link->modified_by_user_uuid,
+        .tail_uuid = link->tail_uuid,
+        .head_uuid = link->head_uuid,
+        .name = link->name,
+        .properties_good = properties.good,
+        .not_before_s = properties.not_before_s,
+        .expires_at_s = properties.expires_at_s,
+        .container_image = properties.container_image,
+        .owner_prefix = owner_prefix(job, link->owner_uuid),
+    };
+}
+
+/* The plugin's own judgement, for whomever the link is for, in whatever image. */
+static enum policy_drop judge(const struct grant *job, const struct arv_link *link, const struct vp_texts *modifiers)
+{
+    static const struct vp_texts NONE = { 0 };
+    char *tails[] = { (char *)(uintptr_t)link->tail_uuid };
+    const struct vp_texts roles = { tails, link->tail_uuid == NULL ? 0 : 1 };
+    const struct policy_link seen = seen_link(job, link);
+    const struct policy_rules rules = {
+        .link_class = job->rules.link_class,
+        .trusted_owners = &job->rules.owners,
+        .trusted_modifiers = modifiers,
+        .allowed_prefixes = &job->rules.prefixes,
+        .narrower_prefixes = &NONE,
+        .allowed_policies = &job->rules.policies,
+        .user_uuid = link->tail_uuid != NULL && arv_is_user_uuid(link->tail_uuid) ? link->tail_uuid : "",
+        .roles = &roles,
+        .trashed_roles = &NONE,
+        .anonymous_role = link->tail_uuid != NULL && arv_is_anonymous_role(link->tail_uuid) ? link->tail_uuid : "",
+        .any_image = true,
+        .now_s = VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self),
+    };
+    return policy_judge(&seen, &rules);
 }
 
 /* ---- adding ---- */
@@ -195,8 +250,6 @@ static enum vp_code make_properties(const struct args *args, struct vp_json **re
     *ret_properties = NULL;
     if (args->expires_at != NULL && !vp_time_parse(args->expires_at, &expires_at_s))
         return vp_fail(err, VP_REASON_USAGE, "--expires-at must be like 2026-12-31T00:00:00Z");
-    if (args->expires_at == NULL && args->reason == NULL)
-        return VP_OK;
     vp_json_begin(&writer, &text);
     vp_json_open_object(&writer);
     if (args->expires_at != NULL)
@@ -209,6 +262,24 @@ static enum vp_code make_properties(const struct args *args, struct vp_json **re
         code = vp_json_parse(vp_buf_text(&text), text.len, &OWN, ret_properties, err);
     vp_buf_clear(&text);
     return code;
+}
+
+/* What the checks before have no words of their own for. Who will have modified it is only known when it is there. */
+static enum vp_code check_new(const struct grant *job, const struct arv_new_link *link, struct vp_error *err)
+{
+    static const struct vp_texts ANY = { 0 };
+    const struct arv_link made = {
+        .uuid = "",
+        .link_class = link->link_class,
+        .owner_uuid = link->owner_uuid,
+        .tail_uuid = link->tail_uuid,
+        .name = link->name,
+        .properties = link->properties,
+    };
+    enum policy_drop drop = job->args->unchecked ? POLICY_KEPT : judge(job, &made, &ANY);
+    if (drop != POLICY_KEPT)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "the grant would not count: %s", policy_drop_word(drop));
+    return VP_OK;
 }
 
 static enum vp_code show_link(const struct grant *job, const struct arv_new_link *link, const char *uuid,
@@ -245,6 +316,7 @@ static enum vp_code add(struct grant *job, struct vp_error *err)
     VP_TRY(make_properties(job->args, &properties, err));
     link.link_class = job->rules.link_class;
     link.properties = properties;
+    VP_TRY(check_new(job, &link, err));
     VP_TRY(arv_link_create(job->arvados, &job->asker, &link, uuid, err));
     VP_TRY(show_link(job, &link, uuid, err));
     if (job->args->unchecked || job->format == OUTPUT_JSON)
@@ -259,42 +331,9 @@ static enum vp_code add(struct grant *job, struct vp_error *err)
 
 /* ---- listing ---- */
 
-/* The plugin's own judgement, for whomever the link is for. Its properties are for `grant check` to look at. */
 static const char *verdict(const struct grant *job, const struct arv_link *link)
 {
-    char *tails[] = { (char *)(uintptr_t)link->tail_uuid };
-    const struct vp_texts roles = { tails, link->tail_uuid == NULL ? 0 : 1 };
-    static const struct vp_texts NONE = { 0 };
-    struct policy_link seen = {
-        .uuid = link->uuid,
-        .link_class = link->link_class,
-        .owner_uuid = link->owner_uuid,
-        .modified_by_user_uuid = link->modified_by_user_uuid,
-        .tail_uuid = link->tail_uuid,
-        .head_uuid = link->head_uuid,
-        .name = link->name,
-        .properties_good = true,
-        .expires_at_s = VP_TIME_NONE,
-    };
-    const struct policy_rules rules = {
-        .link_class = job->rules.link_class,
-        .trusted_owners = &job->rules.owners,
-        .trusted_modifiers = &job->rules.modifiers,
-        .allowed_prefixes = &job->rules.prefixes,
-        .narrower_prefixes = &NONE,
-        .allowed_policies = &job->rules.policies,
-        .user_uuid = link->tail_uuid != NULL && arv_is_user_uuid(link->tail_uuid) ? link->tail_uuid : "",
-        .roles = &roles,
-        .trashed_roles = &NONE,
-        .anonymous_role = link->tail_uuid != NULL && arv_is_anonymous_role(link->tail_uuid) ? link->tail_uuid : "",
-        .any_image = true,
-        .now_s = VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self),
-    };
-    const struct vp_json *expires_at = vp_json_get(link->properties, "expires_at");
-    if (vp_json_type(expires_at) != VP_JSON_NULL &&
-        (vp_json_type(expires_at) != VP_JSON_TEXT || !vp_time_parse(vp_json_text(expires_at), &seen.expires_at_s)))
-        seen.properties_good = false;
-    enum policy_drop drop = policy_judge(&seen, &rules);
+    enum policy_drop drop = judge(job, link, &job->rules.modifiers);
     return drop == POLICY_KEPT ? "yes" : policy_drop_word(drop);
 }
 
@@ -422,5 +461,6 @@ COMMAND(command_grant)
     vp_texts_clear(&job.rules.modifiers);
     vp_texts_clear(&job.rules.prefixes);
     vp_texts_clear(&job.rules.policies);
+    vp_json_free(job.rules.config);
     return code;
 }

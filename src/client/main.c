@@ -1,5 +1,6 @@
 /* The table of commands, and how one is run. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -10,7 +11,6 @@
 
 #include "commands.h"
 #include "exit.h"
-#include "progress.h"
 
 #define ASKS (ARGS_SERVER | ARGS_TOKEN | ARGS_LOGIN)
 
@@ -76,8 +76,12 @@ static enum vp_code run_session(struct session *session, const struct command_se
             return code;
     }
     enum vp_code code = work(session, context, err);
-    if (code != VP_OK && err != NULL)
+    if (code == VP_OK)
+        return VP_OK;
+    if (err != NULL)
         session_explain(session, err);
+    /* Nobody got what was read with it. */
+    session->keep_token = false;
     return code;
 }
 
@@ -92,12 +96,10 @@ enum vp_code command_with_session(const struct command *command, const struct co
     if (args.role == NULL)
         args.role = how->spec_role;
     VP_TRY(settings_read(&args, command->groups, command->patient, &settings, err));
-    enum vp_code code = session_open(&settings, NULL, &session, err);
+    enum vp_code code = session_open(&settings, &session, err);
     if (code == VP_OK) {
-        struct progress *progress = progress_begin(settings.vault.host, settings.quiet);
         code = run_session(&session, how, work, context, err);
         session_close(&session);
-        progress_end(progress);
     }
     settings_clear(&settings);
     return code;
@@ -138,12 +140,28 @@ static bool open_standard_files(void)
     return true;
 }
 
+static void look_away(int number)
+{
+    (void)number;
+}
+
+/* Whoever read our output has gone: the write says so, and what is to be cleaned up is. A handler, since execve() undoes it
+ * for the command; who had the signal ignored before us keeps that. */
+static void survive_broken_pipes(void)
+{
+    struct sigaction before;
+    struct sigaction action = { .sa_handler = look_away, .sa_flags = SA_RESTART };
+    if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        (void)sigaction(SIGPIPE, &action, NULL);
+}
+
 int client_main(int argc, char **argv)
 {
     struct vp_error error = { 0 };
     int status = 0;
     /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
     (void)prctl(PR_SET_DUMPABLE, 0);
+    survive_broken_pipes();
     if (!open_standard_files())
         return EXIT_IO;
     const char *name = argc < 2 ? "help" : argv[1];

@@ -96,7 +96,8 @@ static enum vp_code fill(struct session *session, void *context, struct vp_error
     VP_TRY(put_section(job, "secret_mounts", put_mount, err));
     VP_TRY(put_section(job, "environment", put_variable, err));
     vp_json_close_object(&job->writer);
-    return VP_OK;
+    session_end_progress(session);
+    return output_show(&job->json, OUTPUT_JSON, err);
 }
 
 COMMAND(command_secret_mounts)
@@ -108,8 +109,6 @@ COMMAND(command_secret_mounts)
     VP_TRY(get_read_object(&given, err));
     job.given = given;
     enum vp_code code = command_with_session(command, &how, fill, &job, err);
-    if (code == VP_OK)
-        code = output_show(&job.json, OUTPUT_JSON, err);
     vp_buf_clear(&job.json);
     return code;
 }

@@ -64,18 +64,39 @@ static enum vp_code add_sink(struct plan *plan, enum sink_kind kind, const char 
     return VP_OK;
 }
 
+/* Names that the loader, shells and the common languages look at by themselves: whoever can write a secret would decide
+ * which code runs. Not all of them are known. */
+/* clang-format off */
+static const char *const DECIDING_BEGINNINGS[] = { "LD_", "GLIBC_TUNABLES", "BASH_FUNC_" };
+static const char *const DECIDING_NAMES[] = {
+    "PATH", "HOME", "SHELL", "GCONV_PATH", "LOCPATH", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES",
+    "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "IFS", "PS4", "PROMPT_COMMAND",
+    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONINSPECT",
+    "PERL5OPT", "PERL5LIB", "PERLLIB", "PERL5DB", "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH", "PHPRC",
+    "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "LUA_INIT", "LUA_PATH", "LUA_CPATH",
+    "R_PROFILE", "R_PROFILE_USER", "R_ENVIRON", "R_ENVIRON_USER", "R_LIBS", "R_LIBS_USER", "JULIA_LOAD_PATH",
+    "GIT_SSH", "GIT_SSH_COMMAND", "GIT_EXEC_PATH", "GIT_ASKPASS", "GIT_PAGER", "GIT_EDITOR", "GIT_EXTERNAL_DIFF",
+    "GIT_PROXY_COMMAND", "SSH_ASKPASS", "EDITOR", "VISUAL", "PAGER", "MANPAGER", "LESSOPEN",
+};
+/* clang-format on */
+
+static bool decides_code(const char *name)
+{
+    for (size_t i = 0; i < sizeof DECIDING_BEGINNINGS / sizeof DECIDING_BEGINNINGS[0]; i++)
+        if (strncmp(name, DECIDING_BEGINNINGS[i], strlen(DECIDING_BEGINNINGS[i])) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof DECIDING_NAMES / sizeof DECIDING_NAMES[0]; i++)
+        if (strcmp(name, DECIDING_NAMES[i]) == 0)
+            return true;
+    return false;
+}
+
 bool plan_is_env_name(const char *name)
 {
     static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
     static const char ALLOWED[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-    static const char *const DECIDING[] = { "LD_", "GLIBC_TUNABLES", "BASH_ENV", "BASH_FUNC_", "PYTHONSTARTUP" };
-    if (*name == '\0' || strchr(LETTERS, *name) == NULL || name[strspn(name, ALLOWED)] != '\0' ||
-        strlen(name) > NAME_LEN_MAX)
-        return false;
-    for (size_t i = 0; i < sizeof DECIDING / sizeof DECIDING[0]; i++)
-        if (strncmp(name, DECIDING[i], strlen(DECIDING[i])) == 0)
-            return false;
-    return true;
+    return *name != '\0' && strchr(LETTERS, *name) != NULL && name[strspn(name, ALLOWED)] == '\0' &&
+           strlen(name) <= NAME_LEN_MAX && !decides_code(name);
 }
 
 enum vp_code plan_add_env(struct plan *plan, const char *name, const char *ref, struct vp_error *err)
@@ -85,8 +106,7 @@ enum vp_code plan_add_env(struct plan *plan, const char *name, const char *ref, 
     if (!plan_is_env_name(name))
         return vp_fail(err, VP_REASON_USAGE,
                        "\"%.100s\" is no name for a secret in the environment: letters, digits and _ only, and none "
-                       "that "
-                       "decides what code is loaded (LD_...)",
+                       "that decides what code is run (LD_..., PATH, PYTHONPATH and the like)",
                        name);
     VP_TRY(template_of_ref(ref, &template, err));
     return add_sink(plan, SINK_ENV, name, &template, &sink, err);
@@ -123,7 +143,7 @@ enum vp_code plan_add_template(struct plan *plan, const char *path, const char *
     struct vp_buf text = VP_BUF_INIT(TEMPLATE_MAX);
     enum template_kind kind;
     struct sink *sink;
-    VP_TRY(template_kind_parse(kind_name, template_file, &kind, err));
+    VP_TRY(template_kind_parse(kind_name, template_file, path, &kind, err));
     enum vp_code code = files_read(template_file, "the template", &text, err);
     if (code == VP_OK)
         code = template_parse(vp_buf_text(&text), text.len, kind, &template, err);

@@ -24,7 +24,7 @@ struct sink {
 
     struct files_place place; /* of the file, once opened */
     bool written;
-    bool is_new; /* the file was not there before */
+    bool is_new; /* the last delivery made the file */
 
     struct vp_buf content; /* filled by fetch_plan() */
     struct vp_buf entry;   /* NAME=value, once the environment was made */

@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -39,6 +40,18 @@ static void *tell(void *context)
     return NULL;
 }
 
+/* Signals are for the thread that waits for them. */
+static bool start_thread(struct progress *progress)
+{
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&progress->thread, NULL, tell, progress) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 struct progress *progress_begin(const char *what, bool quiet)
 {
     pthread_condattr_t attributes;
@@ -54,7 +67,7 @@ struct progress *progress_begin(const char *what, bool quiet)
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&progress->change, &attributes);
     (void)pthread_condattr_destroy(&attributes);
-    if (pthread_create(&progress->thread, NULL, tell, progress) != 0) {
+    if (!start_thread(progress)) {
         free(progress);
         return NULL;
     }

@@ -1,4 +1,4 @@
-/* env, render, secret-mounts: secrets as text. */
+/* env, render: secrets as text. What is to be written is while the session lasts: if it can't be, no lease is left. */
 #include <string.h>
 
 #include "vp/json.h"
@@ -7,11 +7,6 @@
 #include "deliver.h"
 #include "fetch.h"
 #include "output.h"
-
-static enum vp_code fetch(struct session *session, void *context, struct vp_error *err)
-{
-    return fetch_plan(session, context, NULL, NULL, err);
-}
 
 /* ---- env ---- */
 
@@ -26,17 +21,14 @@ static enum vp_code check_only_env(const struct plan *plan, struct vp_error *err
     return VP_OK;
 }
 
-static enum vp_code print_exports(const struct command *command, const struct args *args, struct plan *plan,
-                                  struct vp_error *err)
+static enum vp_code print_exports(struct session *session, void *context, struct vp_error *err)
 {
-    const struct command_session how = { .args = args, .spec_mount = plan->mount, .spec_role = plan->role };
+    struct plan *plan = context;
     struct vp_buf text = VP_BUF_INIT(OUTPUT_MAX);
-    VP_TRY(check_only_env(plan, err));
-    enum vp_code code = command_with_session(command, &how, fetch, plan, err);
-    if (code == VP_OK) {
-        deliver_exports(plan, &text);
-        code = vp_buf_check(&text, "the exports", err);
-    }
+    VP_TRY(fetch_plan(session, plan, NULL, NULL, err));
+    session_end_progress(session);
+    deliver_exports(plan, &text);
+    enum vp_code code = vp_buf_check(&text, "the exports", err);
     if (code == VP_OK)
         code = output_raw(&text, err);
     vp_buf_clear(&text);
@@ -53,16 +45,24 @@ COMMAND(command_env)
     if (args->n_rest > 0)
         with_spec.spec = args->rest[0];
     VP_TRY(plan_read(&with_spec, &plan, err));
-    enum vp_code code = print_exports(command, &with_spec, &plan, err);
+    const struct command_session how = { .args = &with_spec, .spec_mount = plan.mount, .spec_role = plan.role };
+    enum vp_code code = check_only_env(&plan, err);
+    if (code == VP_OK)
+        code = command_with_session(command, &how, print_exports, &plan, err);
     plan_clear(&plan);
     return code;
 }
 
 /* ---- render ---- */
 
-static enum vp_code write_rendered(const struct args *args, struct plan *plan, bool to_output, struct vp_error *err)
+static enum vp_code render(struct session *session, void *context, struct vp_error *err)
 {
-    return to_output ? output_raw(&plan->sinks[0].content, err) : deliver_files(plan, args->quiet, err);
+    struct plan *plan = context;
+    struct sink *sink = &plan->sinks[0];
+    VP_TRY(fetch_plan(session, plan, NULL, NULL, err));
+    session_end_progress(session);
+    sink->absent = false; /* a template of nothing but an optional secret: an empty file */
+    return sink->name == NULL ? output_raw(&sink->content, err) : deliver_files(plan, session->settings->quiet, err);
 }
 
 COMMAND(command_render)
@@ -74,11 +74,7 @@ COMMAND(command_render)
     enum vp_code code =
         plan_add_template(&plan, to_output ? NULL : args->rest[1], args->rest[0], args->kind, args->mode, err);
     if (code == VP_OK)
-        code = command_with_session(command, &how, fetch, &plan, err);
-    if (code == VP_OK && plan.sinks[0].absent)
-        plan.sinks[0].absent = false; /* a template of nothing but an optional secret: an empty file */
-    if (code == VP_OK)
-        code = write_rendered(args, &plan, to_output, err);
+        code = command_with_session(command, &how, render, &plan, err);
     plan_clear(&plan);
     return code;
 }

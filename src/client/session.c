@@ -3,7 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vp/clock.h"
+
 #include "exit.h"
+
+enum { GOODBYE_MS = 10 * 1000 };
 
 static const char NO_TOKEN[] = "there is no Arvados token to log in with: ARVADOS_API_TOKEN is not set. A container "
                                "has one, and a network, only if it "
@@ -11,10 +15,9 @@ static const char NO_TOKEN[] = "there is no Arvados token to log in with: ARVADO
                                "\"NetworkAccess: {networkAccess: true}\", in "
                                "a container request \"runtime_constraints\": {\"API\": true}";
 
-enum vp_code session_open(const struct settings *settings, struct vp_cancel *cancel, struct session *ret_session,
-                          struct vp_error *err)
+static enum vp_code connect_vault(struct session *session, struct vp_error *err)
 {
-    struct session session = { .settings = settings };
+    const struct settings *settings = session->settings;
     struct vault_options options = {
         .origin = settings->vault,
         .ca_pem = settings->vault_ca_pem,
@@ -22,18 +25,52 @@ enum vp_code session_open(const struct settings *settings, struct vp_cancel *can
         .name_space = settings->name_space,
         .max_retries = settings->max_retries,
         .deadline_ms = settings->deadline_ms,
-        .cancel = cancel,
     };
     struct vp_error fault = { 0 };
-    VP_TRY(http_client_new(&session.http, err));
-    enum vp_code code = vault_new(session.http, &options, &session.vault, &fault);
+    VP_TRY(http_client_new(&session->http, err));
+    enum vp_code code = vault_new(session->http, &options, &session->vault, &fault);
     if (code != VP_OK) {
-        http_client_free(session.http);
+        session_disconnect(session);
         /* What is wrong with the request is wrong with the settings here. */
         return vp_fail(err, code == VP_ERR_INPUT ? VP_REASON_LOCAL_CONFIG : fault.reason, "%s", fault.message);
     }
+    return VP_OK;
+}
+
+enum vp_code session_open(const struct settings *settings, struct session *ret_session, struct vp_error *err)
+{
+    struct session session = { .settings = settings };
+    VP_TRY(connect_vault(&session, err));
+    session.progress = progress_begin(settings->vault.host, settings->quiet);
     *ret_session = session;
     return VP_OK;
+}
+
+void session_end_progress(struct session *session)
+{
+    progress_end(session->progress);
+    session->progress = NULL;
+}
+
+void session_disconnect(struct session *session)
+{
+    session_end_progress(session);
+    vault_free(session->vault);
+    http_client_free(session->http);
+    session->vault = NULL;
+    session->http = NULL;
+}
+
+enum vp_code session_reconnect(struct session *session, struct vp_error *err)
+{
+    const struct vp_secret *token = session->logged_in ? session->login.token : session->settings->vault_token;
+    if (session->vault != NULL)
+        return VP_OK;
+    VP_TRY(connect_vault(session, err));
+    enum vp_code code = token == NULL ? VP_OK : vault_set_token(session->vault, token, err);
+    if (code != VP_OK)
+        session_disconnect(session);
+    return code;
 }
 
 /* Whatever is not an Arvados v2 token stays here: on a compute node the variable may hold the cluster's root token. */
@@ -55,22 +92,20 @@ static enum vp_code token_to_send(const struct settings *settings, struct vp_sec
                    fault.message);
 }
 
-static void tell_warnings(const struct session *session)
+static void tell_warnings(const struct session *session, const struct vault_login *login)
 {
-    const struct vp_json *warnings = session->login.warnings;
+    const struct vp_json *warnings = login->warnings;
     for (size_t i = 0; i < vp_json_len(warnings); i++)
         if (vp_json_type(vp_json_at(warnings, i)) == VP_JSON_TEXT)
             exit_warn(session->settings->quiet, "the vault says: %s", vp_json_text(vp_json_at(warnings, i)));
 }
 
-enum vp_code session_log_in(struct session *session, struct vp_error *err)
+static enum vp_code ask_for_token(struct session *session, struct vault_login *ret_login, struct vp_error *err)
 {
     const struct settings *settings = session->settings;
     VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
     VP_TRY(token_to_send(settings, &token, err));
-    vault_login_clear(&session->login);
-    session->logged_in = false;
-    enum vp_code code = vault_log_in(session->vault, settings->mount, settings->role, token, &session->login, err);
+    enum vp_code code = vault_log_in(session->vault, settings->mount, settings->role, token, ret_login, err);
     if (code == VP_ERR_UNAVAILABLE && settings->arvados_host == NULL && err != NULL)
         vp_error_add_detail(err, "ARVADOS_API_HOST is not set either: has this container a network "
                                  "(runtime_constraints.API)?");
@@ -78,10 +113,33 @@ enum vp_code session_log_in(struct session *session, struct vp_error *err)
     if (code == VP_ERR_DENIED && err != NULL && strstr(err->message, "request id") == NULL)
         vp_error_add_detail(err, "is the mount's name, \"%.60s\", right? ARV_VAULT_MOUNT or --mount says it",
                             settings->mount);
-    VP_TRY(code);
+    return code;
+}
+
+/* What the vault goes by is still the token of before. It may have ended, and then there is nothing to revoke. */
+static void revoke_replaced(struct session *session)
+{
+    struct vp_error unread;
+    if (session->logged_in && !session->keep_token && !session->login.batch)
+        (void)!vault_revoke_self(session->vault, &unread);
+}
+
+enum vp_code session_log_in(struct session *session, struct vp_error *err)
+{
+    struct vault_login login = { 0 };
+    VP_TRY(ask_for_token(session, &login, err));
+    tell_warnings(session, &login);
+    revoke_replaced(session);
+    enum vp_code code = vault_set_token(session->vault, login.token, err);
+    if (code != VP_OK) {
+        vault_login_clear(&login);
+        return code;
+    }
+    vault_login_clear(&session->login);
+    session->login = login;
     session->logged_in = true;
-    tell_warnings(session);
-    return vault_set_token(session->vault, session->login.token, err);
+    session->keep_token = false;
+    return VP_OK;
 }
 
 enum vp_code session_authorise(struct session *session, struct vp_error *err)
@@ -102,17 +160,31 @@ void session_explain(const struct session *session, struct vp_error *err)
         vp_error_add_detail(err, "with the Vault token of %s", session->settings->vault_token_source);
 }
 
-void session_close(struct session *session)
+/* Time of its own, also when all there was has gone by. */
+static enum vp_code revoke_in_time(struct session *session, struct vp_error *err)
+{
+    VP_TRY(session_reconnect(session, err));
+    vault_set_limits(session->vault, VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + GOODBYE_MS, NULL);
+    return vault_revoke_self(session->vault, err);
+}
+
+void session_revoke(struct session *session)
 {
     struct vp_error fault = { 0 };
     /* Nothing needs it any more, so nobody can take it. A batch token can't be revoked; what it may, ends soon. */
-    if (session->logged_in && !session->keep_token && !session->login.batch &&
-        vault_revoke_self(session->vault, &fault) != VP_OK)
+    if (session->logged_in && !session->login.batch && revoke_in_time(session, &fault) != VP_OK)
         exit_warn(session->settings->quiet, "the Vault token was not revoked and lives on to its end: %s",
                   fault.message);
     vault_login_clear(&session->login);
-    vault_free(session->vault);
-    http_client_free(session->http);
+    session->logged_in = false;
+}
+
+void session_close(struct session *session)
+{
+    if (!session->keep_token)
+        session_revoke(session);
+    vault_login_clear(&session->login);
+    session_disconnect(session);
     *session = (struct session){ 0 };
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vp/clock.h"
@@ -88,7 +89,13 @@ static enum vp_code read_pem(const char *path, struct vp_buf *pem, struct vp_err
     return VP_OK;
 }
 
-/* All files of a folder; hashed links to the same certificates only come twice. */
+static bool is_file(const char *path)
+{
+    struct stat seen;
+    return stat(path, &seen) == 0 && S_ISREG(seen.st_mode);
+}
+
+/* All files of a folder, no folders in it; hashed links to the same certificates only come twice. */
 static enum vp_code read_folder(const char *path, struct vp_buf *pem, struct vp_error *err)
 {
     DIR *folder = opendir(path);
@@ -100,7 +107,8 @@ static enum vp_code read_folder(const char *path, struct vp_buf *pem, struct vp_
         char file[HOME_PATH_MAX];
         if (entry->d_name[0] == '.' || snprintf(file, sizeof file, "%s/%s", path, entry->d_name) >= (int)sizeof file)
             continue;
-        code = read_pem(file, pem, err);
+        if (is_file(file))
+            code = read_pem(file, pem, err);
     }
     (void)closedir(folder);
     return code;

@@ -14,11 +14,12 @@
 
 #include "vp/clock.h"
 
+#include "become.h"
 #include "exit.h"
 #include "fetch.h"
 
 enum {
-    ROUND_MS = 30 * 1000, /* for one round of renewals, or the good-bye */
+    ROUND_MS = 30 * 1000, /* for one round of renewals */
     AGAIN_S = 15,         /* after an outage */
     SIGNALLED = 128,      /* as shells tell it */
 };
@@ -29,7 +30,9 @@ struct keeper {
     struct session *session;
     struct plan *plan;
     struct supervise_leases *leases;
-    int64_t token_ttl_s; /* 0: lives for ever */
+    int64_t token_ttl_s; /* at its begin; 0: lives for ever */
+    bool knows_ttl;
+    bool must_deliver; /* there is a new token, and what it gives has not come to the files yet */
     struct vp_cancel cancel;
     pthread_t thread;
     pthread_mutex_t lock; /* guards `ended` */
@@ -51,7 +54,7 @@ enum vp_code supervise_note_lease(void *context, const struct vault_secret *secr
     if (items == NULL)
         return vp_fail_no_memory(err);
     leases->items = items;
-    items[leases->n] = (struct supervise_lease){ strdup(secret->lease_id), secret->lease_ttl_s };
+    items[leases->n] = (struct supervise_lease){ strdup(secret->lease_id), secret->lease_ttl_s, secret->lease_ttl_s };
     return items[leases->n++].id == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
@@ -69,51 +72,98 @@ void supervise_leases_clear(struct supervise_leases *leases)
 static int64_t next_look_s(const struct keeper *keeper)
 {
     int64_t shortest_s = keeper->token_ttl_s;
-    for (size_t i = 0; i < keeper->leases->n; i++)
-        if (shortest_s == 0 || keeper->leases->items[i].ttl_s < shortest_s)
-            shortest_s = keeper->leases->items[i].ttl_s;
+    for (size_t i = 0; i < keeper->leases->n; i++) {
+        int64_t ttl_s = keeper->leases->items[i].ttl_s;
+        if (ttl_s > 0 && (shortest_s == 0 || ttl_s < shortest_s))
+            shortest_s = ttl_s;
+    }
     return shortest_s == 0 ? 0 : (shortest_s + 1) / 2;
 }
 
 /* A renewal that gives less than was left comes near the maximum: it counts as none. */
+static enum vp_code check_renewed(const char *what, int64_t ttl_s, int64_t first_ttl_s, struct vp_error *err)
+{
+    if (ttl_s <= first_ttl_s / 2)
+        return vp_fail(err, VP_REASON_FORBIDDEN, "%s has reached its maximum", what);
+    return VP_OK;
+}
+
+static enum vp_code renew_lease(struct vault *vault, struct supervise_lease *lease, struct vp_error *err)
+{
+    VP_TRY(vault_renew_lease(vault, lease->id, &lease->ttl_s, err));
+    return check_renewed("a lease", lease->ttl_s, lease->first_ttl_s, err);
+}
+
 static enum vp_code renew_all(struct keeper *keeper, struct vp_error *err)
 {
     int64_t ttl_s = 0;
     if (keeper->token_ttl_s > 0) {
         VP_TRY(vault_renew_self(keeper->session->vault, 0, &ttl_s, err));
-        if (ttl_s <= keeper->token_ttl_s / 2)
-            return vp_fail(err, VP_REASON_FORBIDDEN, "the token has reached its maximum");
+        VP_TRY(check_renewed("the token", ttl_s, keeper->token_ttl_s, err));
     }
     for (size_t i = 0; i < keeper->leases->n; i++)
-        VP_TRY(vault_renew_lease(keeper->session->vault, keeper->leases->items[i].id, &keeper->leases->items[i].ttl_s,
-                                 err));
+        if (keeper->leases->items[i].first_ttl_s > 0)
+            VP_TRY(renew_lease(keeper->session->vault, &keeper->leases->items[i], err));
+    return VP_OK;
+}
+
+/* From here on nothing is good until all of it was fetched with the new token. */
+static enum vp_code log_in_anew(struct keeper *keeper, struct vp_error *err)
+{
+    VP_TRY(session_log_in(keeper->session, err));
+    keeper->token_ttl_s = keeper->session->login.ttl_s;
+    keeper->must_deliver = true;
     return VP_OK;
 }
 
 /* What is new goes into the files; a variable of a process that runs can't be changed. */
-static enum vp_code start_anew(struct keeper *keeper, struct vp_error *err)
+static enum vp_code deliver_anew(struct keeper *keeper, struct vp_error *err)
 {
-    struct session *session = keeper->session;
-    VP_TRY(session_log_in(session, err));
     supervise_leases_clear(keeper->leases);
-    keeper->token_ttl_s = session->login.ttl_s;
-    VP_TRY(fetch_plan(session, keeper->plan, supervise_note_lease, keeper->leases, err));
-    return deliver_files(keeper->plan, session->settings->quiet, err);
+    VP_TRY(fetch_plan(keeper->session, keeper->plan, supervise_note_lease, keeper->leases, err));
+    VP_TRY(deliver_files(keeper->plan, keeper->session->settings->quiet, err));
+    keeper->must_deliver = false;
+    return VP_OK;
+}
+
+static bool is_refusal(enum vp_code code)
+{
+    return code == VP_ERR_DENIED || code == VP_ERR_OPERATION || code == VP_ERR_NOT_FOUND;
+}
+
+/* A token that was given tells its life only when it is asked. One that may not even ask for that is used as it is. */
+static enum vp_code learn_ttl(struct keeper *keeper, struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    enum vp_code code = vault_lookup_self_ttl(keeper->session->vault, &keeper->token_ttl_s, &fault);
+    if (code != VP_OK && !is_refusal(code))
+        return vp_fail(err, fault.reason, "%s", fault.message);
+    if (code != VP_OK)
+        exit_warn(keeper->session->settings->quiet,
+                  "how long the Vault token lives is not to be learned, so it is not renewed: %s", fault.message);
+    keeper->knows_ttl = true;
+    return VP_OK;
+}
+
+static enum vp_code keep_alive(struct keeper *keeper, struct vp_error *err)
+{
+    VP_TRY(session_reconnect(keeper->session, err));
+    vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, &keeper->cancel);
+    enum vp_code code = keeper->knows_ttl ? renew_all(keeper, err) : learn_ttl(keeper, err);
+    if (is_refusal(code))
+        code = log_in_anew(keeper, err);
+    return code == VP_OK && keeper->must_deliver ? deliver_anew(keeper, err) : code;
 }
 
 /* Seconds until the next look. */
 static int64_t look(struct keeper *keeper)
 {
-    bool quiet = keeper->session->settings->quiet;
     struct vp_error fault = { 0 };
-    vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, &keeper->cancel);
-    enum vp_code code = renew_all(keeper, &fault);
-    if (code == VP_ERR_DENIED || code == VP_ERR_OPERATION || code == VP_ERR_NOT_FOUND)
-        code = start_anew(keeper, &fault);
-    if (code == VP_OK)
+    if (keep_alive(keeper, &fault) == VP_OK)
         return next_look_s(keeper);
     if (fault.reason != VP_REASON_CANCELLED)
-        exit_warn(quiet, "the Vault token could not be renewed, trying again in %d s: %s", AGAIN_S, fault.message);
+        exit_warn(keeper->session->settings->quiet,
+                  "what the command lives by could not be renewed, trying again in %d s: %s", AGAIN_S, fault.message);
     return AGAIN_S;
 }
 
@@ -136,7 +186,7 @@ static bool sleep_s(struct keeper *keeper, int64_t seconds)
 static void *keep(void *context)
 {
     struct keeper *keeper = context;
-    int64_t wait_s = next_look_s(keeper);
+    int64_t wait_s = keeper->knows_ttl ? next_look_s(keeper) : look(keeper);
     while (!sleep_s(keeper, wait_s))
         wait_s = look(keeper);
     return NULL;
@@ -165,17 +215,35 @@ static void stop_keeper(struct keeper *keeper)
     (void)pthread_join(keeper->thread, NULL);
     (void)pthread_cond_destroy(&keeper->change);
     (void)pthread_mutex_destroy(&keeper->lock);
-    vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, NULL);
 }
 
 /* ---- the child ---- */
 
-static void become(char *const *argv, char *const *environment, const sigset_t *mask)
+struct start {
+    pid_t parent;
+    struct sigaction child_ended; /* what SIGCHLD did before us */
+};
+
+static void begin_child(const struct supervise_command *command, const struct start *start)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* without us nobody would renew, nor clean up */
-    (void)sigprocmask(SIG_SETMASK, mask, NULL);
-    (void)execvpe(argv[0], argv, environment);
-    _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE);
+    if (getppid() != start->parent)
+        _exit(EXIT_INTERNAL); /* it went before it could be noticed */
+    (void)sigaction(SIGCHLD, &start->child_ended, NULL);
+    signals_release(command->signals);
+    _exit(become_command(command->shown, command->argv, command->environment));
+}
+
+/* Who ignores SIGCHLD is not told of children, and can't wait for them: so we don't, even if whoever called us did. */
+static pid_t start_child(const struct supervise_command *command)
+{
+    static const struct sigaction TOLD = { .sa_handler = SIG_DFL };
+    struct start start = { .parent = getpid() };
+    (void)sigaction(SIGCHLD, &TOLD, &start.child_ended);
+    pid_t child = fork();
+    if (child == 0)
+        begin_child(command, &start);
+    return child;
 }
 
 /* As the first process of a container one inherits children that nobody else waits for. */
@@ -190,7 +258,10 @@ static bool has_ended(pid_t child, int *ret_status)
         *ret_status = WIFSIGNALED(status) ? SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
         ended = true;
     }
-    return ended;
+    if (pid == 0 || ended)
+        return ended;
+    *ret_status = EXIT_INTERNAL; /* there is no child any more, and nobody said how it ended */
+    return true;
 }
 
 /* What a terminal sends (from the kernel) goes to its whole foreground, the child included. */
@@ -217,33 +288,28 @@ static sigset_t handled_signals(void)
 }
 
 enum vp_code supervise_run(struct session *session, struct plan *plan, struct supervise_leases *leases,
-                           char *const *argv, char *const *environment, int *ret_status, struct vp_error *err)
+                           const struct supervise_command *command, int *ret_status, struct vp_error *err)
 {
     sigset_t signals = handled_signals();
-    sigset_t before;
     struct keeper keeper = {
         .session = session,
         .plan = plan,
         .leases = leases,
         .token_ttl_s = session->login.ttl_s,
+        .knows_ttl = session->logged_in,
         .cancel = VP_CANCEL_INIT,
     };
-    (void)pthread_sigmask(SIG_BLOCK, &signals, &before);
-    pid_t child = fork();
-    if (child == 0)
-        become(argv, environment, &before);
-    enum vp_code code =
-        child < 0 ? vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process") : VP_OK;
-    if (code == VP_OK) {
-        struct vp_error unkept = { 0 };
-        bool kept = start_keeper(&keeper, &unkept) == VP_OK;
-        if (!kept)
-            exit_warn(false, "%s: the token ends in %lld s", unkept.message, (long long)keeper.token_ttl_s);
-        *ret_status = wait_for(child, &signals);
-        if (kept)
-            stop_keeper(&keeper);
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    session->keep_token = false;
-    return code;
+    struct vp_error unkept = { 0 };
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    pid_t child = start_child(command);
+    if (child < 0)
+        return vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process");
+    bool kept = start_keeper(&keeper, &unkept) == VP_OK;
+    if (!kept)
+        exit_warn(false, "%s: the token ends in %lld s", unkept.message, (long long)keeper.token_ttl_s);
+    *ret_status = wait_for(child, &signals);
+    if (kept)
+        stop_keeper(&keeper);
+    signals_forget(&signals);
+    return VP_OK;
 }

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "yaml.h"
 
@@ -12,26 +13,55 @@ enum { OPEN_LEN = sizeof OPEN - 1 };
 
 /* ---- kinds ---- */
 
-static bool ends_with(const char *text, const char *end)
+static const struct {
+    const char *name;
+    const char *ends[3];
+    enum template_kind kind;
+} KINDS[] = {
+    { "json", { ".json" }, TEMPLATE_JSON },
+    { "yaml", { ".yaml", ".yml" }, TEMPLATE_YAML },
+    { "text", { NULL }, TEMPLATE_TEXT },
+};
+
+enum { N_KINDS = sizeof KINDS / sizeof KINDS[0] };
+
+static bool ends_with(const char *text, size_t len, const char *end)
 {
-    size_t len = strlen(text);
-    return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+    size_t end_len = strlen(end);
+    return len >= end_len && strncasecmp(text + len - end_len, end, end_len) == 0;
 }
 
-enum vp_code template_kind_parse(const char *kind, const char *file, enum template_kind *ret_kind, struct vp_error *err)
+/* Templates mostly have one more end behind that of what they become: "config.yaml.in", "config.yaml.j2". */
+static bool names_kind(const char *file, const char *end)
 {
-    static const struct {
-        const char *name;
-        const char *end;
-        enum template_kind kind;
-    } KINDS[] = {
-        { "json", ".json", TEMPLATE_JSON }, { "json", ".json.in", TEMPLATE_JSON },
-        { "yaml", ".yaml", TEMPLATE_YAML }, { "yaml", ".yaml.in", TEMPLATE_YAML },
-        { "yaml", ".yml", TEMPLATE_YAML },  { "yaml", ".yml.in", TEMPLATE_YAML },
-        { "text", "", TEMPLATE_TEXT },
-    };
-    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
-        if (kind == NULL ? ends_with(file, KINDS[i].end) : strcmp(kind, KINDS[i].name) == 0) {
+    const char *slash = strrchr(file, '/');
+    const char *name = slash == NULL ? file : slash + 1;
+    const char *last = strrchr(name, '.');
+    return last != NULL && (ends_with(name, strlen(name), end) || ends_with(name, (size_t)(last - name), end));
+}
+
+static bool find_kind(const char *file, enum template_kind *ret_kind)
+{
+    for (size_t i = 0; file != NULL && i < N_KINDS; i++)
+        for (const char *const *end = KINDS[i].ends; *end != NULL; end++)
+            if (names_kind(file, *end)) {
+                *ret_kind = KINDS[i].kind;
+                return true;
+            }
+    return false;
+}
+
+enum vp_code template_kind_parse(const char *kind, const char *file, const char *destination,
+                                 enum template_kind *ret_kind, struct vp_error *err)
+{
+    *ret_kind = TEMPLATE_TEXT;
+    if (kind == NULL) {
+        if (!find_kind(file, ret_kind))
+            (void)find_kind(destination, ret_kind);
+        return VP_OK;
+    }
+    for (size_t i = 0; i < N_KINDS; i++)
+        if (strcmp(kind, KINDS[i].name) == 0) {
             *ret_kind = KINDS[i].kind;
             return VP_OK;
         }

@@ -17,9 +17,10 @@ enum template_kind {
     TEMPLATE_YAML, /* inside of quotes, alone as a value (then in quotes), or in a block of text */
 };
 
-/* "text", "json", "yaml"; for NULL what the file name's end says. VP_REASON_USAGE. */
-VP_MUST_USE enum vp_code template_kind_parse(const char *kind, const char *file, enum template_kind *ret_kind,
-                                             struct vp_error *err);
+/* "text", "json", "yaml"; for NULL what the template's name says, else its destination's; either may be NULL.
+ * VP_REASON_USAGE. */
+VP_MUST_USE enum vp_code template_kind_parse(const char *kind, const char *file, const char *destination,
+                                             enum template_kind *ret_kind, struct vp_error *err);
 
 /* How a value is written where its reference stands. */
 enum template_place {

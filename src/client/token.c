@@ -38,21 +38,27 @@ static enum vp_code store(const char *file, const struct vp_secret *token, bool 
     return code;
 }
 
+static enum vp_code print_token(const struct vp_secret *token, struct vp_error *err)
+{
+    struct vp_buf line = VP_BUF_INIT(HOME_PATH_MAX * 4);
+    vp_buf_add_text(&line, vp_secret_reveal(token));
+    vp_buf_add_text(&line, "\n");
+    enum vp_code code = vp_buf_check(&line, "the token", err);
+    if (code == VP_OK)
+        code = output_raw(&line, err);
+    vp_buf_clear(&line);
+    return code;
+}
+
 static enum vp_code log_in(struct session *session, void *context, struct vp_error *err)
 {
     const struct args *args = context;
     VP_TRY(session_log_in(session, err));
+    session_end_progress(session);
+    VP_TRY(args->has_store ? store(args->store, session->login.token, args->quiet, err)
+                           : print_token(session->login.token, err));
     session->keep_token = true;
-    if (args->has_store)
-        return store(args->store, session->login.token, args->quiet, err);
-    struct vp_buf line = VP_BUF_INIT(HOME_PATH_MAX * 4);
-    vp_buf_add_text(&line, vp_secret_reveal(session->login.token));
-    vp_buf_add_text(&line, "\n");
-    enum vp_code code = output_raw(&line, err);
-    vp_buf_clear(&line);
-    /* Nobody got it. */
-    session->keep_token = code == VP_OK;
-    return code;
+    return VP_OK;
 }
 
 COMMAND(command_login)
@@ -143,6 +149,7 @@ static enum vp_code whoami(struct session *session, void *context, struct vp_err
     enum output_format format;
     VP_TRY(output_format_parse(args->format, &format, err));
     enum vp_code code = write_whoami(session, &json, err);
+    session_end_progress(session);
     if (code == VP_OK)
         code = output_show(&json, format, err);
     vp_buf_clear(&json);

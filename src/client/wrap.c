@@ -43,6 +43,17 @@ static enum vp_code show_wrapping(const struct vault_wrapping *wrapping, bool as
     return code;
 }
 
+/* An account that is opened later must not have ended with the token that it was made with. */
+static void keep_token(struct session *session)
+{
+    if (session->logged_in)
+        exit_warn(session->settings->quiet,
+                  "what is wrapped may end with the Vault token that it was read with, which is therefore not revoked "
+                  "and lives on for %lld s",
+                  (long long)session->login.ttl_s);
+    session->keep_token = true;
+}
+
 static enum vp_code wrap(struct session *session, void *context, struct vp_error *err)
 {
     const struct wrap *job = context;
@@ -50,7 +61,10 @@ static enum vp_code wrap(struct session *session, void *context, struct vp_error
     enum output_format format;
     VP_TRY(output_format_parse(job->args->format, &format, err));
     VP_TRY(vault_wrap(session->vault, job->path, job->data, job->ttl, &wrapping, err));
+    session_end_progress(session);
     enum vp_code code = show_wrapping(&wrapping, format == OUTPUT_JSON, err);
+    if (code == VP_OK && wrapping.may_have_lease)
+        keep_token(session);
     vault_wrapping_clear(&wrapping);
     return code;
 }
@@ -87,9 +101,10 @@ static enum vp_code unwrap(struct session *session, void *context, struct vp_err
     const struct vp_json *data = vp_json_get(document, "data");
     if (vp_json_type(data) != VP_JSON_OBJECT)
         data = vp_json_get(document, "auth");
-    /* KV v2 has the secret one level deeper. */
+    /* KV v2 has the secret one level deeper; what somebody sent is as he sent it. */
     const struct vp_json *inner = vp_json_get(data, "data");
-    if (vp_json_type(inner) == VP_JSON_OBJECT && vp_json_type(vp_json_get(data, "metadata")) == VP_JSON_OBJECT)
+    if (strcmp(job->creation_path, VAULT_WRAP_PATH) != 0 && vp_json_type(inner) == VP_JSON_OBJECT &&
+        vp_json_type(vp_json_get(data, "metadata")) == VP_JSON_OBJECT)
         data = inner;
     if (data == NULL)
         return vp_fail(err, VP_REASON_UPSTREAM_BAD_ANSWER, "the wrapping is empty");

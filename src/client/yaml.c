@@ -168,16 +168,18 @@ static bool is_in_block(const struct yaml_scan *scan)
     return scan->in_block && (scan->indenting || scan->indent > scan->block_indent);
 }
 
-/* Blanks, and outside of blocks the dashes of lists, which move what stands behind them. */
+/* Blanks, and outside of blocks the dashes of lists, which move what stands behind them. A dash may itself be what ends a
+ * block: only then is it seen for what it is. */
 static void indent(struct yaml_scan *scan, char c)
 {
-    bool is_dash = c == '-' && !scan->in_block;
-    if (!scan->indenting || is_blank(c) || is_dash)
+    if (!scan->indenting || is_blank(c))
+        return;
+    if (scan->in_block && scan->column <= scan->block_indent)
+        scan->in_block = false;
+    if (c == '-' && !scan->in_block)
         return;
     scan->indenting = false;
     scan->indent = scan->column;
-    if (scan->in_block && scan->indent <= scan->block_indent)
-        scan->in_block = false;
 }
 
 bool yaml_scan(struct yaml_scan *scan, char c)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 400, HEADERS_MAX = 4, STATUS_PRECONDITION = 412, STATUS_TOO_MANY = 429 };
+enum { WORDS_MAX = 400, HEADERS_MAX = 4, STATUS_NOT_FOUND = 404, STATUS_PRECONDITION = 412, STATUS_TOO_MANY = 429 };
 
 const struct vp_json_source VAULT_ANSWER = {
     .what = "the answer",
@@ -110,7 +110,7 @@ static enum vp_reason reason_of(int status, bool is_secret)
 {
     if (status == 403)
         return VP_REASON_FORBIDDEN;
-    if (status == 404 && is_secret)
+    if (status == STATUS_NOT_FOUND && is_secret)
         return VP_REASON_SECRET_MISSING;
     if (status == STATUS_PRECONDITION || status == STATUS_TOO_MANY || status > 500)
         return VP_REASON_UPSTREAM_BUSY;
@@ -140,6 +140,9 @@ static enum vp_code read_answer(const struct vault_request *request, const struc
     *ret_document = NULL;
     if (exchange->status == 204)
         return VP_OK;
+    if (exchange->status == STATUS_NOT_FOUND && request->ret_missing != NULL)
+        (void)!vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &VAULT_ANSWER, request->ret_missing,
+                             &fault);
     if (exchange->status != 200)
         return refused(request, exchange, err);
     if (exchange->body.len == 0)
@@ -164,6 +167,7 @@ static void add_target(struct vp_buf *target, const struct vault_request *reques
         vp_buf_add(&copy, segment, len);
         vp_buf_add_text(target, "/");
         http_escape_add(target, vp_buf_text(&copy));
+        target->failed = target->failed || copy.failed; /* a path that lacks a part names something else */
         vp_buf_clear(&copy);
         segment = segment[len] == '/' ? segment + len + 1 : NULL;
     }

@@ -126,11 +126,14 @@ static enum vp_code decode_secret(struct vp_json *document, const struct vault_m
 }
 
 static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mount, const char *path,
-                               const char *wrap_ttl, struct vp_json **ret_document, struct vp_error *err)
+                               const char *wrap_ttl, struct vp_json **ret_document, struct vp_json **ret_missing,
+                               struct vp_error *err)
 {
     struct vp_buf target = VP_BUF_INIT(VAULT_PATH_MAX);
     add_api_path(&target, mount, path);
-    struct vault_request request = { .path = vp_buf_text(&target), .is_secret = true, .wrap_ttl = wrap_ttl };
+    struct vault_request request = {
+        .path = vp_buf_text(&target), .is_secret = true, .wrap_ttl = wrap_ttl, .ret_missing = ret_missing
+    };
     enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
     if (code == VP_OK)
         code = vault_ask(vault, &request, ret_document, err);
@@ -151,7 +154,7 @@ static enum vp_code ask_at_mount(struct vault *vault, const char *path, const ch
 {
     VP_TRY(vault_check_path(path, err));
     VP_TRY(find_mount(vault, path, ret_mount, err));
-    VP_TRY(ask_secret(vault, ret_mount, path, wrap_ttl, ret_document, err));
+    VP_TRY(ask_secret(vault, ret_mount, path, wrap_ttl, ret_document, NULL, err));
     return *ret_document == NULL ? vault_bad_answer(err, path, "it is empty") : VP_OK;
 }
 
@@ -166,10 +169,12 @@ enum vp_code vault_read(struct vault *vault, const char *path, struct vault_secr
 }
 
 enum vp_code vault_read_wrapped(struct vault *vault, const char *path, const char *wrap_ttl,
-                                struct vp_json **ret_document, struct vp_error *err)
+                                struct vp_json **ret_document, bool *ret_may_have_lease, struct vp_error *err)
 {
     struct vault_mount mount;
-    return ask_at_mount(vault, path, wrap_ttl, &mount, ret_document, err);
+    VP_TRY(ask_at_mount(vault, path, wrap_ttl, &mount, ret_document, err));
+    *ret_may_have_lease = mount.kv_version == 0;
+    return VP_OK;
 }
 
 void vault_secret_clear(struct vault_secret *secret)
@@ -180,36 +185,26 @@ void vault_secret_clear(struct vault_secret *secret)
 
 /* ---- writing ---- */
 
-/* The version of the newest entry, deleted ones included: 404 has no metadata for us, so they are asked for. */
+static int64_t version_of(const struct vp_json *document)
+{
+    const struct vp_json *metadata = vp_json_get(vp_json_get(document, "data"), "metadata");
+    const struct vp_json *version = vp_json_get(metadata, "version");
+    return vp_json_type(version) == VP_JSON_INT ? vp_json_int(version) : 0;
+}
+
+/* The version of the newest entry. Of one that was deleted the 404 tells it; where nothing ever was, it tells nothing. */
 static enum vp_code current_version(struct vault *vault, const struct vault_mount *mount, const char *path,
                                     int64_t *ret_version, struct vp_error *err)
 {
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
-    struct vault_secret secret = { 0 };
-    struct vp_error fault = { 0 };
-    enum vp_code code = ask_secret(vault, mount, path, NULL, &document, &fault);
-    if (code == VP_OK && document != NULL) {
-        VP_TRY(decode_secret(document, mount, path, &secret, err));
-        *ret_version = secret.version;
-        return VP_OK;
-    }
-    if (fault.reason != VP_REASON_SECRET_MISSING) {
-        if (err != NULL)
-            *err = fault;
+    VP_AUTO(vp_json_freep) struct vp_json *missing = NULL;
+    enum vp_code code = ask_secret(vault, mount, path, NULL, &document, &missing, err);
+    if (code == VP_OK && version_of(document) == 0)
+        return vault_bad_answer(err, path, "it has no version");
+    if (code != VP_OK && code != VP_ERR_NOT_FOUND)
         return code;
-    }
-    struct vp_buf target = VP_BUF_INIT(VAULT_PATH_MAX);
-    vp_buf_add_format(&target, "%smetadata/%s", mount->path, path + strlen(mount->path));
-    struct vault_request request = { .path = vp_buf_text(&target), .is_secret = true };
-    fault = (struct vp_error){ 0 };
-    code = vault_ask(vault, &request, &document, &fault);
-    vp_buf_clear(&target);
-    const struct vp_json *version = vp_json_get(vp_json_get(document, "data"), "current_version");
-    /* Who may not ask finds out at the write: version 0 fits a path where nothing ever was, and no other. */
-    *ret_version = code == VP_OK && vp_json_type(version) == VP_JSON_INT ? vp_json_int(version) : 0;
-    return code == VP_OK || code == VP_ERR_NOT_FOUND || code == VP_ERR_DENIED
-               ? VP_OK
-               : vp_fail(err, fault.reason, "%s", fault.message);
+    *ret_version = version_of(code == VP_OK ? document : missing);
+    return VP_OK;
 }
 
 static void write_body(struct vp_buf *body, const struct vault_mount *mount, const struct vp_json *data,
@@ -249,8 +244,8 @@ static enum vp_code post_all(struct vault *vault, const struct vault_mount *moun
     /* OpenBao and Vault: "check-and-set parameter did not match the current version" with status 400. */
     if (strstr(fault.message, "did not match the current version") != NULL)
         return vp_fail(err, VP_REASON_UPSTREAM_BUSY,
-                       "%.200s is not in the version that was expected: somebody else wrote it. Nothing was written; "
-                       "read it again",
+                       "%.200s is not in the version that was expected: somebody else wrote it; or, if the server was "
+                       "busy, this very secret did get there. Read it again",
                        path);
     if (err != NULL)
         *err = fault;

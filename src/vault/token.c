@@ -128,6 +128,18 @@ enum vp_code vault_renew_self(struct vault *vault, int64_t increment_s, int64_t 
     return VP_OK;
 }
 
+enum vp_code vault_lookup_self_ttl(struct vault *vault, int64_t *ret_ttl_s, struct vp_error *err)
+{
+    static const struct vault_request REQUEST = { .path = "auth/token/lookup-self" };
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    VP_TRY(vault_ask(vault, &REQUEST, &document, err));
+    const struct vp_json *ttl = vp_json_get(vp_json_get(document, "data"), "ttl");
+    if (vp_json_type(ttl) != VP_JSON_INT)
+        return vault_bad_answer(err, REQUEST.path, "it has no ttl");
+    *ret_ttl_s = vp_json_int(ttl);
+    return VP_OK;
+}
+
 enum vp_code vault_revoke_self(struct vault *vault, struct vp_error *err)
 {
     static const struct vault_request REQUEST = { .method = HTTP_POST,

@@ -43,7 +43,7 @@ static enum vp_code wrap_data(struct vault *vault, const struct vp_json *data, c
     vp_json_begin(&writer, &body);
     vp_json_put_value(&writer, data);
     struct vault_request request = {
-        .method = HTTP_POST, .path = "sys/wrapping/wrap", .body = &body, .wrap_ttl = wrap_ttl
+        .method = HTTP_POST, .path = VAULT_WRAP_PATH, .body = &body, .wrap_ttl = wrap_ttl
     };
     enum vp_code code = vp_buf_check(&body, "what is to be wrapped", err);
     if (code == VP_OK)
@@ -56,17 +56,30 @@ enum vp_code vault_wrap(struct vault *vault, const char *path, const struct vp_j
                         struct vault_wrapping *ret_wrapping, struct vp_error *err)
 {
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    bool may_have_lease = false;
     if (path == NULL)
         VP_TRY(wrap_data(vault, data, wrap_ttl, &document, err));
     else
-        VP_TRY(vault_read_wrapped(vault, path, wrap_ttl, &document, err));
-    return decode_wrapping(document, ret_wrapping, err);
+        VP_TRY(vault_read_wrapped(vault, path, wrap_ttl, &document, &may_have_lease, err));
+    VP_TRY(decode_wrapping(document, ret_wrapping, err));
+    ret_wrapping->may_have_lease = may_have_lease;
+    return VP_OK;
 }
 
 void vault_wrapping_clear(struct vault_wrapping *wrapping)
 {
     vp_secret_free(wrapping->token);
     *wrapping = (struct vault_wrapping){ 0 };
+}
+
+/* What the server answers about a wrapping that is no more. */
+static enum vp_code opened_already(enum vp_code code, struct vp_error *err)
+{
+    if (code == VP_ERR_OPERATION || code == VP_ERR_DENIED)
+        return vp_fail(err, VP_REASON_FORBIDDEN,
+                       "the wrapping token is not valid: it has ended, or somebody has opened it already. If nobody of "
+                       "yours did, treat the secret as stolen");
+    return code;
 }
 
 /* Looked up before it is opened, since opening is once only: a token that somebody put in the place of the right one, having
@@ -88,11 +101,7 @@ static enum vp_code check_creation_path(struct vault *vault, const struct vp_sec
     if (code == VP_OK)
         code = vault_ask(vault, &request, &document, err);
     vp_buf_clear(&body);
-    if (code == VP_ERR_OPERATION || code == VP_ERR_DENIED)
-        return vp_fail(err, VP_REASON_FORBIDDEN,
-                       "the wrapping token is not valid: it has ended, or somebody has opened it already. If nobody of "
-                       "yours did, treat the secret as stolen");
-    VP_TRY(code);
+    VP_TRY(opened_already(code, err));
     const struct vp_json *made_at = vp_json_get(vp_json_get(document, "data"), "creation_path");
     if (vp_json_type(made_at) != VP_JSON_TEXT)
         return vault_bad_answer(err, request.path, "it has no creation_path");
@@ -111,6 +120,7 @@ enum vp_code vault_unwrap(struct vault *vault, const struct vp_secret *token, co
     static const struct vault_request REQUEST = { .method = HTTP_POST, .path = "sys/wrapping/unwrap" };
     VP_TRY(check_creation_path(vault, token, creation_path, err));
     VP_TRY(vault_set_token(vault, token, err));
-    VP_TRY(vault_ask(vault, &REQUEST, ret_document, err));
+    /* Between the two requests somebody else may have been faster. */
+    VP_TRY(opened_already(vault_ask(vault, &REQUEST, ret_document, err), err));
     return *ret_document == NULL ? vault_bad_answer(err, REQUEST.path, "it is empty") : VP_OK;
 }

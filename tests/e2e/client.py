@@ -94,7 +94,7 @@ def make_client(mount: Mount, home: Path, container, version: int = 2) -> Client
     client.policy("arvados-read", "\n".join(
         f'path "{client.kv}/{rest}" {{ capabilities = [{rights}] }}' for rest, rights in (
             ("data/open/*", '"read"'), ("open/*", '"read"'),
-            ("data/mine/*", '"create", "read", "update"'), ("metadata/mine/*", '"read"'),
+            ("data/mine/*", '"create", "read", "update"'),
             ("mine/*", '"create", "read", "update"'))))
     return client
 

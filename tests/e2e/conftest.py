@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,6 +158,27 @@ def granted(mount):
     """A mount whose user `active` was granted arvados-read, and his running container."""
     mount.sim.grant("arvados-read", mount.sim.user("active"))
     return mount, mount.sim.run_container("active")
+
+
+@pytest.fixture
+def false_vault(tmp_path):
+    """See false_vault.py."""
+    from false_vault import make_false_vault  # it needs what stands above
+
+    vault = make_false_vault(tmp_path)
+    yield vault
+    vault.close()
+    reports = [report.read_text() for report in vault.client.home.glob("sanitizer.*")]
+    assert not reports, "\n".join(reports)
+
+
+@pytest.fixture
+def memory():
+    """A folder in memory."""
+    folder = Path(f"/dev/shm/arv-vault-test-{os.getpid()}-{time.monotonic_ns()}")
+    folder.mkdir(mode=0o700)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -204,16 +204,45 @@ def test_put_all_replaces_all_or_nothing(client):
     assert client.ok("put-all", "--force", path, stdin='{"d": "4"}') == "4\n"
 
 
+def test_numbers_are_the_same_digits(client):
+    path = f"{client.kv}/mine/numbers"
+    numbers = '{"a":0.1,"b":[1.5,-1e-7],"c":0.30000000000000004}'
+    client.ok("put-all", path, stdin=numbers)
+    assert client.ok("get-all", path) == numbers + "\n"
+    assert client.ok("get", f"{path}#a") == "0.1"
+    assert "64 bits" in client.refused(78, "put-all", path, stdin='{"a": 12345678901234567890123}')
+    assert "1e400" in client.refused(69, "put-all", path, stdin='{"a": 1e400}')  # in the server's words
+
+
+def test_secrets_may_be_deep(client):
+    path = f"{client.kv}/mine/deep"
+    deep = '{"a":' + "[" * 30 + "1" + "]" * 30 + "}"
+    client.ok("put-all", path, stdin=deep)
+    assert client.ok("get-all", path) == deep + "\n"
+    deeper = client.put("open/deeper", a=json.loads("[" * 55 + "1" + "]" * 55))
+    assert client.ok("get", f"{deeper}#a") == "[" * 55 + "1" + "]" * 55
+
+
 def test_put_all_over_a_deleted_version(client):
     path = f"{client.kv}/mine/gone"
     client.ok("put-all", path, stdin='{"a": "1"}')
     assert client.mount.bao.call("DELETE", f"{client.kv}/data/mine/gone").status_code == 204
     assert client.ok("put-all", path, stdin='{"b": "2"}') == "2\n"
+    answer = client.mount.bao.call("POST", f"{client.kv}/destroy/mine/gone", {"versions": [2]})
+    assert answer.status_code == 204 and client.ok("put-all", path, stdin='{"c": "3"}') == "3\n"
+    assert client.mount.bao.call("DELETE", f"{client.kv}/metadata/mine/gone").status_code == 204
+    assert client.ok("put-all", path, stdin='{"d": "4"}') == "1\n"
 
 
 @pytest.mark.parametrize("text", ["", "[]", '"x"', "{", '{"a": 1, "a": 2}', '{"a": NaN}', "{} {}", '{"a": "\\u0000"}'])
 def test_put_all_takes_one_good_json_object(client, text):
     assert client.refused(78, "put-all", f"{client.kv}/mine/x", stdin=text)
+
+
+def test_input_that_does_not_end_is_not_read_to_the_end(client):
+    with open("/dev/zero", "rb") as endless:
+        job = client.start("put-all", f"{client.kv}/mine/x", stdin=endless, stderr=subprocess.PIPE)
+        assert job.wait(20) == 78 and b"larger than" in job.stderr.read()
 
 
 def test_put_all_where_one_may_not(client):
@@ -241,8 +270,12 @@ def test_line_ends_behind_a_value_are_dropped_in_the_environment(client):
 def test_env_refuses_lines_and_odd_names(client):
     path = client.put("open/lines", value="a\nexport EVIL=1")
     assert "more than one line" in client.refused(78, "env", f"--env=A={path}#value")
-    for name in ("1A", "A B", "A;B", "A$(id)", "", "LD_PRELOAD", "BASH_ENV", "Ä"):
+    for name in ("1A", "A B", "A;B", "A$(id)", "", "LD_PRELOAD", "BASH_ENV", "BASH_FUNC_x", "PATH", "ENV", "IFS",
+                 "PYTHONPATH", "PERL5OPT", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "GIT_SSH_COMMAND", "Ä"):
         assert client.refused(64, "env", f"--env={name}={path}#value"), name
+    good = client.put("open/good", value="x")
+    for name in ("PATH_TO_DB", "MY_PATH", "ENVIRONMENT", "_A1", "OLD_LD_X", "GIT_SSH_KEY"):
+        assert client.ok("env", f"--env={name}={good}#value") == f"export {name}='x'\n"
 
 
 def test_env_from_a_spec(client):
@@ -274,6 +307,9 @@ def test_a_wrapping_that_was_exchanged_stays_closed(client):
     assert "sys/wrapping/wrap" in words and "exchanged" in words
     assert json.loads(client.ok("unwrap", "--creation-path=sys/wrapping/wrap", stdin=token)) == {"password": "false"}
     assert "--creation-path" in client.refused(64, "unwrap", stdin=token)
+    kv_like = '{"data":{"a":"1"},"metadata":{"b":"2"}}'
+    token = client.ok("wrap", stdin=kv_like).strip()
+    assert client.ok("unwrap", "--creation-path=sys/wrapping/wrap", stdin=token) == kv_like + "\n"
 
 
 # ---- the server ----
@@ -289,6 +325,15 @@ def test_addresses(client):
     assert "BAO_ADDR" in client.refused(78, "get", path, env={"BAO_ADDR": None})
 
 
+def test_empty_settings_are_none(client):
+    """As an empty variable is: --namespace="$NAMESPACE" in a script that need not have one."""
+    path = client.put("open/db", password=SECRET)
+    names = ["address", "namespace", "ca-cert", "ca-path", "tls-server-name", "timeout", "max-retries", "token-file",
+             "arvados-token-file", "mount", "role", "salt-label"]
+    assert client.ok("get", *[f"--{name}=" for name in names], f"{path}#password") == SECRET
+    assert client.ok("exec", "--spec=", f"--env=PW={path}#password", "sh", "-c", "echo $PW") == SECRET + "\n"
+
+
 def test_trust(client, tmp_path):
     path = client.put("open/db", password=SECRET)
     ca = client.mount.bao.ca
@@ -296,6 +341,9 @@ def test_trust(client, tmp_path):
     folder.mkdir()
     (folder / "one.pem").write_bytes(open(ca, "rb").read())
     (folder / "two.pem").write_bytes(open(client.mount.sim.ca_pem, "rb").read())
+    (folder / "java").mkdir()  # as /etc/ssl/certs has it
+    (folder / "gone.pem").symlink_to("nowhere")
+    (folder / "0123abcd.0").symlink_to("one.pem")
     none = {"BAO_CACERT": None}
     assert client.ok("get", f"{path}#password", env={**none, "VAULT_CACERT": ca}) == SECRET
     assert client.ok("get", f"{path}#password", env={**none, "BAO_CAPATH": str(folder)}) == SECRET

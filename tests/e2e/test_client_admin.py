@@ -10,6 +10,9 @@ from client import SECRET
 from simulator import faults
 
 
+SYSTEM_USER = "zzzzz-tpzed-000000000000000"
+
+
 @pytest.fixture
 def admin(client):
     """The same mount, seen by somebody who is admin of both Arvados and the vault."""
@@ -77,6 +80,31 @@ def test_the_list_tells_what_does_not_count_and_why(admin):
     # The same as the mount says.
     shown = json.loads(admin.ok("grant", "check", admin.user, "--format=json"))
     assert {grant["policy"]: grant["reason"] or "yes" for grant in shown["grants"]} == verdicts
+
+
+def test_the_list_sees_what_the_mount_sees(admin):
+    """Owners with a prefix of their own, and every known property."""
+    sim = admin.mount.sim
+    lab = sim.new_project("lab")["uuid"]
+    admin.mount.configure(trusted_link_owners=[SYSTEM_USER, lab], prefixes_by_owner={lab: "arvados-lab-"})
+    image = "0123456789abcdef0123456789abcdef+100"
+    for name, owner, properties in [
+        ("arvados-lab-x", lab, {}), ("arvados-x", lab, {}), ("arvados-later", SYSTEM_USER, {"not_before": "2099-01-01T00:00:00Z"}),
+        ("arvados-image", SYSTEM_USER, {"container_image": image}), ("arvados-no-image", SYSTEM_USER, {"container_image": "latest"}),
+        ("arvados-no-time", SYSTEM_USER, {"not_before": 7}), ("arvados-no-reason", SYSTEM_USER, {"reason": ["x"]}),
+        ("arvados-note", SYSTEM_USER, {"note": ["x"]}),
+    ]:
+        sim.grant(name, admin.user, owner=owner, properties=properties)
+    verdicts = {row["policy"]: row["counts"] for row in rows(admin.ok("grant", "list", admin.user, "--format=json"))}
+    assert verdicts == {"arvados-read": "yes", "arvados-lab-x": "yes", "arvados-x": "outside_prefix", "arvados-later": "not_yet",
+                        "arvados-image": "yes", "arvados-no-image": "bad_properties", "arvados-no-time": "bad_properties",
+                        "arvados-no-reason": "bad_properties", "arvados-note": "yes"}
+    shown = json.loads(admin.ok("grant", "check", admin.user, "--format=json"))
+    # Which image it would be is only known of a container.
+    assert {grant["policy"]: grant["reason"] or "yes" for grant in shown["grants"]} == {**verdicts, "arvados-image": "wrong_image"}
+    assert "outside_prefix" in admin.refused(77, "grant", "add", admin.user, "arvados-y", f"--owner={lab}")
+    assert "expired" in admin.refused(77, "grant", "add", admin.user, "arvados-y", "--expires-at=2001-01-01T00:00:00Z")
+    assert "arvados-lab-y" in admin.ok("grant", "add", admin.user, "arvados-lab-y", f"--owner={lab}")
 
 
 def test_only_grants_are_removed(admin):
@@ -172,12 +200,14 @@ def test_secrets_that_can_not_be_read(client):
     client.put("closed/db", password=SECRET)
     assert verdicts(client, f"{client.kv}/closed/db", status=77)["secret"]["ok"] is False
     assert verdicts(client, f"{client.kv}/open/none", status=66)["secret"]["ok"] is False
+    assert "missing" in verdicts(client, f"?{client.kv}/open/none")["secret"]["detail"]
 
 
 def test_arvados_away(client):
     with client.mount.sim.faults.add("/arvados/v1/users/current", faults.status(503), times=None):
         checks = verdicts(client, "--max-retries=0", status=75)
         assert checks["login"]["ok"] is False and "config/check" in checks["login"]["mend"]
+        assert checks["container"]["ok"] is False and "container runs" not in checks["container"]["mend"]
 
 
 def test_a_sealed_vault(own_bao, sim, tmp_path):

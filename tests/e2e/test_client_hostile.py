@@ -2,103 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
 import socket
-import ssl
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
-import trustme
 
-from client import SECRET, Client
-from conftest import Mount
-
-TOKEN = "v2/zzzzz-gj3su-077z32aux8dg2s2/it2gl94mgu3rbn5s2d06vzh73ns1y6cthct0tvg82qdlsxvbwk/zzzzz-dz642-runningcontainr"
-
-
-class FalseVault:
-    """Answers requests with raw bytes, by path; notes what it was sent."""
-
-    def __init__(self, folder: Path) -> None:
-        authority = trustme.CA()
-        self.ca = str(folder / f"false-{id(self)}.pem")
-        authority.cert_pem.write_to_path(self.ca)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
-        self.socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
-        self.address = f"https://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.answers: list[tuple[str, bytes]] = []  # the first whose pattern fits
-        self.seen: list[bytes] = []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except ssl.SSLError:
-                continue
-            except OSError:
-                return
-            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
-
-    def talk(self, connection: ssl.SSLSocket) -> None:
-        with contextlib.suppress(OSError), connection:
-            while True:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    piece = connection.recv(65536)
-                    if not piece:
-                        return
-                    request += piece
-                length = re.search(rb"content-length: (\d+)", request, re.IGNORECASE)
-                while length and len(request.split(b"\r\n\r\n", 1)[1]) < int(length[1]):
-                    request += connection.recv(65536)
-                self.seen.append(request)
-                line = request.split(b"\r\n")[0].decode()
-                answer = next((raw for pattern, raw in self.answers if re.search(pattern, line)), plain(404, {"errors": []}))
-                if answer == b"HANG":
-                    time.sleep(30)
-                    return
-                connection.sendall(answer)
-                if b"connection: close" in answer.lower() or not answer:
-                    return
-
-    def close(self) -> None:
-        self.socket.close()
-
-
-def plain(status: int, body: object, *headers: str) -> bytes:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {status} X", "Content-Type: application/json", f"Content-Length: {len(data)}", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
-
-
-AUTH = {"auth": {"client_token": "s.false", "lease_duration": 900, "renewable": True, "token_type": "service"}}
-MOUNTS = {"data": {"path": "secret/", "type": "kv", "options": {"version": "2"}}}
-
-
-@pytest.fixture
-def false_vault(tmp_path, bao):
-    vault = FalseVault(tmp_path)
-    vault.answers = [("/login", plain(200, AUTH)), ("/mounts/", plain(200, MOUNTS)), ("revoke-self", plain(204, b""))]
-    home = tmp_path / "home"
-    home.mkdir()
-    vault.client = Client(None, home, "secret", TOKEN)
-    vault.client.environment = lambda **changes: {k: v for k, v in {
-        "PATH": os.environ["PATH"], "HOME": str(home), "BAO_ADDR": vault.address, "BAO_CACERT": vault.ca,
-        "BAO_CLIENT_TIMEOUT": "3s", "BAO_MAX_RETRIES": "0", "ARVADOS_API_TOKEN": TOKEN, **changes}.items() if v is not None}
-    yield vault
-    vault.close()
-
-
-def secret(value: object = SECRET) -> dict:
-    return {"data": {"data": {"pw": value}, "metadata": {"version": 1}}}
+from client import SECRET
+from false_vault import AUTH, TOKEN, FalseVault, plain, secret
 
 
 def test_the_false_vault_would_work_if_it_were_true(false_vault):
@@ -161,10 +75,20 @@ def test_logins_that_can_not_be_right(false_vault, answer):
     plain(200, json.dumps(secret()).encode())[:-9],  # cut off, and then nothing
 ])
 def test_secrets_that_can_not_be_right(false_vault, answer):
-    false_vault.answers.append(("data/x", answer + (b"" if answer[-1:] == b"}" else b"")))
+    false_vault.answers.append(("data/x", answer))
     done = false_vault.client.run("get", "secret/x#pw")
     assert done.returncode in (69, 75) and done.stdout == "", done
     assert SECRET not in done.stderr
+
+
+def test_numbers_pass_as_they_are_written(false_vault):
+    """No double in between, which would change the digits, and has none for some."""
+    numbers = '{"a":1.10,"b":1e400,"c":100000000000000000000.5,"d":[-0.0,1E+5],"e":9223372036854775807}'
+    false_vault.answers += [("GET .*data/x", plain(200, b'{"data":{"data":%s,"metadata":{"version":1}}}' % numbers.encode())),
+                            ("POST .*data/x", plain(200, {"data": {"version": 2}}))]
+    assert false_vault.client.ok("get", "secret/x") == numbers + "\n"
+    assert false_vault.client.ok("put-all", "--cas=1", "secret/x", stdin=numbers) == "2\n"
+    assert b'"data":' + numbers.encode() in next(request for request in false_vault.seen if request.startswith(b"POST /v1/secret/data/x"))
 
 
 @pytest.mark.parametrize("data", [
@@ -232,6 +156,13 @@ def test_dynamic_secrets_keep_their_token(false_vault):
     done = false_vault.client.run("exec", "--env=PW=db/creds/x#password", "sh", "-c", "echo $PW")
     assert done.stdout == SECRET + "\n" and "--supervise" in done.stderr and "60 s" in done.stderr
     assert not any(b"revoke-self" in request for request in false_vault.seen)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_wrapping_that_was_opened_just_now_counts_as_stolen(false_vault, status):
+    false_vault.answers[:0] = [("wrapping/lookup", plain(200, {"data": {"creation_path": "secret/data/x"}})),
+                               ("wrapping/unwrap", plain(status, {"errors": ["wrapping token is not valid or does not exist"]}))]
+    assert "as stolen" in false_vault.client.refused(77, "unwrap", "--creation-path=secret/data/x", stdin="s.wrap")
 
 
 def test_a_batch_token_is_not_revoked(false_vault):

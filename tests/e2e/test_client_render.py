@@ -35,6 +35,16 @@ def test_json_values_stay_values(render):
         assert json.loads(text) == {"a": value, "b": [f"x {value} y"]}
 
 
+@pytest.mark.parametrize("value", [7, -1.5, True, [1, "two", {"x": None}], {"a": {"b": ["c"]}}, []])
+def test_values_that_are_no_texts_stand_as_their_json(render, value):
+    """Inside of quotes all is text: the reader gets back what the vault had by reading it once more."""
+    for kind, read in (("json", json.loads), ("yaml", yaml.safe_load)):
+        text = read(render('{"a": "VALUE", "b": ["x VALUE y"]}', value, kind))
+        assert json.loads(text["a"]) == value and text["b"] == [f"x {text['a']} y"]
+    assert json.loads(yaml.safe_load(render("a: VALUE\n", value, "yaml"))["a"]) == value
+    assert json.loads(render("VALUE", value, "txt")) == value
+
+
 @pytest.mark.parametrize("template", ['{"a": VALUE}', '[1, VALUE]', "VALUE", '{VALUE: 1}', '{"a": "x\\VALUE"}'])
 def test_in_json_a_reference_stands_in_quotes(render, template):
     assert render(template, "x", "json") is None
@@ -96,6 +106,24 @@ def test_yaml_places_where_no_value_is_kept_in(render, template):
 def test_text_is_as_it_is(render):
     for value in VALUES + LINES:
         assert render("a VALUE b\n", value, "txt") == f"a {value} b\n"
+
+
+@pytest.mark.parametrize("name, destination, kind", [
+    ("c.yaml", "out", "yaml"), ("c.yaml.in", "out", "yaml"), ("c.yaml.tmpl", "out", "yaml"), ("c.yml.j2", "-", "yaml"), ("c.YAML", "-", "yaml"),
+    ("c.Json.In", "-", "json"), ("c.tmpl", "out.yaml", "yaml"), ("c", "out.YML", "yaml"), ("c.tmpl", "out.json", "json"), ("json", "yaml", "text"),
+    ("c.txt", "out.conf", "text"), ("x.yaml/c", "out", "text"), ("c.json", "out.yaml", "json"), ("c.yaml.old.txt", "-", "text"),
+])
+def test_the_kind_is_in_the_names(client, name, destination, kind):
+    """A value that would be more than one is refused where it can't be kept in one; text takes it as it is."""
+    path = client.put("open/value", value="x\nadmin: true")
+    source = client.home / name
+    source.parent.mkdir(exist_ok=True)
+    source.write_text('{"a": "${vault:%s#value}", \'b\': 1}' % path)
+    done = client.run("render", "--quiet", name, destination)
+    assert done.returncode == 0, done.stderr
+    written = done.stdout if destination == "-" else (client.home / destination).read_text()
+    value = {"yaml": "x\\u000Aadmin: true", "json": "x\\u000aadmin: true", "text": "x\nadmin: true"}[kind]
+    assert written == '{"a": "%s", \'b\': 1}' % value
 
 
 def test_there_is_no_second_scan(client):

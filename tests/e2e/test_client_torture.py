@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +14,6 @@ TURNS = 300  # of the calls there are, evenly; VPA_TORTURE_TURNS=0: all
 STATUSES = {0, 66, 69, 70, 74, 75, 77, 78, 126, 127}
 # json-c has no answer to memory that it can't have for a key but to end the process.
 ENDED = {-signal.SIGSEGV, -signal.SIGABRT}
-
-
-@pytest.fixture
-def memory():
-    folder = Path(f"/dev/shm/arv-vault-torture-{os.getpid()}")
-    folder.mkdir(mode=0o700)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("supervise", [False, True], ids=["becomes", "supervises"])

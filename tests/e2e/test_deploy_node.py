@@ -93,6 +93,15 @@ def test_the_place_belongs_to_the_containers_user(node):
     assert {"uid=1000", "gid=100"} <= set(node.create()["mounts"][3]["options"])
 
 
+@pytest.mark.parametrize("taken, left", [("/opt", ["/run/secrets"]), ("/opt/", ["/run/secrets"]), ("/run", ["/opt/arv-vault"]),
+                                         ("/opt/arv-vault-other", ["/opt/arv-vault", "/run/secrets"]),
+                                         ("/op", ["/opt/arv-vault", "/run/secrets"]), ("/", ["/opt/arv-vault", "/run/secrets"])])
+def test_a_mount_above_a_place_takes_it(node, taken, left):
+    """runc could not make the place in it if it is read-only; else it would leave an empty folder in somebody's collection."""
+    node.write(changed(mounts=[{"destination": taken, "type": "bind", "source": "/keep", "options": ["rbind"]}]))
+    assert [mount["destination"] for mount in node.create()["mounts"]] == [taken, *left]
+
+
 @pytest.mark.parametrize("config", [
     with_env("PATH=/bin", f"ARVADOS_API_TOKEN={TOKEN}"),
     with_env("ARV_VAULT_NODE=1"),
@@ -105,6 +114,7 @@ def test_the_place_belongs_to_the_containers_user(node):
     changed(process={}), changed(process=None), {}, [], "", "{", "null", "\x00",
     changed(root={"path": "rootfs", "readonly": True}),
     changed(mounts=[{"destination": "/opt/arv-vault/x"}, {"destination": "/run/secrets/"}]),
+    changed(mounts=[{"destination": "/opt"}, {"destination": "/run/"}]),
     changed(mounts=[{"nodestination": 1}]),
 ], ids=lambda config: None)
 def test_all_others_stay_as_they_are(node, config):
@@ -162,6 +172,13 @@ def test_with_a_real_runc(node, tmp_path):
         pytest.skip(f"runc does not run here: {plain.stderr.strip()[-200:]}")
     done = node.call(*run, ARV_VAULT_RUNTIME=runc, PATH=os.environ["PATH"])
     assert done.stdout.split() == ["client", "tmpfs", "700", "written", "read-only"], (done, plain)
+    collection = tmp_path / "collection"
+    collection.mkdir()
+    for how in ("ro", "rw"):
+        node.write({**spec, "process": {**spec["process"], "args": ["echo", "started"]}, "mounts": [
+            *spec["mounts"], {"destination": "/opt", "type": "bind", "source": str(collection), "options": ["rbind", how]}]})
+        done = node.call(*run, ARV_VAULT_RUNTIME=runc, PATH=os.environ["PATH"])
+        assert done.stdout == "started\n" and list(collection.iterdir()) == [], (done, how)
 
 
 # ---- Singularity ----
@@ -182,6 +199,16 @@ def test_the_shim_binds_the_client_and_passes_all_on(node):
     assert environment(node)["SINGULARITY_BIND"] == f"{node.client_folder}:/opt/arv-vault:ro"
     node.call(*EXEC, program="singularity", **ASKS, SINGULARITY_BIND="/a:/b")
     assert environment(node)["SINGULARITY_BIND"] == f"{node.client_folder}:/opt/arv-vault:ro,/a:/b"
+
+
+@pytest.mark.parametrize("words", [["--bind", "/keep:/opt:ro"], ["--bind", "/keep:/opt"], ["--bind", "/keep:/opt/:rw"],
+                                   ["--bind", "/keep:/opt/arv-vault/x:ro"], ["--home", "/tmp/y:/opt"]])
+def test_the_shim_leaves_a_place_that_is_taken(node, words):
+    assert node.call(EXEC[0], *words, *EXEC[1:], program="singularity", **ASKS).returncode == 9
+    assert "SINGULARITY_BIND" not in environment(node)
+    other = [words[0], words[1].replace("/opt", "/opt/other")]
+    node.call(EXEC[0], *other, *EXEC[1:], program="singularity", **ASKS)
+    assert "SINGULARITY_BIND" in environment(node)
 
 
 @pytest.mark.parametrize("words, env", [

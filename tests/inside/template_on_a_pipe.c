@@ -21,7 +21,7 @@ static bool render(const struct vp_json *line, struct vp_buf *result)
     const char *value = vp_json_text(vp_json_get(line, "value"));
     enum template_kind kind;
     struct template template;
-    bool good = template_kind_parse(vp_json_text(vp_json_get(line, "kind")), NULL, &kind, NULL) == VP_OK &&
+    bool good = template_kind_parse(vp_json_text(vp_json_get(line, "kind")), NULL, NULL, &kind, NULL) == VP_OK &&
                 template_parse(text, strlen(text), kind, &template, NULL) == VP_OK;
     if (!good)
         return false;

@@ -41,14 +41,14 @@ forbid "no bound" '\b(sprintf|vsprintf|strcpy|strcat|strncpy|strncat|gets|alloca
 forbid "errors unseen" '\b(atoi|atol|atoll|strtok)\('
 forbid "the process starts nothing, but for arv-vault exec" \
     '\b(system|popen|fork|vfork|execl|execlp|execle|execv|execvp|execvpe|execve|fexecve|posix_spawn)\(' \
-    "src/client/exec.c src/client/supervise.c"
+    "src/client/become.c src/client/supervise.c"
 forbid "locale decides" '\b(isalnum|isalpha|islower|isupper|tolower|toupper)\('
 forbid "not random enough" '\b(rand|random|srand)\('
 forbid "compares secrets in time that tells" 'memcmp\(.*reveal'
 forbid "cleanup is by attribute" '\bgoto\b'
 forbid "output belongs to the host; text for people is in these files" '\b(printf|fprintf|puts|fputs|perror)\(' \
     "src/plugin/serve.c src/plugin/selfcheck.c src/plugin/handshake.c src/plugin/process.c
-     src/client/exit.c src/client/exec.c src/client/progress.c src/client/wrap.c"
+     src/client/exit.c src/client/become.c src/client/progress.c src/client/wrap.c"
 forbid "the environment is changed in these files" '\b(setenv|putenv|unsetenv|clearenv)\(' \
     "src/plugin/process.c src/http/client.c"
 # Every place that sees the bytes of a secret, and why it must.

@@ -185,6 +185,20 @@ TEST(numbers_are_written_whole_to_the_bounds)
     }
 }
 
+TEST(numbers_are_written_as_they_were_read)
+{
+    static const char TEXT[] = "[0.1,1.10,-0.0,1e400,1E+5,-1e-7,100000000000000000000.5,3.0,0.30000000000000004]";
+    struct vp_error err = { 0 };
+    struct vp_buf buf = VP_BUF_INIT(1000);
+    struct vp_json_writer writer;
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    EXPECT_OK(vp_json_parse(TEXT, strlen(TEXT), &SOURCE, &document, &err), &err);
+    vp_json_begin(&writer, &buf);
+    vp_json_put_value(&writer, document);
+    EXPECT_TEXT(TEXT, vp_buf_text(&buf));
+    vp_buf_clear(&buf);
+}
+
 TEST(thirty_two_levels_can_be_written)
 {
     struct vp_error err = { 0 };
@@ -250,6 +264,7 @@ int main(void)
         CASE(a_character_cut_off_at_the_end_is_not_read_past_the_end),
         CASE(commas_stand_between_values_and_nowhere_else),
         CASE(numbers_are_written_whole_to_the_bounds),
+        CASE(numbers_are_written_as_they_were_read),
         CASE(thirty_two_levels_can_be_written),
         CASE(a_document_that_does_not_fit_is_said_to_have_failed_at_every_length),
         CASE(keys_are_escaped_as_texts_are),

@@ -1,0 +1,22 @@
+/* Signals that would end this process, held back while there are files that nobody else would remove. */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+
+struct signals {
+    sigset_t held;
+    sigset_t before; /* the mask of whoever called us, and of the command */
+};
+
+/* Those that are ignored or blocked already end nobody, and stay as they are. */
+void signals_hold(struct signals *ret_signals);
+
+/* Whether one came meanwhile. */
+bool signals_came(const struct signals *signals);
+
+/* What came while they were held was for a command that has ended: forgets it. */
+void signals_forget(const sigset_t *signals);
+
+/* Back to the mask of before: what came ends us here. */
+void signals_release(const struct signals *signals);
