@@ -15,6 +15,8 @@ from . import measures, peers, proc, report
 from .api import Api
 from .world import World
 
+SMOKE = {"clients": [1, 4], "delays": [0, 20], "kinds": ["batch"], "repeats": 1, "seconds": 1, "starts": 1, "logins": 200, "storm": 20,
+         "memory_repeats": 1, "hang": 8, "mounts": [1, 2], "grants": [10], "many": 200, "client": 1}
 SHORT = {"clients": [1, 16, 64], "delays": [0], "kinds": ["batch"], "repeats": 2, "seconds": 2, "starts": 5, "logins": 2000, "storm": 500,
          "memory_repeats": 1, "hang": 64, "mounts": [1, 10], "grants": [10, 1000], "many": 5000, "client": 5}
 FULL = {"clients": [1, 16, 64, 256], "delays": [0, 20], "kinds": ["batch", "service"], "repeats": 3, "seconds": 4, "starts": 15, "logins": 20000,
@@ -24,6 +26,7 @@ FULL = {"clients": [1, 16, 64, 256], "delays": [0, 20], "kinds": ["batch", "serv
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="all cells, half an hour; else two minutes' worth")
+    parser.add_argument("--smoke", action="store_true", help="a little of each, without the Go peer: does it work at all?")
     parser.add_argument("--logins", type=int, help="how many logins the row over very many takes")
     parser.add_argument("--page", type=Path, help="the page to write, its plots go into a folder of that name; else beside the figures")
     parser.add_argument("--from", dest="read", type=Path, help="figures of an earlier run: writes the page anew, measures nothing")
@@ -55,7 +58,8 @@ def step(words: str) -> None:
 
 def run(size: dict, chosen: argparse.Namespace, directory: Path) -> dict:
     plugin = "vault-plugin-auth-arvados"
-    with World(directory, chosen.static / plugin, chosen.shared, peers.build(chosen.peers), chosen.shared / plugin) as world:
+    peer = None if chosen.smoke else peers.build(chosen.peers)
+    with World(directory, chosen.static / plugin, chosen.shared, peer, chosen.shared / plugin) as world:
         guises = [*world.plugins, world.shared]
         numbers = iter(range(100))
         step("Starting")
@@ -85,7 +89,7 @@ def main() -> int:
         figures = json.loads(chosen.read.read_text())
     else:
         with tempfile.TemporaryDirectory(prefix="vpa-bench-") as directory:
-            figures = run(FULL if chosen.full else SHORT, chosen, Path(directory))
+            figures = run(SMOKE if chosen.smoke else FULL if chosen.full else SHORT, chosen, Path(directory))
         (chosen.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     page = chosen.page or chosen.out / "performance.md"
     report.write(figures, page)
