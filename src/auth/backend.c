@@ -15,6 +15,7 @@
 enum {
     QUEUE_MAX = 8192,
     DISTRUST_MS = 2 * 60 * 1000, /* longer than the host lets any request last */
+    STANDBY_AGE_MS = 10 * 1000,
 };
 
 static enum vp_code shared_new(void **ret_shared, struct vp_error *err)
@@ -156,6 +157,11 @@ static enum vp_code check_stored(const struct auth_config *config, struct vp_err
     return unreadable(&fault, err);
 }
 
+static int64_t now_ms(const struct auth_mount *mount)
+{
+    return mount->shared->clock->monotonic_ms(mount->shared->clock->self);
+}
+
 static enum vp_code load_parts(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
 {
     struct auth_mount *mount = call->mount;
@@ -186,6 +192,7 @@ static enum vp_code load(const struct logical_call *call, struct auth_snapshot *
     if (snapshot == NULL)
         return vp_fail_no_memory(err);
     atomic_init(&snapshot->references, 1);
+    snapshot->loaded_ms = now_ms(call->mount);
     enum vp_code code = load_parts(call, snapshot, err);
     if (code != VP_OK) {
         auth_snapshot_release(&snapshot);
@@ -195,15 +202,28 @@ static enum vp_code load(const struct logical_call *call, struct auth_snapshot *
     return VP_OK;
 }
 
-/* The cached one with a reference of the caller's own, or NULL; with the generation it belongs to. */
-static struct auth_snapshot *cached(struct auth_mount *mount, unsigned *ret_generation)
+/* A standby hears of changes by InvalidateKey, which the host sends once and does not wait for long: what got lost there must not
+ * count for ever. Lock held. */
+static void drop_old(const struct logical_call *call, struct auth_snapshot **ret_dropped)
 {
+    struct auth_mount *mount = call->mount;
+    if (call->standby && mount->snapshot != NULL && now_ms(mount) - mount->snapshot->loaded_ms >= STANDBY_AGE_MS)
+        *ret_dropped = VP_TAKE(mount->snapshot);
+}
+
+/* The cached one with a reference of the caller's own, or NULL; with the generation it belongs to. */
+static struct auth_snapshot *cached(const struct logical_call *call, unsigned *ret_generation)
+{
+    struct auth_mount *mount = call->mount;
+    struct auth_snapshot *dropped = NULL;
     pthread_mutex_lock(&mount->lock);
+    drop_old(call, &dropped);
     struct auth_snapshot *snapshot = mount->snapshot;
     if (snapshot != NULL)
         atomic_fetch_add(&snapshot->references, 1);
     *ret_generation = mount->generation;
     pthread_mutex_unlock(&mount->lock);
+    auth_snapshot_release(&dropped);
     return snapshot;
 }
 
@@ -232,7 +252,7 @@ enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snap
 {
     struct auth_mount *mount = call->mount;
     unsigned generation = 0;
-    struct auth_snapshot *snapshot = cached(mount, &generation);
+    struct auth_snapshot *snapshot = cached(call, &generation);
     if (snapshot == NULL) {
         VP_TRY(load(call, &snapshot, err));
         share(mount, generation, &snapshot);

@@ -21,6 +21,7 @@ struct auth_snapshot {
     struct auth_roles *roles;            /* see roles.h */
     atomic_int_least64_t token_expiry_s; /* of the service token; VP_TIME_NONE: never. 0: not asked yet */
     bool has_roles;                      /* a role record is stored, whichever version of the plugin wrote it */
+    int64_t loaded_ms;                   /* monotonic, before storage was read */
 };
 
 struct auth_shared {

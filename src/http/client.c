@@ -260,12 +260,13 @@ static bool take_arrived(struct http_client *client)
 }
 
 /* When time alone lets the job go on. */
-static int64_t due_of(const struct http_job *job, int64_t now)
+static int64_t due_of(const struct http_job *job)
 {
-    int64_t resume_ms = job->work->site->resume_ms;
+    const struct http_site *site = job->work->site;
     if (job->state == HTTP_JOB_PAUSED)
         return job->due_ms;
-    return job->state == HTTP_JOB_QUEUED && resume_ms > now ? resume_ms : INT64_MAX;
+    /* It may have come about since the last look; whoever waits for a place is woken by its leaving. */
+    return job->state == HTTP_JOB_QUEUED && site->n_running < site->max_concurrent ? site->resume_ms : INT64_MAX;
 }
 
 /* How long nothing but the network and a wake-up can matter. libcurl knows its own timers. */
@@ -276,7 +277,7 @@ static int poll_ms(const struct http_client *client)
     for (const struct http_work *work = client->works; work != NULL; work = work->next) {
         int64_t next_ms = work->deadline_ms;
         for (size_t i = 0; i < work->n; i++) {
-            int64_t due_ms = due_of(&work->jobs[i], now);
+            int64_t due_ms = due_of(&work->jobs[i]);
             if (due_ms < next_ms)
                 next_ms = due_ms;
         }

@@ -163,6 +163,8 @@ static const struct {
     { OPTION(SSLVERSION), CURL_SSLVERSION_TLSv1_2 },
     { OPTION(SSL_VERIFYPEER), 1 },
     { OPTION(SSL_VERIFYHOST), 2 },
+    /* A session that is resumed brings no certificate to look at: one that ended meanwhile would be taken. */
+    { OPTION(SSL_SESSIONID_CACHE), 0 },
 
     { OPTION(HTTP_VERSION), CURL_HTTP_VERSION_1_1 },
     { OPTION(HTTP09_ALLOWED), 0 },
@@ -490,6 +492,11 @@ enum vp_code http_easy_check(struct vp_error *err)
     };
     struct http_exchange exchange = { .target = "/" };
     struct http_try *attempt = NULL;
+    const char *tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
+    /* Others take SSL_CTX_FUNCTION as well, and give it something else. */
+    if (tls == NULL || strncmp(tls, "OpenSSL/", strlen("OpenSSL/")) != 0)
+        return vp_fail(err, VP_REASON_INTERNAL, "this libcurl uses %.60s for TLS, and only OpenSSL will do",
+                       tls == NULL ? "nothing" : tls);
     VP_TRY(http_try_new(&site, &exchange, 1, NULL, &attempt, err));
     http_try_free(attempt);
     http_try_free_idle(&site);

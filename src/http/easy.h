@@ -16,8 +16,7 @@ struct http_try;
 VP_MUST_USE enum vp_code http_easy_check(struct vp_error *err);
 
 /* A handle ready for curl_multi_add_handle(), for at most `budget_ms` (> 0). Empties the exchange's outcome. Most often one that
- * the site had before: setting some fifty options, and a TLS session, are worth keeping. VP_REASON_INTERNAL when it can't
- * be had. */
+ * the site had before, with its fifty options set. VP_REASON_INTERNAL when it can't be had. */
 VP_MUST_USE enum vp_code http_try_new(struct http_site *site, struct http_exchange *exchange, int64_t budget_ms,
                                       void *owner, struct http_try **ret_try, struct vp_error *err);
 CURL *http_try_handle(struct http_try *attempt);

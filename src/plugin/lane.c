@@ -164,9 +164,8 @@ static void call_for_hands(struct plugin_lane *lane)
 {
     join_ended(lane);
     /* Not "nobody is idle": whoever was called just now counts as idle until he comes. */
-    if (lane->n_queued > lane->n_idle && lane->n_workers < lane->size.threads_max)
-        (void)start_worker(lane);
-    else
+    bool wanted = lane->n_queued > lane->n_idle && lane->n_workers < lane->size.threads_max;
+    if (!wanted || !start_worker(lane))
         pthread_cond_signal(&lane->changed);
 }
 
@@ -194,10 +193,20 @@ struct plugin_lane *plugin_lane_new(const struct plugin_lane_size *size)
     return lane;
 }
 
+static bool has_room(const struct plugin_lane *lane, uint64_t owner)
+{
+    size_t n = 0;
+    if (lane->n_queued < lane->size.queue_share_max)
+        return true;
+    for (const struct plugin_lane_job *job = lane->first; job != NULL; job = job->next)
+        n += job->owner == owner;
+    return n < lane->size.queue_share_max && lane->n_queued < lane->size.queue_max;
+}
+
 bool plugin_lane_add(struct plugin_lane *lane, struct plugin_lane_job *job)
 {
     pthread_mutex_lock(&lane->lock);
-    bool fits = !lane->closed && lane->n_queued < lane->size.queue_max;
+    bool fits = !lane->closed && has_room(lane, job->owner);
     if (fits) {
         job->next = NULL;
         job->previous = lane->last;

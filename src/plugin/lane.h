@@ -15,7 +15,8 @@ struct plugin_lane_size {
     size_t threads_max;
     size_t share_max; /* of the threads, that one owner's jobs may have at one time */
     size_t queue_max;
-    unsigned idle_ms; /* without work before a thread beyond threads_min goes */
+    size_t queue_share_max; /* of the queue, likewise */
+    unsigned idle_ms;       /* without work before a thread beyond threads_min goes */
 };
 
 /* Embedded in what is to be done; untouched by its owner while queued. */
@@ -29,7 +30,7 @@ struct plugin_lane_job {
 /* NULL when threads or memory can't be had. */
 struct plugin_lane *plugin_lane_new(const struct plugin_lane_size *size);
 
-/* False when the queue is full or the lane is closed. */
+/* False when the queue, or the owner's share of it, is full, or the lane is closed. */
 bool plugin_lane_add(struct plugin_lane *lane, struct plugin_lane_job *job);
 
 /* Takes a job back; false when it runs already or was never queued. */

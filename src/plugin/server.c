@@ -29,9 +29,9 @@ enum {
     STORM_CALLS = 128,
     CALM_CALLS = 2 * ARMED_CALLS,
     STUCK_SECONDS = 120, /* the host gives a request up after 90, and ours end with that */
-    /* Calls at one time; more wait in the host, which has the room: each costs gRPC some 17 KB here. Far more than the threads, so
-     * that admins are heard while logins hang at an Arvados that does not answer. */
-    STREAMS_MAX = 512,
+    /* Calls at one time. More than all lanes and queues hold, so that control calls always come through: a host gives InvalidateKey up
+     * after a second or two, and tells nobody. Each call that waits costs gRPC some 17 KB. */
+    STREAMS_MAX = 8192,
     HANDSHAKE_TIMEOUT_MS = 10000,
     FINISH_MS = 800,  /* hosts kill 2 s after Shutdown was answered; all must be over after 1.5 s */
     STREAMS_MS = 150, /* hosts end their streams by themselves at once */
@@ -42,10 +42,10 @@ enum {
 /* A login waits for Arvados with hardly any work of its own; admins are few. Of the threads for logins a quarter is always left
  * to other mounts than the one whose Arvados hangs. */
 static const struct plugin_lane_size LANES[PLUGIN_N_LANES] = {
-    /* threads: least, most; of one mount; queue; idle */
-    [PLUGIN_LANE_CONTROL] = { 1, 4, 4, 4096, IDLE_MS },
-    [PLUGIN_LANE_ADMIN] = { 1, 8, 6, 4096, IDLE_MS },
-    [PLUGIN_LANE_LOGIN] = { 2, 64, 48, 4096, IDLE_MS },
+    /* threads: least, most, of one mount; queue: most, of one mount; idle */
+    [PLUGIN_LANE_CONTROL] = { 1, 4, 4, 1024, 1024, IDLE_MS },
+    [PLUGIN_LANE_ADMIN] = { 1, 8, 6, 1024, 768, IDLE_MS },
+    [PLUGIN_LANE_LOGIN] = { 2, 64, 48, 4096, 3072, IDLE_MS },
 };
 
 struct plugin_server {

@@ -30,6 +30,15 @@ def test_every_promise_has_a_test_and_a_figure():
         assert named_tests(cells[1]) and cells[2], cells
 
 
+def test_the_readme_quotes_the_page_of_the_last_benchmark():
+    measured = {cells[0]: cells for cells in rows((ROOT / "docs/performance.md").read_text())}
+    section = (ROOT / "README.md").read_text().split("## Fast and small")[1].split("\n## ")[0]
+    quoted = rows(section)[1:]
+    assert len(quoted) == 3
+    for words, ratio in quoted:
+        assert ratio in measured[words], (words, ratio, measured[words])
+
+
 def test_a_test_that_is_not_there_is_told():
     assert missing_tests("`tests/lint/test_pages.py: test_nobody_wrote_this` `tests/lint/none.py: x`") == [
         "tests/lint/test_pages.py: test_nobody_wrote_this", "tests/lint/none.py: x"]

@@ -73,6 +73,7 @@ struct fake_server {
     struct request *requests;
     struct connection *connections;
     size_t n_connections;
+    size_t n_resumed;
     size_t n_busy;
     size_t most_busy;
     bool released;
@@ -386,7 +387,12 @@ static enum fake_end serve(struct fake_server *server, struct line *line)
         return refuse_plain(line);
     line->ssl = SSL_new(server->context);
     MUST(line->ssl != NULL && SSL_set_fd(line->ssl, line->fd) == 1);
-    return SSL_accept(line->ssl) == 1 ? talk(server, line) : FAKE_ABORT;
+    if (SSL_accept(line->ssl) != 1)
+        return FAKE_ABORT;
+    pthread_mutex_lock(&server->lock);
+    server->n_resumed += (size_t)SSL_session_reused(line->ssl);
+    pthread_mutex_unlock(&server->lock);
+    return talk(server, line);
 }
 
 static void *run_connection(void *context)
@@ -685,6 +691,14 @@ size_t fake_server_connections(struct fake_server *server)
 {
     pthread_mutex_lock(&server->lock);
     size_t n = server->n_connections;
+    pthread_mutex_unlock(&server->lock);
+    return n;
+}
+
+size_t fake_server_resumed(struct fake_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    size_t n = server->n_resumed;
     pthread_mutex_unlock(&server->lock);
     return n;
 }

@@ -64,6 +64,7 @@ void fake_server_forget(struct fake_server *server);  /* the script and the reco
 size_t fake_server_count(struct fake_server *server, const char *prefix);        /* requests so far */
 void fake_server_wait(struct fake_server *server, const char *prefix, size_t n); /* for at least n requests */
 size_t fake_server_connections(struct fake_server *server);
+size_t fake_server_resumed(struct fake_server *server); /* of them those without a certificate, by an earlier session */
 size_t fake_server_most_at_once(struct fake_server *server); /* requests without an answer yet */
 
 /* The head of the last request, CR LF and all, with a line "X-Seen-Sni: name" at its end; "" when there is none. Valid

@@ -3,6 +3,7 @@
 
 #include "vp/auth.h"
 
+#include "backend.h"
 #include "check.h"
 #include "config.h"
 #include "fake_call.h"
@@ -236,6 +237,54 @@ TEST(a_standby_sends_logins_and_renewals_on_and_asks_nobody)
                 fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"short\"}"), &mount.err);
 }
 
+static int64_t later_ms(void *self)
+{
+    return VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + *(const int64_t *)self;
+}
+
+static int64_t now_s(void *self)
+{
+    (void)self;
+    return VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self);
+}
+
+static enum vp_code login_by_short(void)
+{
+    return fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"short\"}");
+}
+
+/* The host tells a standby what changed, once, and does not wait long for it to be heard. */
+TEST(a_change_that_a_standby_was_not_told_of_counts_there_after_ten_seconds)
+{
+    int64_t ahead_ms = 0;
+    const struct vp_clock clock = { now_s, later_ms, &ahead_ms };
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "role/short", "{\"token_type\":\"batch\"}"), &mount.err);
+    char *batch = strdup(fake_storage_peek(mount.storage, "role/short"));
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "role/short", "{\"token_type\":\"service\"}"), &mount.err);
+    char *service = strdup(fake_storage_peek(mount.storage, "role/short"));
+    fake_storage_plant(mount.storage, "role/short", batch);
+    ((struct auth_shared *)mount.shared)->clock = &clock;
+    mount.standby = true;
+    EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED, login_by_short(), &mount.err); /* it serves batch roles itself */
+    fake_storage_plant(mount.storage, "role/short", service);
+
+    EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED, login_by_short(), &mount.err); /* remembered */
+    ahead_ms = 10000;
+    expect_forwarded(login_by_short());
+
+    /* The active node makes all changes itself, and remembers until then. */
+    mount.standby = false;
+    fake_storage_plant(mount.storage, "role/short", batch);
+    ahead_ms = 100000;
+    unsigned reads = fake_storage_count(mount.storage, FAKE_GET);
+    EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED, login_by_short(), &mount.err);
+    EXPECT_INT(reads, fake_storage_count(mount.storage, FAKE_GET));
+    ((struct auth_shared *)mount.shared)->clock = &VP_CLOCK_SYSTEM;
+    free(batch);
+    free(service);
+}
+
 TEST(a_record_of_an_older_version_has_the_presets_of_what_that_version_did_not_know)
 {
     fake_storage_plant(mount.storage, "config", "{\"record_version\":1,\"config\":{" GOOD "}}");
@@ -321,6 +370,7 @@ int main(void)
         FRESH(a_token_in_the_wrong_field_is_not_quoted),
         FRESH(a_put_that_failed_leaves_no_picture_of_the_new_config),
         FRESH(a_standby_sends_logins_and_renewals_on_and_asks_nobody),
+        FRESH(a_change_that_a_standby_was_not_told_of_counts_there_after_ten_seconds),
         FRESH(a_record_of_an_older_version_has_the_presets_of_what_that_version_did_not_know),
         FRESH(a_mount_that_has_roles_refuses_logins_without_one),
         FRESH(the_config_is_read_from_storage_once_until_it_changes),

@@ -932,6 +932,24 @@ TEST(a_connection_is_used_again_from_round_to_round)
     fake_server_free(server);
 }
 
+TEST(each_connection_is_verified_anew_and_no_session_resumed)
+{
+    static const char CLOSED[] = OK_HEAD "Content-Length: 2\r\nConnection: close\r\n\r\n{}";
+    struct fake_server *server = fake_server_new(FAKE_GOOD);
+    struct http_site *site = site_for(server);
+    fake_server_raw(server, "/x", CLOSED, sizeof CLOSED - 1, FAKE_CLOSE);
+    for (int i = 0; i < 3; i++) {
+        struct vp_error err = { 0 };
+        struct http_exchange exchange;
+        EXPECT_OK(get(site, "/x", LONG_MS, &exchange, &err), &err);
+        http_exchange_clear(&exchange);
+    }
+    EXPECT_INT(3, fake_server_connections(server));
+    EXPECT_INT(0, fake_server_resumed(server));
+    http_site_free(site);
+    fake_server_free(server);
+}
+
 TEST(a_site_never_rides_on_a_connection_of_another_one_to_the_same_server)
 {
     struct fake_server *server = fake_server_new(FAKE_GOOD);
@@ -1357,6 +1375,7 @@ int main(void)
         WITH_CLIENT(an_error_holds_nothing_of_the_token_or_the_answer),
         WITH_CLIENT(the_environment_decides_nothing),
         WITH_CLIENT(a_connection_is_used_again_from_round_to_round),
+        WITH_CLIENT(each_connection_is_verified_anew_and_no_session_resumed),
         WITH_CLIENT(a_site_never_rides_on_a_connection_of_another_one_to_the_same_server),
         WITH_CLIENT(a_connection_that_the_server_closed_meanwhile_costs_no_try),
         WITH_CLIENT(a_used_connection_that_breaks_under_a_request_costs_no_try_but_a_fresh_one_does),

@@ -39,7 +39,7 @@ enum { N = 8 };
 /* With so many threads, always there, and no share of them. */
 static struct plugin_lane *lane_of(size_t n_threads, size_t queue_max)
 {
-    return plugin_lane_new(&(struct plugin_lane_size){ n_threads, n_threads, n_threads, queue_max, 1000 });
+    return plugin_lane_new(&(struct plugin_lane_size){ n_threads, n_threads, n_threads, queue_max, queue_max, 1000 });
 }
 
 struct fixture {
@@ -150,7 +150,7 @@ TEST(threads_come_with_the_work)
 {
     struct fixture fixture;
     prepare(&fixture);
-    struct plugin_lane *lane = plugin_lane_new(&(struct plugin_lane_size){ 1, N, N, N, 60000 });
+    struct plugin_lane *lane = plugin_lane_new(&(struct plugin_lane_size){ 1, N, N, N, N, 60000 });
     EXPECT_INT(1, plugin_lane_threads(lane));
 
     /* All at once, before the first thread had a chance to come: none may be left to wait for another's end. */
@@ -170,7 +170,7 @@ TEST(threads_go_when_there_is_nothing_left_to_do)
 {
     struct fixture fixture;
     prepare(&fixture);
-    struct plugin_lane *lane = plugin_lane_new(&(struct plugin_lane_size){ 2, N, N, N, 1 });
+    struct plugin_lane *lane = plugin_lane_new(&(struct plugin_lane_size){ 2, N, N, N, N, 1 });
     for (size_t i = 0; i < N; i++)
         EXPECT(plugin_lane_add(lane, &fixture.works[i].job));
     settle();
@@ -191,7 +191,7 @@ TEST(one_owner_gets_no_more_than_its_share)
     struct fixture fixture;
     atomic_bool go_on = false;
     prepare(&fixture);
-    struct plugin_lane *lane = plugin_lane_new(&(struct plugin_lane_size){ 1, 3, 2, N, 1 });
+    struct plugin_lane *lane = plugin_lane_new(&(struct plugin_lane_size){ 1, 3, 2, N, N, 1 });
     for (size_t i = 0; i < 4; i++) {
         fixture.works[i].job.owner = 1;
         EXPECT(plugin_lane_add(lane, &fixture.works[i].job));
@@ -211,6 +211,27 @@ TEST(one_owner_gets_no_more_than_its_share)
     EXPECT_INT(4, atomic_load(&fixture.n_done));
 }
 
+TEST(one_owner_can_not_fill_the_queue)
+{
+    struct fixture fixture;
+    prepare(&fixture);
+    struct plugin_lane *lane = plugin_lane_new(&(struct plugin_lane_size){ 1, 1, 1, 4, 3, 1 });
+    for (size_t i = 0; i < 5; i++)
+        fixture.works[i].job.owner = 1;
+    EXPECT(plugin_lane_add(lane, &fixture.works[0].job));
+    settle();
+    for (size_t i = 1; i < 4; i++)
+        EXPECT(plugin_lane_add(lane, &fixture.works[i].job));
+
+    EXPECT(!plugin_lane_add(lane, &fixture.works[4].job)); /* three of four places are taken, */
+    EXPECT(plugin_lane_add(lane, &fixture.works[5].job));  /* and the last is another's */
+    EXPECT(!plugin_lane_add(lane, &fixture.works[6].job));
+
+    atomic_store(&fixture.go, true);
+    plugin_lane_free(lane);
+    EXPECT_INT(5, atomic_load(&fixture.n_done));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +240,7 @@ int main(void)
         CASE(threads_come_with_the_work),
         CASE(threads_go_when_there_is_nothing_left_to_do),
         CASE(one_owner_gets_no_more_than_its_share),
+        CASE(one_owner_can_not_fill_the_queue),
         CASE(a_full_queue_takes_no_more),
         CASE(a_waiting_job_can_be_taken_back_and_makes_room),
         CASE(a_closed_lane_takes_no_more),
