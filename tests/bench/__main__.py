@@ -19,13 +19,13 @@ SMOKE = {"clients": [1, 4], "delays": [0, 20], "kinds": ["batch"], "repeats": 1,
          "memory_repeats": 1, "hang": 8, "mounts": [1, 2], "grants": [10], "many": 200, "client": 1}
 SHORT = {"clients": [1, 16, 64], "delays": [0], "kinds": ["batch"], "repeats": 2, "seconds": 2, "starts": 5, "logins": 2000, "storm": 500,
          "memory_repeats": 1, "hang": 64, "mounts": [1, 10], "grants": [10, 1000], "many": 5000, "client": 5}
-FULL = {"clients": [1, 16, 64, 256], "delays": [0, 20], "kinds": ["batch", "service"], "repeats": 3, "seconds": 4, "starts": 15, "logins": 20000,
-        "storm": 2000, "memory_repeats": 2, "hang": 256, "mounts": [1, 10, 50, 200], "grants": [10, 1000, 10000], "many": 100000, "client": 20}
+FULL = {"clients": [1, 16, 64, 256], "delays": [0, 20], "kinds": ["batch", "service"], "repeats": 2, "seconds": 3, "starts": 11, "logins": 20000,
+        "storm": 2000, "memory_repeats": 1, "hang": 256, "mounts": [1, 10, 50, 200], "grants": [10, 1000, 10000], "many": 100000, "client": 20}
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="all cells, half an hour; else two minutes' worth")
+    parser.add_argument("--full", action="store_true", help="all cells, a quarter of an hour; else two minutes' worth")
     parser.add_argument("--smoke", action="store_true", help="a little of each, without the Go peer: does it work at all?")
     parser.add_argument("--logins", type=int, help="how many logins the row over very many takes")
     parser.add_argument("--page", type=Path, help="the page to write, its plots go into a folder of that name; else beside the figures")
