@@ -11,7 +11,7 @@
 #include "files.h"
 #include "output.h"
 
-enum { HOME_PATH_MAX = 1024 };
+enum { HOME_PATH_MAX = 1024, TOKEN_LINE_MAX = 4096 };
 
 /* ---- login ---- */
 
@@ -19,7 +19,7 @@ static enum vp_code store(const char *file, const struct vp_secret *token, bool 
 {
     char home[HOME_PATH_MAX];
     struct files_place place;
-    struct vp_buf line = VP_BUF_INIT(HOME_PATH_MAX * 4);
+    struct vp_buf line = VP_BUF_INIT(TOKEN_LINE_MAX);
     if (file == NULL) {
         const char *folder = getenv("HOME");
         if (!vp_text_is_set(folder) || snprintf(home, sizeof home, "%s/.vault-token", folder) >= (int)sizeof home)
@@ -40,7 +40,7 @@ static enum vp_code store(const char *file, const struct vp_secret *token, bool 
 
 static enum vp_code print_token(const struct vp_secret *token, struct vp_error *err)
 {
-    struct vp_buf line = VP_BUF_INIT(HOME_PATH_MAX * 4);
+    struct vp_buf line = VP_BUF_INIT(TOKEN_LINE_MAX);
     vp_buf_add_text(&line, vp_secret_reveal(token));
     vp_buf_add_text(&line, "\n");
     enum vp_code code = vp_buf_check(&line, "the token", err);

@@ -189,7 +189,7 @@ enum vp_code vault_ask(struct vault *vault, const struct vault_request *request,
         headers[n++] = (struct http_header){ .name = "X-Vault-Token", .secret = vault->token };
     assert(n <= HEADERS_MAX);
 
-    struct vp_buf target = VP_BUF_INIT(4 * VAULT_PATH_MAX);
+    struct vp_buf target = VP_BUF_INIT(VAULT_TARGET_MAX);
     add_target(&target, request);
     struct http_exchange exchange = {
         .method = request->method,

@@ -3,7 +3,12 @@
 
 #include "vp/vault.h"
 
-enum { VAULT_PATH_MAX = 1024, VAULT_BODY_MAX = 4 * 1024 * 1024, VAULT_MOUNTS_MAX = 16 };
+enum {
+    VAULT_PATH_MAX = 1024,
+    VAULT_TARGET_MAX = 4 * VAULT_PATH_MAX,
+    VAULT_BODY_MAX = 4 * 1024 * 1024,
+    VAULT_MOUNTS_MAX = 16
+};
 
 /* A secrets mount that was asked about. */
 struct vault_mount {

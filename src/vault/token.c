@@ -69,7 +69,7 @@ enum vp_code vault_log_in(struct vault *vault, const char *mount, const char *ro
 {
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     struct vp_buf path = VP_BUF_INIT(VAULT_PATH_MAX);
-    struct vp_buf body = VP_BUF_INIT(VAULT_PATH_MAX * 2);
+    struct vp_buf body = VP_BUF_INIT(VAULT_TARGET_MAX);
     vp_buf_add_format(&path, "auth/%s/login", mount);
     write_login(&body, role, token);
     /* A login that is done twice leaves one token more, which ends by itself. */
