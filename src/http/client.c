@@ -13,7 +13,7 @@
 #include "stats.h"
 
 enum {
-    POOL_MAX = 64,        /* idle connections of all sites together */
+    POOL_MAX = 1024,      /* connections of all sites together that are kept; more are made anew again and again */
     PAUSE_FIRST_MS = 100, /* before the second try, plus or minus half; doubles from try to try */
     PAUSE_DOUBLINGS_MAX = 4,
     IDLE_POLL_MS = 60 * 1000,

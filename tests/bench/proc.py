@@ -26,6 +26,13 @@ def memory_mb(pid: int) -> dict[str, float]:
     return {"rss": int(rows["Rss"].split()[0]) / 1024, "private_dirty": int(rows["Private_Dirty"].split()[0]) / 1024}
 
 
+def connections_to(pid: int, port: int) -> int:
+    """TCP connections of the process to that port of this machine."""
+    sockets = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[2].split(":")[1], 16) == port and f"socket:[{row[9]}]" in sockets for row in rows)
+
+
 def threads(pid: int) -> int:
     return int(_status(pid)["Threads"])
 
