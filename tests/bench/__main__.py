@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,7 +70,7 @@ def run(size: dict, chosen: argparse.Namespace, directory: Path) -> dict:
         step("An API that hangs")
         hang = measures.hanging(world, size["hang"], lambda: Api(chosen.shared / "bench-api", directory / f"api-{next(numbers)}", world.answers))
         step("The client")
-        client = measures.client(world, chosen.static / "arv-vault", shutil.which("bao"), size["client"])
+        client = measures.client(world, chosen.static / "arv-vault", measures.real_bao(), size["client"])
         step("Growth")
         grants = measures.grants(world, size["grants"])
         mounts = measures.mounts(world, size["mounts"])

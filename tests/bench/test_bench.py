@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     build = Path(os.environ["VPA_BUILD"])
-    subprocess.run(["cmake", "--build", build, "--target", "bench-api", "bench-load"], check=True, capture_output=True)
+    subprocess.run(["cmake", "--build", build, "--target", "bench-api", "bench-load", "bench-spend"], check=True, capture_output=True)
     out = tmp_path_factory.mktemp("bench")
     done = subprocess.run([sys.executable, "-m", "bench", "--smoke", "--static", build / "bin", "--shared", build / "bin", "--peers", out / "peers", "--out", out],
                           cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")}, capture_output=True, text=True, check=False)
