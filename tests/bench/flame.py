@@ -12,9 +12,9 @@ WIDTH, ROW, SMALLEST = 1200, 17, 0.004
 OWNERS = [("kernel", "#9aa3ad", re.compile(r".*\[k\]$")),
           ("gRPC", "#d9822b", re.compile(r"(grpc|gpr_|absl|cq_|pollset|tcp_|endpoint|on_read|flush|write_action|read_action|end_worker|chttp2|ssl_protector|tsi_)")),
           ("libcurl", "#8a63b3", re.compile(r"([Cc]url|multi_|dyn_|dprintf|alloc_addbyter|ossl_|ssl_cf|cf_|bio_cf|conn)")),
-          ("OpenSSL", "#3d9970", re.compile(r"(SSL|ssl3|tls|EVP|evp|BIO|bio_|aes|gcm|CRYPTO|ossl|ASYNC|do_ssl)")),
+          ("OpenSSL", "#3d9970", re.compile(r"(SSL|ssl3|tls1|EVP|evp|BIO|bio_|bwrite|aes|gcm|CRYPTO|ossl|ASYNC|do_ssl)")),
           ("json-c, protobuf-c", "#c2a83e", re.compile(r"(json_|lh_|printbuf|array_list|protobuf_c)")),
-          ("libc", "#b5b5b5", re.compile(r"(_|mem|str|malloc|calloc|realloc|free|cfree|pthread|clone|start_thread|epoll|poll|send|recv|read|write|tcache|sysmalloc|futex|vf|arena)"))]
+          ("libc", "#b5b5b5", re.compile(r"(_|mem(cpy|move|set|cmp|chr)|str|pthread_|epoll_|tcache|arena_|(c?free|[cm]alloc|realloc|sysmalloc|poll|send|recv|read|write)$)"))]
 OURS = ("this plugin", "#2a78b8")
 
 
@@ -25,7 +25,7 @@ class Node:
 
 def _stacks(data: Path):
     """Each sample's functions, from the thread's start on, and its weight."""
-    out = subprocess.run(["perf", "script", "-i", data, "-F", "period,ip,sym"], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(["perf", "script", "--no-inline", "-i", data, "-F", "period,ip,sym"], capture_output=True, text=True, check=True).stdout
     for block in out.split("\n\n"):
         lines = [line for line in block.splitlines() if line.strip()]
         if not lines:
