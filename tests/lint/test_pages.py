@@ -31,12 +31,12 @@ def test_every_promise_has_a_test_and_a_figure():
 
 
 def test_the_readme_quotes_the_page_of_the_last_benchmark():
-    measured = {cells[0]: cells for cells in rows((ROOT / "docs/performance.md").read_text())}
+    measured = rows((ROOT / "docs/performance.md").read_text())
     section = (ROOT / "README.md").read_text().split("## Fast and small")[1].split("\n## ")[0]
     quoted = rows(section)[1:]
     assert len(quoted) == 3
     for words, ratio in quoted:
-        assert ratio in measured[words], (words, ratio, measured[words])
+        assert any(cells[0] == words and ratio in cells for cells in measured), (words, ratio)
 
 
 def test_a_test_that_is_not_there_is_told():
