@@ -18,6 +18,11 @@ enum {
     STANDBY_AGE_MS = 10 * 1000,
 };
 
+static int64_t now_ms(const struct auth_mount *mount)
+{
+    return mount->shared->clock->monotonic_ms(mount->shared->clock->self);
+}
+
 static enum vp_code shared_new(void **ret_shared, struct vp_error *err)
 {
     struct auth_shared *shared = calloc(1, sizeof *shared);
@@ -83,9 +88,8 @@ void auth_mount_forget(struct auth_mount *mount)
 
 void auth_mount_written(struct auth_mount *mount, enum vp_code outcome)
 {
-    const struct vp_clock *clock = mount->shared->clock;
     pthread_mutex_lock(&mount->lock);
-    mount->distrust_until_ms = outcome == VP_OK ? 0 : clock->monotonic_ms(clock->self) + DISTRUST_MS;
+    mount->distrust_until_ms = outcome == VP_OK ? 0 : now_ms(mount) + DISTRUST_MS;
     pthread_mutex_unlock(&mount->lock);
     auth_mount_forget(mount);
 }
@@ -104,8 +108,7 @@ void auth_snapshot_release(struct auth_snapshot **place)
 
 int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_config *config)
 {
-    const struct vp_clock *clock = mount->shared->clock;
-    return clock->monotonic_ms(clock->self) + config->request_timeout_s * 1000;
+    return now_ms(mount) + config->request_timeout_s * 1000;
 }
 
 enum vp_code auth_forward(struct vp_error *err)
@@ -155,11 +158,6 @@ static enum vp_code check_stored(const struct auth_config *config, struct vp_err
     if (auth_config_check(config, &fault) == VP_OK && or_null(config->cluster_id) != NULL)
         return VP_OK;
     return unreadable(&fault, err);
-}
-
-static int64_t now_ms(const struct auth_mount *mount)
-{
-    return mount->shared->clock->monotonic_ms(mount->shared->clock->self);
 }
 
 static enum vp_code load_parts(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
@@ -231,10 +229,9 @@ static struct auth_snapshot *cached(const struct logical_call *call, unsigned *r
  * taken: many that come at once shall share one, and what it remembers. */
 static void share(struct auth_mount *mount, unsigned generation, struct auth_snapshot **snapshot)
 {
-    const struct vp_clock *clock = mount->shared->clock;
     struct auth_snapshot *spare = NULL;
     pthread_mutex_lock(&mount->lock);
-    if (mount->generation == generation && clock->monotonic_ms(clock->self) >= mount->distrust_until_ms) {
+    if (mount->generation == generation && now_ms(mount) >= mount->distrust_until_ms) {
         if (mount->snapshot == NULL) {
             mount->snapshot = *snapshot;
         } else {
