@@ -185,8 +185,6 @@ struct arv_memberships {
 VP_MUST_USE enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_asker *asker,
                                                const char *user_uuid, const struct vp_texts *group_uuids,
                                                struct arv_memberships *ret_memberships, struct vp_error *err);
-VP_MUST_USE enum vp_code arv_memberships_copy(const struct arv_memberships *memberships,
-                                              struct arv_memberships *ret_copy, struct vp_error *err);
 void arv_memberships_clear(struct arv_memberships *memberships);
 
 /* ---- links ---- */
@@ -208,22 +206,29 @@ struct arv_links {
     size_t n_pages;
     struct arv_link *items;
     size_t n;
+    bool too_many; /* then there is none of them: see arv_link_query.too_many_is_fine */
 };
 
 enum { ARV_LINKS_MAX = 10000 }; /* in one answer list; more is links_incomplete, never a cut list */
 
-/* All links with that class, one of these owners (NULL: any) and one of these tails (NULL: any); paged by uuid. The filters are only asked for:
- * the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages that repeat, go back, don't end or are too many. */
+/* Which links. Borrowed by each call; what is NULL narrows nothing. */
+struct arv_link_query {
+    const char *link_class;
+    const struct vp_texts *owner_uuids;
+    const struct vp_texts *tail_uuids;
+    const char *groups_of; /* a cluster's id: only links whose tail is a group of it */
+    bool too_many_is_fine; /* more than ARV_LINKS_MAX are an empty list that says so, and no failure */
+};
+
+/* All of them; paged by uuid. The filters are only asked for: the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages
+ * that repeat, go back, don't end or are too many. */
 VP_MUST_USE enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker,
-                                        const char *link_class, const struct vp_texts *owner_uuids,
-                                        const struct vp_texts *tail_uuids, struct arv_links *ret_links,
+                                        const struct arv_link_query *query, struct arv_links *ret_links,
                                         struct vp_error *err);
 
-/* For showing only: links with that class and one of these tails, of other owners than these. The first ones; *ret_more says
- * that there are further ones. */
+/* For showing only: links of other owners than those of the query. The first ones; *ret_more says that there are further ones. */
 VP_MUST_USE enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_asker *asker,
-                                             const char *link_class, const struct vp_texts *owner_uuids,
-                                             const struct vp_texts *tail_uuids, struct arv_links *ret_links,
+                                             const struct arv_link_query *query, struct arv_links *ret_links,
                                              bool *ret_more, struct vp_error *err);
 void arv_links_clear(struct arv_links *links);
 

@@ -288,20 +288,6 @@ enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_a
     return VP_OK;
 }
 
-enum vp_code arv_memberships_copy(const struct arv_memberships *memberships, struct arv_memberships *ret_copy,
-                                  struct vp_error *err)
-{
-    struct arv_memberships copy = { .unknown = memberships->unknown };
-    VP_TRY(vp_texts_copy(&memberships->roles, &copy.roles, err));
-    enum vp_code code = vp_texts_copy(&memberships->trashed, &copy.trashed, err);
-    if (code != VP_OK) {
-        arv_memberships_clear(&copy);
-        return code;
-    }
-    *ret_copy = copy;
-    return VP_OK;
-}
-
 void arv_memberships_clear(struct arv_memberships *memberships)
 {
     vp_texts_clear(&memberships->roles);

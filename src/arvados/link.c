@@ -1,4 +1,5 @@
 /* Links, page by page in the order of their uuids. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,40 +45,44 @@ static const struct vp_json_field PAGE_FIELDS[] = {
     { 0 },
 };
 
-/* What is asked; the same for each page but for where it starts. */
-struct query {
-    const char *link_class;
-    const struct vp_texts *owner_uuids; /* NULL: any */
-    const struct vp_texts *tail_uuids;  /* NULL: any */
+/* How it is asked; the same for each page but for where it starts. */
+struct listing {
+    const struct arv_link_query *query;
+    const char *owners; /* operator: among those of the query, or not */
     const char *select;
-    bool of_others; /* of all owners but these */
 };
 
-static void write_filters(const struct query *query, const char *after_uuid, struct vp_buf *filters)
+static void write_filters(const struct listing *listing, const char *after_uuid, struct vp_buf *filters)
 {
+    const struct arv_link_query *query = listing->query;
     struct vp_json_writer writer;
     vp_json_begin(&writer, filters);
     vp_json_open_array(&writer);
     arv_put_filter(&writer, "link_class", "=", query->link_class);
     if (query->owner_uuids != NULL)
-        arv_put_list_filter(&writer, "owner_uuid", query->of_others ? "not in" : "in", query->owner_uuids);
+        arv_put_list_filter(&writer, "owner_uuid", listing->owners, query->owner_uuids);
     if (query->tail_uuids != NULL)
         arv_put_list_filter(&writer, "tail_uuid", "in", query->tail_uuids);
+    if (query->groups_of != NULL) {
+        char pattern[ARV_UUID_LEN + 1];
+        (void)snprintf(pattern, sizeof pattern, "%.5s-j7d0g-%%", query->groups_of);
+        arv_put_filter(&writer, "tail_uuid", "like", pattern);
+    }
     if (*after_uuid != '\0')
         arv_put_filter(&writer, "uuid", ">", after_uuid);
     vp_json_close_array(&writer);
 }
 
-static enum vp_code ask_page(struct arv_client *client, const struct arv_asker *asker, const struct query *query,
+static enum vp_code ask_page(struct arv_client *client, const struct arv_asker *asker, const struct listing *listing,
                              const char *after_uuid, struct vp_json **ret_document, struct vp_error *err)
 {
     struct arv_question question = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
     struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
-    write_filters(query, after_uuid, &filters);
+    write_filters(listing, after_uuid, &filters);
     enum vp_code code = vp_buf_check(&filters, "the filters of a link query", err);
     if (code == VP_OK) {
         arv_target_build(&question.target, "/arvados/v1/links",
-                         (const char *const[]){ "filters", vp_buf_text(&filters), "select", query->select, "order",
+                         (const char *const[]){ "filters", vp_buf_text(&filters), "select", listing->select, "order",
                                                 "[\"uuid asc\"]", "limit", "1000", "count", "exact", NULL });
         code = arv_ask(client, asker, &question, 1, err);
     }
@@ -110,7 +115,7 @@ static enum vp_code add_item(const struct vp_json *record, struct arv_links *lin
     return VP_OK;
 }
 
-/* *ret_whole: nothing comes behind this page. */
+/* *ret_whole: nothing comes behind this page. Where there are too many, nothing is added. */
 static enum vp_code add_page(struct vp_json *document, struct arv_links *links, bool *ret_whole, struct vp_error *err)
 {
     struct page page = { 0 };
@@ -120,8 +125,9 @@ static enum vp_code add_page(struct vp_json *document, struct arv_links *links, 
         return incomplete(err, "more items than asked for");
     if (page.items_available < (int64_t)n || (n == 0 && page.items_available > 0))
         return incomplete(err, "items and items_available contradict each other");
-    if (page.items_available > ARV_LINKS_MAX || links->n + n > ARV_LINKS_MAX)
-        return incomplete(err, "there are too many");
+    links->too_many = page.items_available > ARV_LINKS_MAX || links->n + n > ARV_LINKS_MAX;
+    if (links->too_many)
+        return VP_OK;
     struct arv_link *items = reallocarray(links->items, links->n + n + 1, sizeof *items);
     if (items == NULL)
         return vp_fail_no_memory(err);
@@ -148,49 +154,54 @@ static enum vp_code keep_page(struct arv_links *links, struct vp_json *document,
 
 /* Until a page says that it is the whole rest. Its length alone does not tell: the server sends fewer items than asked for
  * when it reaches a ceiling of bytes read. */
-static enum vp_code read_pages(struct arv_client *client, const struct arv_asker *asker, const struct query *query,
+static enum vp_code read_pages(struct arv_client *client, const struct arv_asker *asker, const struct listing *listing,
                                struct arv_links *links, struct vp_error *err)
 {
     for (size_t n_pages = 0; n_pages < PAGES_MAX; n_pages++) {
         struct vp_json *document = NULL;
         bool whole = false;
         const char *after_uuid = links->n == 0 ? "" : links->items[links->n - 1].uuid;
-        VP_TRY(ask_page(client, asker, query, after_uuid, &document, err));
+        VP_TRY(ask_page(client, asker, listing, after_uuid, &document, err));
         VP_TRY(keep_page(links, document, err));
         VP_TRY(add_page(document, links, &whole, err));
+        if (links->too_many)
+            return listing->query->too_many_is_fine ? VP_OK : incomplete(err, "there are too many");
         if (whole)
             return VP_OK;
     }
     return incomplete(err, "its pages don't end");
 }
 
-enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker, const char *link_class,
-                            const struct vp_texts *owner_uuids, const struct vp_texts *tail_uuids,
-                            struct arv_links *ret_links, struct vp_error *err)
+enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker,
+                            const struct arv_link_query *query, struct arv_links *ret_links, struct vp_error *err)
 {
-    const struct query query = { link_class, owner_uuids, tail_uuids, LINK_SELECT, false };
+    const struct listing listing = { query, "in", LINK_SELECT };
     struct arv_links links = { 0 };
-    enum vp_code code = read_pages(client, asker, &query, &links, err);
-    if (code != VP_OK) {
+    enum vp_code code = read_pages(client, asker, &listing, &links, err);
+    if (code != VP_OK || links.too_many) {
+        bool too_many = links.too_many;
         arv_links_clear(&links);
-        return code;
+        links.too_many = too_many;
     }
-    *ret_links = links;
-    return VP_OK;
+    if (code == VP_OK)
+        *ret_links = links;
+    return code;
 }
 
-enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_asker *asker, const char *link_class,
-                                 const struct vp_texts *owner_uuids, const struct vp_texts *tail_uuids,
-                                 struct arv_links *ret_links, bool *ret_more, struct vp_error *err)
+enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_asker *asker,
+                                 const struct arv_link_query *query, struct arv_links *ret_links, bool *ret_more,
+                                 struct vp_error *err)
 {
-    const struct query query = { link_class, owner_uuids, tail_uuids, LINK_SELECT_PLAIN, true };
+    const struct listing listing = { query, "not in", LINK_SELECT_PLAIN };
     struct arv_links links = { 0 };
     struct vp_json *document = NULL;
     bool whole = false;
-    VP_TRY(ask_page(client, asker, &query, "", &document, err));
+    VP_TRY(ask_page(client, asker, &listing, "", &document, err));
     enum vp_code code = keep_page(&links, document, err);
     if (code == VP_OK)
         code = add_page(document, &links, &whole, err);
+    if (code == VP_OK && links.too_many)
+        code = incomplete(err, "there are too many");
     if (code != VP_OK) {
         arv_links_clear(&links);
         return code;

@@ -121,9 +121,10 @@ static enum vp_code try_questions(struct check *check, struct vp_error *err)
     arv_identity_clear(&identity);
     if (code != VP_OK && code != VP_ERR_DENIED)
         return code;
+    struct arv_link_query query = auth_link_query(config_of(check));
     VP_TRY(vp_texts_add(&tails, check->token.owner_uuid, err));
-    code = arv_links_list(client, &check->asker, config_of(check)->link_class, &config_of(check)->trusted_link_owners,
-                          &tails, &links, err);
+    query.tail_uuids = &tails;
+    code = arv_links_list(client, &check->asker, &query, &links, err);
     arv_links_clear(&links);
     vp_texts_clear(&tails);
     return code;
@@ -250,9 +251,10 @@ static enum vp_code count_for_everybody(struct check *check, size_t *ret_n, stru
         arv_uuid_of(config_of(check)->cluster_id, ROLES[i], uuid);
         code = vp_texts_add(&tails, uuid, err);
     }
+    struct arv_link_query query = auth_link_query(config_of(check));
+    query.tail_uuids = &tails;
     if (code == VP_OK)
-        code = arv_links_list(check->snapshot->arvados, &check->asker, config_of(check)->link_class,
-                              &config_of(check)->trusted_link_owners, &tails, &links, err);
+        code = arv_links_list(check->snapshot->arvados, &check->asker, &query, &links, err);
     *ret_n = links.n;
     arv_links_clear(&links);
     vp_texts_clear(&tails);

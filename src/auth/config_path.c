@@ -71,7 +71,10 @@ static enum vp_code prove_service_token(const struct logical_call *call, struct 
     VP_TRY(arv_token_current(client, asker, &token, err));
     enum vp_code code = vp_texts_add(&owners, token.owner_uuid, err);
     if (code == VP_OK)
-        code = arv_links_list(client, asker, config->link_class, &owners, &owners, &links, err);
+        code = arv_links_list(client, asker,
+                              &(const struct arv_link_query){
+                                  .link_class = config->link_class, .owner_uuids = &owners, .tail_uuids = &owners },
+                              &links, err);
     arv_links_clear(&links);
     vp_texts_clear(&owners);
     arv_token_clear(&token);

@@ -81,7 +81,7 @@ static enum vp_code find_by_container(const struct auth_question *question, cons
 static enum vp_code tails_of(const struct told *told, struct vp_texts *tails, struct vp_error *err)
 {
     VP_TRY(vp_texts_add(tails, told->identity.user.uuid, err));
-    return vp_texts_add_all(tails, &told->grants.memberships.roles, err);
+    return vp_texts_add_all(tails, &told->grants.user->memberships.roles, err);
 }
 
 /* A login never asks for links of others than the trusted owners. Here they are shown, since "I made the grant, why does it
@@ -89,14 +89,14 @@ static enum vp_code tails_of(const struct told *told, struct vp_texts *tails, st
 static enum vp_code find_others(const struct logical_call *call, const struct auth_question *question,
                                 const struct vp_secret *token, struct told *told, struct vp_error *err)
 {
-    const struct auth_config *config = &question->snapshot->config;
     const struct arv_asker asker = auth_asker(question, token);
+    struct arv_link_query query = auth_link_query(&question->snapshot->config);
     struct vp_texts tails = { 0 };
     bool more = false;
+    query.tail_uuids = &tails;
     enum vp_code code = tails_of(told, &tails, err);
     if (code == VP_OK)
-        code = arv_links_of_others(question->snapshot->arvados, &asker, config->link_class,
-                                   &config->trusted_link_owners, &tails, &told->others, &more, err);
+        code = arv_links_of_others(question->snapshot->arvados, &asker, &query, &told->others, &more, err);
     vp_texts_clear(&tails);
     if (code != VP_OK)
         return vp_texts_add(&call->reply->warnings, "links of untrusted owners could not be read, so none is shown",

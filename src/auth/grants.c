@@ -67,22 +67,32 @@ enum policy_drop auth_grants_judge(const struct auth_question *question, const s
 
 /* ---- from the question to the result ---- */
 
-static bool concerns(const struct arv_link *link, const char *user_uuid, const struct arv_memberships *memberships)
+static bool is_to_user(const struct arv_link *link, const char *user_uuid)
+{
+    return link->tail_uuid != NULL && strcmp(link->tail_uuid, user_uuid) == 0;
+}
+
+static bool is_to_role(const struct arv_link *link, const struct arv_memberships *memberships)
 {
     return link->tail_uuid != NULL &&
-           (strcmp(link->tail_uuid, user_uuid) == 0 || vp_texts_has(&memberships->roles, link->tail_uuid) ||
-            vp_texts_has(&memberships->trashed, link->tail_uuid));
+           (vp_texts_has(&memberships->roles, link->tail_uuid) || vp_texts_has(&memberships->trashed, link->tail_uuid));
 }
 
 static enum vp_code pick_links(const char *user_uuid, struct auth_grants *grants, struct vp_error *err)
 {
-    const struct arv_links *all = auth_table_links(grants->table);
-    grants->links = calloc(all->n + 1, sizeof(const struct arv_link *));
+    const struct arv_links *table = auth_table_links(grants->table);
+    const struct arv_links *own = &grants->user->links;
+    bool of_all = !auth_table_is_of_groups_only(grants->table);
+    grants->links = calloc(table->n + own->n + 1, sizeof(const struct arv_link *));
     if (grants->links == NULL)
         return vp_fail_no_memory(err);
-    for (size_t i = 0; i < all->n; i++)
-        if (concerns(&all->items[i], user_uuid, &grants->memberships))
-            grants->links[grants->n_links++] = &all->items[i];
+    for (size_t i = 0; i < table->n; i++)
+        if (is_to_role(&table->items[i], &grants->user->memberships) ||
+            (of_all && is_to_user(&table->items[i], user_uuid)))
+            grants->links[grants->n_links++] = &table->items[i];
+    for (size_t i = 0; i < own->n; i++)
+        if (is_to_user(&own->items[i], user_uuid))
+            grants->links[grants->n_links++] = &own->items[i];
     return VP_OK;
 }
 
@@ -90,7 +100,7 @@ static enum vp_code judge(const struct auth_question *question, const struct aut
                           struct auth_grants *grants, struct vp_error *err)
 {
     struct rules rules;
-    build_rules(question, &grants->memberships, &rules);
+    build_rules(question, &grants->user->memberships, &rules);
     rules.policy.user_uuid = grantee->user_uuid;
     rules.policy.container_image = grantee->container_image;
     rules.policy.now_s = grantee->now_s;
@@ -108,7 +118,7 @@ static enum vp_code look_up(const struct auth_question *question, enum auth_age 
                             const struct auth_grantee *grantee, struct auth_grants *grants, struct vp_error *err)
 {
     VP_TRY(auth_table_get(question, age, token, grantee->user_uuid, &grants->table, err));
-    VP_TRY(auth_table_memberships(question, grants->table, grantee->user_uuid, &grants->memberships, err));
+    VP_TRY(auth_table_user(question, grants->table, grantee->user_uuid, &grants->user, err));
     VP_TRY(pick_links(grantee->user_uuid, grants, err));
     return judge(question, grantee, grants, err);
 }
@@ -148,8 +158,8 @@ struct auth_grantee auth_grantee_of(const struct auth_question *question, const 
 void auth_grants_clear(struct auth_grants *grants)
 {
     policy_result_clear(&grants->result);
-    arv_memberships_clear(&grants->memberships);
     free(grants->links);
+    auth_user_release(&grants->user);
     auth_table_release(&grants->table);
     *grants = (struct auth_grants){ 0 };
 }
@@ -167,10 +177,10 @@ enum vp_code auth_grants_check_groups(const struct auth_question *question, cons
                        "role %.64s is bound to groups, and without a service token nobody can be asked who is in them",
                        role->name);
     for (size_t i = 0; i < role->bound_group_uuids.n; i++)
-        if (vp_texts_has(&grants->memberships.roles, role->bound_group_uuids.items[i]))
+        if (vp_texts_has(&grants->user->memberships.roles, role->bound_group_uuids.items[i]))
             return VP_OK;
     return vp_fail(err, VP_REASON_BOUND_GROUP, "the user is in none of the groups that role %.64s is bound to%s",
-                   role->name, grants->memberships.unknown ? "; this Arvados is too old to tell" : "");
+                   role->name, grants->user->memberships.unknown ? "; this Arvados is too old to tell" : "");
 }
 
 enum vp_code auth_grants_aliases(const struct auth_question *question, const struct auth_grants *grants,
@@ -179,7 +189,7 @@ enum vp_code auth_grants_aliases(const struct auth_question *question, const str
     const struct vp_texts *wanted = &question->snapshot->config.group_alias_uuids;
     struct vp_texts names = { 0 };
     for (size_t i = 0; i < wanted->n; i++) {
-        if (!vp_texts_has(&grants->memberships.roles, wanted->items[i]))
+        if (!vp_texts_has(&grants->user->memberships.roles, wanted->items[i]))
             continue;
         enum vp_code code = vp_texts_add(&names, wanted->items[i], err);
         if (code != VP_OK) {

@@ -7,10 +7,10 @@
 
 /* What was granted, with the links it came from. */
 struct auth_grants {
-    struct auth_table *table;      /* owns the links */
+    struct auth_table *table; /* it and the user own the links */
+    struct auth_user *user;
     const struct arv_link **links; /* those that are to the user or to one of his roles */
     size_t n_links;
-    struct arv_memberships memberships;
     struct policy_result result; /* a verdict for each of the links */
 };
 

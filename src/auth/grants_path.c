@@ -7,12 +7,11 @@
 #include "grants.h"
 #include "paths.h"
 
-/* What a look at the table needs. */
+/* What a look at grants needs. */
 struct view {
     struct auth_snapshot *snapshot;
     struct auth_role role; /* the defaults: no role narrows here */
     struct auth_question question;
-    struct auth_table *table;
     struct arv_memberships groups; /* as if somebody were in all that links name: those alive, those in the trash */
     int64_t now_s;
 };
@@ -20,7 +19,6 @@ struct view {
 static void view_clear(struct view *view)
 {
     arv_memberships_clear(&view->groups);
-    auth_table_release(&view->table);
     auth_role_clear(&view->role);
     auth_snapshot_release(&view->snapshot);
 }
@@ -40,7 +38,6 @@ static enum vp_code sort_groups(struct view *view, const struct vp_texts *uuids,
 static enum vp_code view_open(const struct logical_call *call, struct view *view, struct vp_error *err)
 {
     const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
-    struct vp_texts uuids = { 0 };
     VP_TRY(auth_snapshot_get(call, &view->snapshot, err));
     if (view->snapshot->config.service_token == NULL)
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
@@ -48,11 +45,7 @@ static enum vp_code view_open(const struct logical_call *call, struct view *view
     VP_TRY(auth_role_defaults(&view->role, err));
     view->question = auth_question_of(call, view->snapshot, &view->role);
     view->now_s = clock->now_s(clock->self);
-    VP_TRY(auth_table_get(&view->question, AUTH_FRESH, NULL, NULL, &view->table, err));
-    VP_TRY(auth_table_groups(&view->question, view->table, &uuids, err));
-    enum vp_code code = sort_groups(view, &uuids, err);
-    vp_texts_clear(&uuids);
-    return code;
+    return VP_OK;
 }
 
 static enum policy_drop judge(const struct view *view, const struct arv_link *link)
@@ -83,9 +76,8 @@ struct rows {
     size_t n_astray; /* links whose tail is neither a user nor a group */
 };
 
-static enum vp_code sort_links(const struct view *view, struct rows *rows, struct vp_error *err)
+static enum vp_code sort_links(const struct arv_links *links, struct rows *rows, struct vp_error *err)
 {
-    const struct arv_links *links = auth_table_links(view->table);
     rows->items = calloc(links->n + 1, sizeof(const struct arv_link *));
     if (rows->items == NULL)
         return vp_fail_no_memory(err);
@@ -143,26 +135,57 @@ static void write_list(const struct view *view, const struct rows *rows, struct 
     vp_json_close_object(writer);
 }
 
-static enum vp_code list(const struct logical_call *call, const struct view *view, struct vp_error *err)
+static enum vp_code warn(const struct logical_call *call, const struct auth_table *table, const struct rows *rows,
+                         struct vp_error *err)
+{
+    char text[200];
+    struct vp_texts *warnings = &call->reply->warnings;
+    if (rows->n_astray > 0) {
+        (void)snprintf(text, sizeof text, "%zu links are not shown: their tail is neither a user nor a group",
+                       rows->n_astray);
+        VP_TRY(vp_texts_add(warnings, text, err));
+    }
+    if (!auth_table_is_of_groups_only(table))
+        return VP_OK;
+    (void)snprintf(text, sizeof text,
+                   "grants to users are not listed: this mount has more than %d grants. Read grants/<user uuid> for "
+                   "those of one",
+                   ARV_LINKS_MAX);
+    return vp_texts_add(warnings, text, err);
+}
+
+static enum vp_code list(const struct logical_call *call, const struct view *view, const struct auth_table *table,
+                         struct vp_error *err)
 {
     struct rows rows = { 0 };
     struct vp_json_writer writer;
-    VP_TRY(sort_links(view, &rows, err));
+    VP_TRY(sort_links(auth_table_links(table), &rows, err));
     enum vp_code code = VP_OK;
-    if (rows.n == 0) {
+    if (rows.n == 0 && !auth_table_is_of_groups_only(table)) {
         code = vp_fail(err, VP_REASON_NOT_FOUND, "there are no grants");
     } else {
         vp_json_begin(&writer, &call->reply->data);
         write_list(view, &rows, &writer);
         code = vp_buf_check(&call->reply->data, "the list of grants", err);
     }
-    if (code == VP_OK && rows.n_astray > 0) {
-        char text[160];
-        (void)snprintf(text, sizeof text, "%zu links are not shown: their tail is neither a user nor a group",
-                       rows.n_astray);
-        code = vp_texts_add(&call->reply->warnings, text, err);
-    }
+    if (code == VP_OK)
+        code = warn(call, table, &rows, err);
     free(rows.items);
+    return code;
+}
+
+static enum vp_code look_at_table(const struct logical_call *call, struct view *view, struct vp_error *err)
+{
+    struct auth_table *table = NULL;
+    struct vp_texts uuids = { 0 };
+    VP_TRY(auth_table_get(&view->question, AUTH_FRESH, NULL, NULL, &table, err));
+    enum vp_code code = auth_table_groups(&view->question, table, &uuids, err);
+    if (code == VP_OK)
+        code = sort_groups(view, &uuids, err);
+    if (code == VP_OK)
+        code = list(call, view, table, err);
+    vp_texts_clear(&uuids);
+    auth_table_release(&table);
     return code;
 }
 
@@ -171,7 +194,7 @@ enum vp_code auth_grants_list(const struct logical_call *call, struct vp_error *
     struct view view = { 0 };
     enum vp_code code = view_open(call, &view, err);
     if (code == VP_OK)
-        code = list(call, &view, err);
+        code = look_at_table(call, &view, err);
     view_clear(&view);
     return code;
 }
@@ -194,9 +217,9 @@ static void write_link(const struct arv_link *link, enum policy_drop drop, struc
     vp_json_close_object(writer);
 }
 
-static enum vp_code read(const struct logical_call *call, const struct view *view, struct vp_error *err)
+static enum vp_code read(const struct logical_call *call, const struct view *view, const struct arv_links *links,
+                         struct vp_error *err)
 {
-    const struct arv_links *links = auth_table_links(view->table);
     struct vp_json_writer writer;
     vp_json_begin(&writer, &call->reply->data);
     vp_json_open_object(&writer);
@@ -212,6 +235,22 @@ static enum vp_code read(const struct logical_call *call, const struct view *vie
     return vp_buf_check(&call->reply->data, "the grants", err);
 }
 
+static enum vp_code look_at_one(const struct logical_call *call, struct view *view, struct vp_error *err)
+{
+    struct arv_links links = { 0 };
+    struct vp_texts uuids = { 0 };
+    enum vp_code code = auth_add_group(&view->question, call->name, &uuids, err);
+    if (code == VP_OK)
+        code = sort_groups(view, &uuids, err);
+    if (code == VP_OK)
+        code = auth_links_to(&view->question, NULL, call->name, &links, err);
+    if (code == VP_OK)
+        code = read(call, view, &links, err);
+    arv_links_clear(&links);
+    vp_texts_clear(&uuids);
+    return code;
+}
+
 enum vp_code auth_grants_read(const struct logical_call *call, struct vp_error *err)
 {
     struct view view = { 0 };
@@ -219,7 +258,7 @@ enum vp_code auth_grants_read(const struct logical_call *call, struct vp_error *
         return vp_fail(err, VP_REASON_BAD_REQUEST, "grants/<uuid> takes the uuid of a user or a group");
     enum vp_code code = view_open(call, &view, err);
     if (code == VP_OK)
-        code = read(call, &view, err);
+        code = look_at_one(call, &view, err);
     view_clear(&view);
     return code;
 }

@@ -50,6 +50,11 @@ struct arv_asker auth_asker(const struct auth_question *question, const struct v
     };
 }
 
+struct arv_link_query auth_link_query(const struct auth_config *config)
+{
+    return (struct arv_link_query){ .link_class = config->link_class, .owner_uuids = &config->trusted_link_owners };
+}
+
 void auth_token_clear(struct auth_token *token)
 {
     vp_secret_free(token->secret);

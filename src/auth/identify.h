@@ -54,6 +54,9 @@ struct arv_asker auth_service_asker(const struct logical_call *call, const struc
 /* The asker for the mount's own token, or for `token` where the mount has none. */
 struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token);
 
+/* The links that may be grants: of the config's class and trusted owners. Borrowed from the config. */
+struct arv_link_query auth_link_query(const struct auth_config *config);
+
 /* The single steps, for telling the decision instead of taking it. */
 VP_MUST_USE enum vp_code auth_check_own_token(const struct arv_container *container, const char *token_uuid,
                                               const struct auth_role *role, struct vp_error *err);

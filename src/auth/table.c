@@ -14,13 +14,13 @@ enum {
 struct known {
     char *user_uuid;
     char *role;
-    bool pending; /* it is being asked; then there is nothing below */
-    struct arv_memberships memberships;
+    struct auth_user *user; /* NULL: it is being asked */
 };
 
 struct auth_table {
     atomic_uint references;
-    struct arv_links links;
+    struct arv_links links; /* all, or those to groups only where there are too many */
+    bool groups_only;
     struct vp_texts groups; /* of this cluster, that links or the config name */
     int64_t asked_ms;       /* monotonic, before Arvados was asked */
 
@@ -38,6 +38,8 @@ struct auth_cache {
     bool in_flight;
     uint64_t n_landed;
     struct vp_error failure; /* of the last flight; reason NONE: it brought a table */
+
+    atomic_bool too_many; /* links for one table. Not asked for again before the config changes */
 };
 
 /* ---- waiting for what another request asks ---- */
@@ -75,6 +77,22 @@ static enum vp_code wait_a_little(const struct auth_question *question, pthread_
 
 /* ---- tables ---- */
 
+void auth_user_release(struct auth_user **place)
+{
+    struct auth_user *user = VP_TAKE(*place);
+    if (user == NULL || atomic_fetch_sub(&user->references, 1) > 1)
+        return;
+    arv_memberships_clear(&user->memberships);
+    arv_links_clear(&user->links);
+    free(user);
+}
+
+static struct auth_user *hold_user(struct auth_user *user)
+{
+    atomic_fetch_add(&user->references, 1);
+    return user;
+}
+
 static void free_known(void *object)
 {
     struct known *known = object;
@@ -82,7 +100,7 @@ static void free_known(void *object)
         return;
     free(known->user_uuid);
     free(known->role);
-    arv_memberships_clear(&known->memberships);
+    auth_user_release(&known->user);
     free(known);
 }
 
@@ -110,14 +128,18 @@ const struct arv_links *auth_table_links(const struct auth_table *table)
     return &table->links;
 }
 
+bool auth_table_is_of_groups_only(const struct auth_table *table)
+{
+    return table->groups_only;
+}
+
 static const struct auth_config *config_of(const struct auth_question *question)
 {
     return &question->snapshot->config;
 }
 
-/* Groups of another cluster would be asked of that cluster, and prove nothing here. */
-static enum vp_code add_group(const struct auth_question *question, const char *uuid, struct vp_texts *groups,
-                              struct vp_error *err)
+enum vp_code auth_add_group(const struct auth_question *question, const char *uuid, struct vp_texts *groups,
+                            struct vp_error *err)
 {
     if (uuid == NULL || !arv_is_uuid(uuid, "j7d0g") || !arv_same_cluster(uuid, config_of(question)->cluster_id) ||
         vp_texts_has(groups, uuid))
@@ -129,32 +151,43 @@ static enum vp_code add_listed(const struct auth_question *question, const struc
                                struct vp_texts *groups, struct vp_error *err)
 {
     for (size_t i = 0; i < uuids->n; i++)
-        VP_TRY(add_group(question, uuids->items[i], groups, err));
+        VP_TRY(auth_add_group(question, uuids->items[i], groups, err));
     return VP_OK;
 }
 
-/* Of one user only, with the login's own token. */
-static enum vp_code fill_for(const struct auth_question *question, const struct vp_secret *token, const char *user_uuid,
-                             struct auth_table *table, struct vp_error *err)
+enum vp_code auth_links_to(const struct auth_question *question, const struct vp_secret *token, const char *tail_uuid,
+                           struct arv_links *ret_links, struct vp_error *err)
 {
-    const struct auth_config *config = config_of(question);
     const struct arv_asker asker = auth_asker(question, token);
+    struct arv_link_query query = auth_link_query(config_of(question));
     struct vp_texts tails = { 0 };
-    VP_TRY(vp_texts_add(&tails, user_uuid, err));
-    enum vp_code code = arv_links_list(question->snapshot->arvados, &asker, config->link_class,
-                                       &config->trusted_link_owners, &tails, &table->links, err);
+    VP_TRY(vp_texts_add(&tails, tail_uuid, err));
+    query.tail_uuids = &tails;
+    enum vp_code code = arv_links_list(question->snapshot->arvados, &asker, &query, ret_links, err);
     vp_texts_clear(&tails);
     return code;
 }
 
+/* All links; where they are too many for that, those to groups, and each user's own are asked for when he comes. */
 static enum vp_code fill(const struct auth_question *question, struct auth_table *table, struct vp_error *err)
 {
     const struct auth_config *config = config_of(question);
     const struct arv_asker asker = auth_asker(question, NULL);
-    VP_TRY(arv_links_list(question->snapshot->arvados, &asker, config->link_class, &config->trusted_link_owners, NULL,
-                          &table->links, err));
+    struct auth_cache *cache = question->snapshot->cache;
+    struct arv_link_query query = auth_link_query(config);
+    query.too_many_is_fine = true;
+    if (!atomic_load(&cache->too_many)) {
+        VP_TRY(arv_links_list(question->snapshot->arvados, &asker, &query, &table->links, err));
+        if (table->links.too_many)
+            atomic_store(&cache->too_many, true);
+    }
+    table->groups_only = atomic_load(&cache->too_many);
+    query.too_many_is_fine = false;
+    query.groups_of = config->cluster_id;
+    if (table->groups_only)
+        VP_TRY(arv_links_list(question->snapshot->arvados, &asker, &query, &table->links, err));
     for (size_t i = 0; i < table->links.n; i++)
-        VP_TRY(add_group(question, table->links.items[i].tail_uuid, &table->groups, err));
+        VP_TRY(auth_add_group(question, table->links.items[i].tail_uuid, &table->groups, err));
     return add_listed(question, &config->group_alias_uuids, &table->groups, err);
 }
 
@@ -168,8 +201,9 @@ static enum vp_code load(const struct auth_question *question, const struct vp_s
     pthread_mutex_init(&table->lock, NULL);
     init_condition(&table->learned);
     table->asked_ms = now_ms(question);
-    enum vp_code code = config_of(question)->service_token != NULL ? fill(question, table, err)
-                                                                   : fill_for(question, token, user_uuid, table, err);
+    enum vp_code code = config_of(question)->service_token != NULL
+                            ? fill(question, table, err)
+                            : auth_links_to(question, token, user_uuid, &table->links, err);
     if (code != VP_OK) {
         auth_table_release(&table);
         return code;
@@ -297,7 +331,7 @@ enum vp_code auth_table_get(const struct auth_question *question, enum auth_age 
     return VP_OK;
 }
 
-/* ---- memberships ---- */
+/* ---- users ---- */
 
 enum vp_code auth_table_groups(const struct auth_question *question, const struct auth_table *table,
                                struct vp_texts *ret_uuids, struct vp_error *err)
@@ -327,7 +361,6 @@ static struct known *board(struct auth_table *table, const struct known *wanted)
     struct known *known = table->n_known < KNOWN_MAX ? calloc(1, sizeof *known) : NULL;
     if (known == NULL)
         return NULL;
-    known->pending = true;
     known->user_uuid = strdup(wanted->user_uuid);
     known->role = strdup(wanted->role);
     if (known->user_uuid == NULL || known->role == NULL || tsearch(known, &table->known, compare_known) == NULL) {
@@ -338,37 +371,33 @@ static struct known *board(struct auth_table *table, const struct known *wanted)
     return known;
 }
 
-/* What is known, waiting for it if it is just being asked; or the duty to ask, and *ret_mine (which may be NULL) to land() then. */
+/* What is known, waiting for it if it is just being asked; or *ret_user NULL and the duty to ask, and to land() *ret_mine (which
+ * may be NULL) then. */
 static enum vp_code recall_or_board(const struct auth_question *question, struct auth_table *table,
-                                    const char *user_uuid, struct arv_memberships *ret_memberships, bool *ret_found,
-                                    struct known **ret_mine, struct vp_error *err)
+                                    const char *user_uuid, struct auth_user **ret_user, struct known **ret_mine,
+                                    struct vp_error *err)
 {
     const struct known wanted = { .user_uuid = (char *)(uintptr_t)user_uuid, .role = question->role->name };
     enum vp_code code = VP_OK;
     void *const *found;
     pthread_mutex_lock(&table->lock);
     while (code == VP_OK && (found = tfind(&wanted, &table->known, compare_known)) != NULL &&
-           ((const struct known *)*found)->pending)
+           ((const struct known *)*found)->user == NULL)
         code = wait_a_little(question, &table->learned, &table->lock, err);
-    *ret_found = code == VP_OK && found != NULL;
-    if (*ret_found)
-        code = arv_memberships_copy(&((const struct known *)*found)->memberships, ret_memberships, err);
+    if (code == VP_OK && found != NULL)
+        *ret_user = hold_user(((const struct known *)*found)->user);
     else if (code == VP_OK)
         *ret_mine = board(table, &wanted);
     pthread_mutex_unlock(&table->lock);
     return code;
 }
 
-/* `memberships` NULL: it was not found out, and whoever waited asks himself. */
-static void land(struct auth_table *table, struct known *mine, const struct arv_memberships *memberships)
+/* `user` NULL: it was not found out, and whoever waited asks himself. */
+static void land(struct auth_table *table, struct known *mine, struct auth_user *user)
 {
-    struct arv_memberships copy = { 0 };
-    if (memberships != NULL && arv_memberships_copy(memberships, &copy, NULL) != VP_OK)
-        memberships = NULL;
     pthread_mutex_lock(&table->lock);
-    if (memberships != NULL) {
-        mine->memberships = copy;
-        mine->pending = false;
+    if (user != NULL) {
+        mine->user = hold_user(user);
     } else {
         (void)tdelete(mine, &table->known, compare_known);
         free_known(mine);
@@ -378,33 +407,64 @@ static void land(struct auth_table *table, struct known *mine, const struct arv_
     pthread_mutex_unlock(&table->lock);
 }
 
-static enum vp_code ask(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
-                        const struct vp_texts *groups, struct arv_memberships *ret_memberships, struct vp_error *err)
+static enum vp_code learn(const struct auth_question *question, const struct auth_table *table, const char *user_uuid,
+                          const struct vp_texts *groups, struct auth_user *user, struct vp_error *err)
 {
     const struct arv_asker asker = auth_asker(question, NULL);
+    if (groups->n > 0)
+        VP_TRY(arv_memberships_among(question->snapshot->arvados, &asker, user_uuid, groups, &user->memberships, err));
+    return table->groups_only ? auth_links_to(question, NULL, user_uuid, &user->links, err) : VP_OK;
+}
+
+static enum vp_code new_user(struct auth_user **ret_user, struct vp_error *err)
+{
+    struct auth_user *user = calloc(1, sizeof *user);
+    if (user == NULL)
+        return vp_fail_no_memory(err);
+    atomic_init(&user->references, 1);
+    *ret_user = user;
+    return VP_OK;
+}
+
+static enum vp_code ask(const struct auth_question *question, const struct auth_table *table, const char *user_uuid,
+                        const struct vp_texts *groups, struct auth_user **ret_user, struct vp_error *err)
+{
+    struct auth_user *user = NULL;
+    VP_TRY(new_user(&user, err));
+    enum vp_code code = learn(question, table, user_uuid, groups, user, err);
+    if (code != VP_OK) {
+        auth_user_release(&user);
+        return code;
+    }
+    *ret_user = user;
+    return VP_OK;
+}
+
+static enum vp_code recall_or_ask(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
+                                  const struct vp_texts *groups, struct auth_user **ret_user, struct vp_error *err)
+{
     struct known *mine = NULL;
-    bool found = false;
-    VP_TRY(recall_or_board(question, table, user_uuid, ret_memberships, &found, &mine, err));
-    atomic_fetch_add(found ? &question->counters->cache_hits : &question->counters->cache_misses, 1);
-    if (found)
-        return VP_OK;
-    enum vp_code code =
-        arv_memberships_among(question->snapshot->arvados, &asker, user_uuid, groups, ret_memberships, err);
+    struct auth_user *user = NULL;
+    VP_TRY(recall_or_board(question, table, user_uuid, &user, &mine, err));
+    atomic_fetch_add(user != NULL ? &question->counters->cache_hits : &question->counters->cache_misses, 1);
+    enum vp_code code = user != NULL ? VP_OK : ask(question, table, user_uuid, groups, &user, err);
     if (mine != NULL)
-        land(table, mine, code == VP_OK ? ret_memberships : NULL);
+        land(table, mine, user);
+    if (code == VP_OK)
+        *ret_user = user;
     return code;
 }
 
-enum vp_code auth_table_memberships(const struct auth_question *question, struct auth_table *table,
-                                    const char *user_uuid, struct arv_memberships *ret_memberships,
-                                    struct vp_error *err)
+enum vp_code auth_table_user(const struct auth_question *question, struct auth_table *table, const char *user_uuid,
+                             struct auth_user **ret_user, struct vp_error *err)
 {
     struct vp_texts groups = { 0 };
-    *ret_memberships = (struct arv_memberships){ 0 };
     if (config_of(question)->service_token == NULL)
-        return VP_OK;
+        return new_user(ret_user, err);
     VP_TRY(auth_table_groups(question, table, &groups, err));
-    enum vp_code code = groups.n == 0 ? VP_OK : ask(question, table, user_uuid, &groups, ret_memberships, err);
+    enum vp_code code = groups.n == 0 && !table->groups_only
+                            ? new_user(ret_user, err)
+                            : recall_or_ask(question, table, user_uuid, &groups, ret_user, err);
     vp_texts_clear(&groups);
     return code;
 }

@@ -356,9 +356,10 @@ static enum vp_code read_links(struct grant *job, const char *tail_uuid, struct 
 {
     struct vp_texts tails = { 0 };
     enum vp_code code = tail_uuid == NULL ? VP_OK : vp_texts_add(&tails, tail_uuid, err);
+    const struct arv_link_query query = { .link_class = job->rules.link_class,
+                                          .tail_uuids = tail_uuid == NULL ? NULL : &tails };
     if (code == VP_OK)
-        code = arv_links_list(job->arvados, &job->asker, job->rules.link_class, NULL, tail_uuid == NULL ? NULL : &tails,
-                              ret_links, err);
+        code = arv_links_list(job->arvados, &job->asker, &query, ret_links, err);
     vp_texts_clear(&tails);
     return code;
 }

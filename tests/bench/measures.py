@@ -235,10 +235,7 @@ def grants(world, counts: list[int], warm: int = 300) -> dict[int, dict[str, flo
         contender = type(world.ours)(world.bao, world.ours.binary, world.ours.api, "", "", name=f"arvados-grants-{count}")
         with Simulator() as sim:
             sim.grant("arvados-read", sim.user("active"))
-            for number in range(count - 1):
-                stranger = f"zzzzz-tpzed-{number:015d}"
-                sim.store.strangers.add(stranger)
-                sim.grant(f"arvados-{number}", stranger)
+            sim.grant_many(count - 1)
             contender.register()
             contender.enable()
             contender.call("POST", f"auth/{contender.path}/config", {

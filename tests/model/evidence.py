@@ -22,6 +22,10 @@ class Bad(Exception):
         self.reasons = set(reasons)
 
 
+class TooMany(Exception):
+    """More links than one table holds."""
+
+
 def bad_answer() -> Bad:
     """A new one each time: an exception keeps the frames that it went through."""
     return Bad("upstream_bad_answer")
@@ -213,8 +217,9 @@ class Reader:
             raise bad_answer()
         return found
 
-    def links(self, link_class: str, owners: list[str], tail: str | None) -> list[dict]:
-        filters = [["link_class", "=", link_class], ["owner_uuid", "in", owners]] + ([["tail_uuid", "in", [tail]]] if tail else [])
+    def links(self, link_class: str, owners: list[str], tail: list | None) -> list[dict]:
+        """`tail` is the rest of a filter, or None for links to anybody."""
+        filters = [["link_class", "=", link_class], ["owner_uuid", "in", owners]] + ([["tail_uuid", *tail]] if tail else [])
         incomplete = Bad("links_incomplete", "upstream_bad_answer")
         found: list[dict] = []
         for _ in range(64):
@@ -222,8 +227,10 @@ class Reader:
             page = record(self.get("links", filters=json.dumps(here), order='["uuid asc"]', limit="1000", count="exact"),
                           {"items": rows, "items_available": whole})
             items, available = page["items"], page["items_available"]
-            if len(items) > 1000 or available < len(items) or (not items and available) or available > 10000 or len(found) + len(items) > 10000:
+            if len(items) > 1000 or available < len(items) or (not items and available):
                 raise incomplete
+            if available > 10000 or len(found) + len(items) > 10000:
+                raise incomplete if tail else TooMany
             for item in items:
                 link = record(item, LINK)
                 link["properties"] = item.get("properties")

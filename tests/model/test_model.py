@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model import campaign, rules
+from model import campaign, evidence, rules
 from model.inside import Inside
 from model.lies import GARBLES, Lie
 from model.worlds import plain_world
@@ -46,6 +46,19 @@ def test_the_worlds_try_every_rule_on_links(monkeypatch, blind):
     monkeypatch.setattr(rules, name, lambda *arguments: whole(*arguments) - {word})
     _, wrong = campaign.run(0, 1500)
     assert wrong, f"1500 worlds, and none has a link that only {word} speaks against"
+
+
+@pytest.mark.parametrize("half", ["in", "like"])
+def test_the_worlds_try_mounts_with_too_many_links_for_one_table(monkeypatch, half):
+    """There a user's own links, and those to groups, are asked for apart: a model that forgets either half is found out."""
+    whole = evidence.Reader.links
+
+    def forgetful(self, link_class, owners, tail):
+        return [] if self.service and tail and tail[0] == half else whole(self, link_class, owners, tail)
+
+    monkeypatch.setattr(evidence.Reader, "links", forgetful)
+    _, wrong = campaign.run(0, 500)
+    assert wrong
 
 
 @pytest.mark.parametrize("reason", ["container_not_running", "runtime_token", "user_inactive", "user_forbidden", "cluster_not_allowed", "token_scope",

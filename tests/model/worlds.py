@@ -110,7 +110,7 @@ def make_link(dice: random.Random, cluster: Cluster, link_class: str) -> None:
 
 
 def make_cluster(dice: random.Random, link_class: str) -> Cluster:
-    cluster = Cluster(NOW, page=dice.choice([1000, 1000, 1000, 2, 5]))
+    cluster = Cluster(NOW, page=dice.choice([1000, 1000, 1000, 2, 5]), crowd=dice.choice([0, 0, 0, 20000]))
     make_users(dice, cluster)
     for owner in [*USERS, *USERS, dice.choice([*USERS, STRANGER, SYSTEM_USER, ANONYMOUS_USER])]:
         make_container(dice, cluster, owner)

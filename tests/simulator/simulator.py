@@ -20,7 +20,7 @@ from .certs import Certificates
 from .controller import Controller
 from .faults import Faults
 from .messages import Reply, Request
-from .models import TOKEN, infix_of
+from .models import LINK, TOKEN, infix_of
 from .rails import Rails
 from .requestlog import RequestLog
 from .server import Server
@@ -306,6 +306,13 @@ class Simulator:
             "properties": properties or {},
         }
         return self.call("POST", "links", {"link": link})
+
+    def grant_many(self, n: int, tail_uuid: str | None = None) -> None:
+        """So many links like one that was granted, each with a policy of its own, to users of their own or all to one: quickly."""
+        first = self.grant("arvados-0", tail_uuid or self.system_user)
+        row = self.store.get(first["uuid"], LINK) or {}
+        for number in range(1, n):
+            self.store.insert(LINK, {**row, "uuid": None, "name": f"arvados-{number}", "tail_uuid": tail_uuid or f"zzzzz-tpzed-{number:015d}"})
 
     def revoke(self, link: Json | str) -> Json:
         return self.call("DELETE", f"links/{link if isinstance(link, str) else link['uuid']}")

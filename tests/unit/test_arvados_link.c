@@ -34,10 +34,16 @@ static int tear_down(void **state)
     return 0;
 }
 
-static enum vp_code list(struct arv_links *links, struct vp_error *err)
+static enum vp_code ask(const struct arv_link_query *query, struct arv_links *links, struct vp_error *err)
 {
     struct arv_asker who = fake_cluster_asker(&cluster, true);
-    return arv_links_list(cluster.client, &who, "vault_policy", &owners, &tails, links, err);
+    return arv_links_list(cluster.client, &who, query, links, err);
+}
+
+static enum vp_code list(struct arv_links *links, struct vp_error *err)
+{
+    const struct arv_link_query query = { .link_class = "vault_policy", .owner_uuids = &owners, .tail_uuids = &tails };
+    return ask(&query, links, err);
 }
 
 static void add_link(struct vp_buf *page, unsigned number)
@@ -137,6 +143,44 @@ TEST(ten_thousand_links_are_the_most)
     for (unsigned i = 0; i < 11; i++)
         script_page(1 + i * 1000, 1000, 9000);
     expect_refused("always more", VP_REASON_LINKS_INCOMPLETE);
+}
+
+TEST(too_many_are_an_empty_list_for_whoever_expects_them)
+{
+    const struct arv_link_query query = { .link_class = "vault_policy",
+                                          .owner_uuids = &owners,
+                                          .too_many_is_fine = true };
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    script_page(1, 1000, ARV_LINKS_MAX + 1);
+    EXPECT_OK(ask(&query, &links, &err), &err);
+    EXPECT(links.too_many && links.n == 0 && links.items == NULL && links.n_pages == 0);
+    fake_server_forget(cluster.server);
+    for (unsigned i = 0; i < 11; i++)
+        script_page(1 + i * 1000, 1000, 9000);
+    EXPECT_OK(ask(&query, &links, &err), &err);
+    EXPECT(links.too_many && links.n == 0);
+    /* what contradicts itself is no crowd */
+    fake_server_forget(cluster.server);
+    script_page(1, 0, ARV_LINKS_MAX + 1);
+    EXPECT_FAIL(VP_REASON_LINKS_INCOMPLETE, ask(&query, &links, &err), &err);
+    fake_server_forget(cluster.server);
+    script_page(1, 2, 2);
+    EXPECT_OK(ask(&query, &links, &err), &err);
+    EXPECT(!links.too_many && links.n == 2);
+    arv_links_clear(&links);
+}
+
+TEST(the_query_can_be_for_links_to_groups_of_a_cluster)
+{
+    const struct arv_link_query query = { .link_class = "vault_policy", .groups_of = "zzzzz" };
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    script_page(1, 1, 1);
+    EXPECT_OK(ask(&query, &links, &err), &err);
+    EXPECT_CONTAINS("%5B%22tail_uuid%22%2C%22like%22%2C%22zzzzz-j7d0g-%25%22%5D",
+                    fake_server_last(cluster.server, LINKS));
+    arv_links_clear(&links);
 }
 
 TEST(the_query_names_class_owners_and_tails_and_goes_on_behind_the_last_uuid)
@@ -413,6 +457,8 @@ int main(void)
     const struct CMUnitTest cases[] = {
         WITH_SERVER(lists_are_read_until_a_page_says_that_it_is_the_rest),
         WITH_SERVER(ten_thousand_links_are_the_most),
+        WITH_SERVER(too_many_are_an_empty_list_for_whoever_expects_them),
+        WITH_SERVER(the_query_can_be_for_links_to_groups_of_a_cluster),
         WITH_SERVER(the_query_names_class_owners_and_tails_and_goes_on_behind_the_last_uuid),
         WITH_SERVER(pages_that_repeat_go_back_or_contradict_themselves_are_no_list),
         WITH_SERVER(pages_that_never_end_are_left),
