@@ -19,7 +19,7 @@ SMOKE = {"clients": [1, 4], "delays": [0, 20], "kinds": ["batch"], "repeats": 1,
 SHORT = {"clients": [1, 16, 64], "delays": [0], "kinds": ["batch"], "repeats": 2, "seconds": 2, "starts": 5, "logins": 2000, "storm": 500,
          "memory_repeats": 1, "hang": 64, "mounts": [1, 10], "grants": [10, 1000], "many": 5000, "client": 5}
 FULL = {"clients": [1, 16, 64, 256], "delays": [0, 20], "kinds": ["batch", "service"], "repeats": 2, "seconds": 3, "starts": 11, "logins": 20000,
-        "storm": 2000, "memory_repeats": 1, "hang": 256, "mounts": [1, 10, 50, 200], "grants": [10, 1000, 10000], "many": 100000, "client": 20}
+        "storm": 2000, "memory_repeats": 1, "hang": 256, "mounts": [1, 10, 50, 200], "grants": [10, 1000, 10000, 100000], "many": 100000, "client": 20}
 
 
 def options() -> argparse.Namespace:
@@ -71,11 +71,15 @@ def run(size: dict, chosen: argparse.Namespace, directory: Path) -> dict:
         hang = measures.hanging(world, size["hang"], lambda: Api(chosen.shared / "bench-api", directory / f"api-{next(numbers)}", world.answers))
         step("The client")
         client = measures.client(world, chosen.static / "arv-vault", measures.real_bao(), size["client"])
+        step("HTTP/1.1 and HTTP/2")
+        http2 = None if chosen.smoke else peers.build_http2(chosen.peers)
+        versions_of_http = measures.http_versions(http2, chosen.shared / "bench-rounds", directory, world.answers["/arvados/v1/users/current"], size["clients"],
+                                                  size["delays"], size["repeats"], size["seconds"]) if http2 else []
         step("Growth")
         grants = measures.grants(world, size["grants"])
         mounts = measures.mounts(world, size["mounts"])
         many = measures.many(world, chosen.logins or size["many"], 16, 20)
-        return {"about": versions(world), "size": size, "starts": starts, "memory": memory, "hang": hang, "client": client,
+        return {"about": versions(world), "size": size, "starts": starts, "memory": memory, "hang": hang, "client": client, "http": versions_of_http,
                 "cells": [{"kind": kind, "delay": delay, "clients": n, "by": by} for (kind, delay, n), by in cells.items()],
                 "grants": [{"grants": n, **row} for n, row in grants.items()],
                 "mounts": [{"mounts": n, **row} for n, row in mounts.items()], "many": many}

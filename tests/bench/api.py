@@ -12,16 +12,21 @@ import trustme
 REVIEW = "/apis/authentication.k8s.io/v1/tokenreviews"
 
 
+def certify(directory: Path) -> str:
+    """Puts key.pem and cert.pem there; the CA's certificate."""
+    directory.mkdir()
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    certificate.private_key_pem.write_to_path(str(directory / "key.pem"))
+    (directory / "cert.pem").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
+    return authority.cert_pem.bytes().decode()
+
+
 class Api:
     """`answers` maps the start of a path to a body."""
 
     def __init__(self, program: Path, directory: Path, answers: dict[str, bytes]):
-        directory.mkdir()
-        authority = trustme.CA()
-        certificate = authority.issue_cert("127.0.0.1", "localhost")
-        self.ca = authority.cert_pem.bytes().decode()
-        certificate.private_key_pem.write_to_path(str(directory / "key.pem"))
-        (directory / "cert.pem").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
+        self.ca = certify(directory)
         words = []
         for number, (prefix, body) in enumerate(answers.items()):
             file = directory / f"answer-{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -15,6 +16,7 @@ from simulator import Simulator
 from toy.direct import Identity, Plugin
 
 from . import proc
+from .api import certify
 
 Figures = dict[str, list[float]]  # one contender's: name of the figure to its values
 
@@ -310,3 +312,29 @@ def note(figures: Figures, whole: dict, login: dict, read: dict) -> None:
 
 def median(values: list[float]) -> float:
     return statistics.median(values)
+
+
+# ---- which HTTP? ----
+
+
+def http_versions(server: Path, client: Path, directory: Path, answer: bytes, clients: list[int], delays: list[int], repeats: int, seconds: int) -> list[dict]:
+    """Rounds of three parallel requests by libcurl, over HTTP/1.1 and HTTP/2, to one and the same server."""
+    (directory / "answer.json").write_bytes(answer)
+    (directory / "ca.pem").write_text(certify(directory / "http2"))
+    found: dict = {}
+    for delay in delays:
+        words = [server, directory / "http2/cert.pem", directory / "http2/key.pem", directory / "answer.json", str(delay)]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            url = f"https://127.0.0.1:{int(process.stdout.readline())}/arvados/v1/users/current"
+            for turn in range(repeats):
+                for n in clients:
+                    for version in rotated(["1", "2"], turn):
+                        done = subprocess.run([client, url, directory / "ca.pem", version, str(n), str(seconds)], capture_output=True, text=True, check=True)
+                        told = json.loads(done.stdout)
+                        place = found.setdefault((delay, n, version), defaultdict(list))
+                        for name, value in (("rate", told["rounds"] / told["seconds"]), ("p50", told["p50"] / 1000), ("p99", told["p99"] / 1000),
+                                            ("cpu", told["cpu_us"] / 1000), ("connections", told["connections"])):
+                            place[name].append(value)
+            process.stdin.close()
+        progress(f"HTTP/1.1 and HTTP/2 to an API that answers after {delay} ms")
+    return [{"delay": delay, "clients": n, "version": version, **figures} for (delay, n, version), figures in found.items()]

@@ -1,4 +1,5 @@
-"""The Go plugin that users would otherwise take, built from its module as its makers publish it. Outside of the tree."""
+"""What is written in Go: the plugin that users would otherwise take, built from its module as its makers publish it, and a server that
+speaks HTTP/2. Built outside of the tree."""
 
 from __future__ import annotations
 
@@ -10,6 +11,15 @@ from pathlib import Path
 
 MODULE = "github.com/hashicorp/vault-plugin-auth-kubernetes"
 VERSION = "v0.23.1"
+
+
+def build_http2(directory: Path) -> Path | None:
+    if not shutil.which("go"):
+        return None
+    directory.mkdir(parents=True, exist_ok=True)
+    binary = directory / "bench-http2"
+    subprocess.run(["go", "build", "-o", binary, Path(__file__).parent / "http2/main.go"], check=True)
+    return binary
 
 
 def build(directory: Path) -> Path | None:

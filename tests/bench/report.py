@@ -25,9 +25,18 @@ TARGETS = [
     ("latency, 1 client: p50, ms", "cells", "p50", 1, None, "less"),
     ("latency, 1 client: p99, ms", "cells", "p99", 1, None, "less"),
     ("storm: peak resident memory, MB", "memory", "storm_peak", None, 0.25, "less"),
-    ("logins while the API hangs: resident memory, MB", "hang", "hang_rss", None, None, "less"),
-    ("config read meanwhile, ms", "hang", "hang_config_read", None, None, "less"),
-    ("config write meanwhile, ms", "hang", "hang_config_write", None, None, "less"),
+]
+
+# And what was to hold whatever the peer does: words, section, figure, the most it may be.
+BOUNDS = [
+    ("above an API that takes {slow} ms, 1 client: p50, ms", "slow", "p50", 3),
+    ("above an API that takes {slow} ms, 1 client: p99, ms", "slow", "p99", 7),
+    ("growth over {logins:,} logins, MB", "memory", "growth", 1),
+    ("storm of {storm:,}: failed logins", "memory", "storm_errors", 0),
+    ("{hang} logins while the API hangs: resident memory, MB", "hang", "hang_rss", 24),
+    ("config read meanwhile, ms", "hang", "hang_config_read", 20),
+    ("config write meanwhile, ms", "hang", "hang_config_write", 20),
+    ("connections 1 s after the clients left", "hang", "hang_left", 0),
 ]
 
 
@@ -49,7 +58,19 @@ def _cell(figures: dict, kind: str, delay: int, clients: int) -> dict | None:
     return None
 
 
+def _slow(figures: dict) -> int:
+    return max(figures["size"]["delays"])
+
+
+def _above(figures: dict) -> dict:
+    """What a login of one client takes beyond the delay of the API itself."""
+    cell = _cell(figures, "batch", _slow(figures), 1) or {}
+    return {name: {figure: [value - _slow(figures) for value in found[figure]] for figure in ("p50", "p99")} for name, found in cell.items()}
+
+
 def _section(figures: dict, name: str, clients: int | None) -> dict:
+    if name == "slow":
+        return _above(figures) if _slow(figures) > 0 else {}
     return (_cell(figures, "batch", 0, clients) or {}) if name == "cells" else figures[name]
 
 
@@ -75,6 +96,28 @@ def _targets(figures: dict) -> list[list[str]]:
         reached = "" if aim is None or ratio is None else "reached" if (ratio <= aim if way == "less" else ratio >= aim) else "**not reached**"
         aimed = "" if aim is None else f"{'at most' if way == 'less' else 'at least'} {aim:.2g}"
         rows.append([words, _spread(ours), _spread(peer), "–" if ratio is None else f"**{ratio:.2f}**", aimed, reached])
+    return rows
+
+
+def _bounds(figures: dict) -> list[list[str]]:
+    size = figures["size"]
+    words_of = {"slow": _slow(figures), "logins": size["logins"], "storm": size["storm"], "hang": size["hang"]}
+    rows = []
+    for words, section, figure, most in BOUNDS:
+        ours, peer = (_values(figures, section, name, figure) for name in (OURS, PEER))
+        if ours:
+            rows.append([words.format(**words_of), _spread(ours), _spread(peer), f"at most {most}", "reached" if statistics.median(ours) <= most else "**not reached**"])
+    return rows
+
+
+def _share(figures: dict) -> list[list[str]]:
+    """How much of a login's time is the API's own."""
+    rows = []
+    for delay in figures["size"]["delays"]:
+        for name, found in (_cell(figures, "batch", delay, 1) or {}).items():
+            if name in (OURS, PEER):
+                p50 = statistics.median(found["p50"])
+                rows.append([f"{delay} ms", NAMES[name], _number(p50), f"{delay / p50:.0%}", _number(p50 - delay), _spread(found.get("calls"))])
     return rows
 
 
@@ -107,6 +150,8 @@ def plots(figures: dict) -> dict[str, str]:
     out["memory"] = svg.bars("Resident memory", "MB", ["idle", "peak of a storm", "5 s after it"],
                              {NAMES[name]: [_three(figures["memory"][name][one]) for one in ("idle_rss", "storm_peak", "storm_after")] for name in names})
     out["mounts"] = svg.lines("Memory of one process by mounts", "MB", {"resident": [(row["mounts"], row["rss"]) for row in figures["mounts"]]}, "mounts")
+    out["grants"] = svg.bars("Plugin CPU by grants of the mount", "ms", [f"{row['grants']:,}" for row in figures["grants"]],
+                             {words: [(row[figure],) * 3 for row in figures["grants"]] for words, figure in (("the login that reads them", "first_cpu"), ("a warm login", "cpu"))})
     out["many"] = svg.lines("Resident memory over many logins", "MB", {NAMES[OURS]: [tuple(row) for row in figures["many"]]}, "logins")
     return out
 
@@ -126,6 +171,9 @@ def page(figures: dict) -> str:
     client = _rows(figures["client"], [("start to secret in hand, ms", "secret_ms"), ("of that the login, as a command of its own", "login_ms"),
                                        ("the read, as a command of its own", "read_ms"), ("CPU, ms", "secret_cpu"), ("most memory, MB", "secret_rss"), ("file, MB", "size")],
                    ["arv-vault", "bao"])
+    http = _table(["the API takes", "logins at one time", "HTTP", "logins/s", "p50, ms", "p99, ms", "client CPU a login, ms", "connections"],
+                  [[f"{row['delay']} ms", str(row["clients"]), {"1": "1.1", "2": "2"}[row["version"]], *(_spread(row[one]) for one in ("rate", "p50", "p99", "cpu", "connections"))]
+                   for row in figures.get("http", [])])
     grants = _table(["grants of the mount", "links asked in", "the login that reads them: plugin CPU, ms", "a warm login: plugin CPU, ms", "and in all, ms", "resident, MB"],
                     [[f"{row['grants']:,}", f"{row['calls']} calls", _number(row["first_cpu"]), _number(row["cpu"]), _number(row["ms"]), _number(row["rss"])]
                      for row in figures["grants"]])
@@ -147,6 +195,10 @@ answers over TLS; both plugins keep their connections. `approle` has no plugin a
 
 {_table(['', 'this plugin', 'Go peer', 'ratio', 'aim', ''], _targets(figures))}
 
+What was to hold by itself:
+
+{_table(['', 'this plugin', 'Go peer', 'aim', ''], _bounds(figures))}
+
 ![logins a second](performance/rate.svg)
 ![plugin CPU a login](performance/cpu.svg)
 ![p99](performance/p99.svg)
@@ -154,6 +206,12 @@ answers over TLS; both plugins keep their connections. `approle` has no plugin a
 ## Logins
 
 {cells}
+
+### Arvados' share
+
+One client, batch tokens: how much of a login is waiting for the API.
+
+{_table(['the API takes', 'method', 'a login, p50, ms', 'of that the API', 'the rest, ms', 'API calls a login'], _share(figures))}
 
 ## Starting
 
@@ -169,9 +227,17 @@ answers over TLS; both plugins keep their connections. `approle` has no plugin a
 
 {hang}
 
+## HTTP/1.1 or HTTP/2 to Arvados
+
+The three requests of a login by libcurl alone, against a server in Go that speaks both.
+
+{http}
+
 ## Growth
 
 {grants}
+
+![grants](performance/grants.svg)
 
 {mounts}
 
