@@ -166,7 +166,8 @@ class Http2:
         data = headers = b""
         while True:
             kind, flags, number, payload = self.read_frame()
-            graceful = payload[:8] == b"\x7f\xff\xff\xff\0\0\0\0"  # only that no new stream is wanted
+            # Without an error, and behind our stream: only that no new one is wanted.
+            graceful = payload[4:8] == bytes(4) and int.from_bytes(payload[:4], "big") >= stream
             if (kind == self.GOAWAY and not graceful) or (kind == self.RST_STREAM and number == stream):
                 raise Refused(payload)
             if kind == self.SETTINGS and not flags & 1:
