@@ -71,3 +71,17 @@ prepare() {
     make_venv
     export PATH=$venv/bin:$PATH
 }
+
+# prepare_ops: beside that what tests/ops and scripts/check need. Debian's prometheus would start a server at once, for all the
+# world to see: it is masked first (systemctl unmask prometheus undoes it). Only its programs are wanted.
+prepare_ops() {
+    local unit=/etc/systemd/system/prometheus.service as_root=()
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    if missing_packages "$root/scripts/lib/packages-ops.txt" | grep -qx prometheus && [ ! -e "$unit" ]; then
+        "${as_root[@]}" ln -s /dev/null "$unit" || die "prometheus.service could not be masked; install the packages of scripts/lib/packages-ops.txt yourself"
+    fi
+    install_packages "$root/scripts/lib/packages-ops.txt"
+    cmp -s "$root/scripts/lib/requirements-ops.txt" "$venv/installed-ops" && return
+    "$venv/bin/pip" install --disable-pip-version-check -q -r "$root/scripts/lib/requirements-ops.txt" || die "pip could not install the Python tools"
+    cp "$root/scripts/lib/requirements-ops.txt" "$venv/installed-ops"
+}

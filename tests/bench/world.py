@@ -81,4 +81,3 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-

@@ -184,4 +184,3 @@ def make_lie(dice: random.Random) -> Lie:
     kind = dice.choice(["container", "user", "token", "links", "links", "groups", "members", "containers", "users"])
     makers = [wrong_field] * 5 + [wrong_status, garbled, garbled, wrong_shape] + ([list_lie] * 4 if kind in LISTS else [])
     return dice.choice(makers)(dice, kind)
-

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What a real step does with its secrets: uses them, and prints none. Here it tells that they are there.
 set -eu
 test -n "$DB_PASSWORD"
