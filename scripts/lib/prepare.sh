@@ -36,20 +36,20 @@ install_packages() {
         die "the packages could not be installed; try: ${apt[*]} install ${packages[*]}"
 }
 
-# The Python tools live inside the build folder: nothing outside it is touched. `system python3`, so that the venv does not
-# depend on some other Python that is first on this shell's PATH.
+# make_venv FOLDER REQUIREMENTS WORDS: Python tools live inside the build folder, nothing outside it is touched. `system python3`, so that the
+# venv does not depend on some other Python that is first on this shell's PATH.
 make_venv() {
-    local want have python=/usr/bin/python3
+    local folder=$1 list=$2 words=$3 want have python=/usr/bin/python3
     [ -x "$python" ] || python=python3
-    want=$(sha256sum <"$root/scripts/lib/requirements.txt")
-    have=$(cat "$venv/installed" 2>/dev/null || true)
+    want=$(sha256sum <"$list")
+    have=$(cat "$folder/installed" 2>/dev/null || true)
     [ "$want" = "$have" ] && return
-    step "Making a Python venv in ${venv#"$root"/} (OpenBao server and client, hvac, Arvados SDK, pytest)"
-    rm -rf "$venv"
-    "$python" -m venv "$venv"
-    "$venv/bin/pip" install --disable-pip-version-check --progress-bar off -r "$root/scripts/lib/requirements.txt" |
+    step "Making a Python venv in ${folder#"$root"/} ($words)"
+    rm -rf "$folder"
+    "$python" -m venv "$folder"
+    "$folder/bin/pip" install --disable-pip-version-check --progress-bar off -r "$list" |
         grep -E '^(Collecting|Installing|Successfully|ERROR)' || die "pip could not install the Python tools"
-    printf '%s\n' "$want" >"$venv/installed"
+    printf '%s\n' "$want" >"$folder/installed"
 }
 
 # build_preset NAME [cmake options]: configures once, then builds what changed.
@@ -68,6 +68,6 @@ prepare() {
     [ "${1:-}" != checks ] || lists+=("$root/scripts/lib/packages-checks.txt")
     mkdir -p "$build"
     install_packages "${lists[@]}"
-    make_venv
+    make_venv "$venv" "$root/scripts/lib/requirements.txt" "OpenBao server and client, hvac, Arvados SDK, pytest"
     export PATH=$venv/bin:$PATH
 }
