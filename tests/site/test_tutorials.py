@@ -12,7 +12,6 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "e2e")]
 
 from conftest import Mount, own_bao, plugin_path, sim  # noqa: E402, F401  fixtures, found by their names here
-from client import arv_vault_path  # noqa: E402
 from host import bao_path  # noqa: E402
 from processes import wait_until  # noqa: E402
 from reader import ROOT, Reader  # noqa: E402
@@ -29,3 +28,47 @@ def test_quick_start(tmp_path):
     assert "a password of 13 characters" in shown["Be the container"]
     assert "permission denied" in shown["Take the grant away"] and "exit status 77" in shown["Take the grant away"]
     assert "reason=no_grant" in shown["Take the grant away"]
+
+
+@pytest.fixture
+def arvados_site(own_bao, sim, tmp_path):  # noqa: F811
+    """A site that is set up: the mount arvados, a role, secrets at secret/, a user with a running container; and who works there."""
+    mount = Mount(own_bao, sim, "arvados")
+    assert own_bao.enable("arvados").status_code == 204
+    mount.configure()
+    assert own_bao.call("POST", "auth/arvados/role/pipeline", {}).status_code in (200, 204)
+    assert own_bao.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}}).status_code == 204
+    return mount
+
+
+@pytest.fixture
+def reader(own_bao, sim, tmp_path):  # noqa: F811
+    """With a tree laid out as in a clone, and the tokens of each person where he works."""
+    for program in ("vault-plugin-auth-arvados", "arv-vault"):
+        (tmp_path / "build/release/bin").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "build/release/bin" / program).symlink_to(Path(plugin_path()).with_name(program))
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    container = sim.run_container("active")
+    env = {
+        "PATH": f"{tmp_path}/build/release/bin:{Path(bao_path()).parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
+        "BAO_ADDR": own_bao.address, "BAO_CACERT": own_bao.ca, "SSL_CERT_FILE": sim.ca_pem, "ARVADOS_API_HOST": sim.host,
+        "USER_UUID": container.user_uuid, "PLUGIN_DIRECTORY": str(own_bao.dir / "plugins"), "SERVER_LOG": str(own_bao.dir / "server.log"),
+        "AUDIT_LOG": str(own_bao.audit_file),
+    }
+    made = Reader(tmp_path, tmp_path / "shell-state", env)
+    admins = {"BAO_TOKEN": own_bao.root_token, "ARVADOS_API_TOKEN": sim.admin_token, "ARV_VAULT_ROLE": None}
+    made.people = {"container": {"BAO_TOKEN": None, "ARVADOS_API_TOKEN": container.token, "ARV_VAULT_ROLE": "pipeline"}, "": admins}
+    made.container = container
+    return made
+
+
+def test_a_cwl_step_with_a_secret(arvados_site, reader):
+    shown = reader.follow("tutorials/cwl.md")
+    assert "BAD" not in shown["3. In the container: is everything there?"]
+    assert shown["5. In the container: run it"].endswith("all three are there, 13 characters each\n")
+
+
+def test_moving_from_secret_mounts(arvados_site, reader):
+    shown = reader.follow("tutorials/secret-mounts.md")
+    assert "docs/examples/secret-mounts/before.cwl" in shown["1. Find what there is"]
+    assert not (reader.place / "before").exists() and not Path("/dev/shm/database.ini").exists()
