@@ -72,3 +72,36 @@ def test_moving_from_secret_mounts(arvados_site, reader):
     shown = reader.follow("tutorials/secret-mounts.md")
     assert "docs/examples/secret-mounts/before.cwl" in shown["1. Find what there is"]
     assert not (reader.place / "before").exists() and not Path("/dev/shm/database.ini").exists()
+
+
+def test_several_clusters(own_bao, sim, reader):  # noqa: F811
+    with Simulator("zaaaa") as other:
+        del reader.people["container"]["ARV_VAULT_ROLE"]  # the mounts of that page have no role at first
+        reader.env |= {"OTHER_API_HOST": other.host, "OTHER_API_TOKEN": other.admin_token, "OTHER_CA": other.ca_pem}
+        shown = reader.follow("tutorials/federation.md")
+        found = shown["The container finds its mount"]
+        assert "arvados-genomics-ro, default" in found and found.endswith("exit status 77\n")
+        assert other.log.count("/arvados/v1/containers/current") == 0
+        salted = shown["In the container: log in with a salted token"]
+        assert "arvados-genomics-ro, default" in salted and salted.endswith("exit status 77\n")
+        # As the page's table says of a satellite.
+        foreign = "zbbbb-tpzed-xurymjxw79nv3jz"
+        sim.rename(reader.container.user_uuid, foreign)
+        sim.grant("arvados-genomics-ro", foreign)
+        mount = Mount(own_bao, sim, "arvados-zzzzz")
+        wait_until(lambda: mount.login(reader.container.token, role="salted").status_code == 200, "the grant to count")
+
+
+def test_production(own_bao, sim, reader):  # noqa: F811
+    reader.env["COMPUTE_NETWORK"] = "127.0.0.0/8"
+    del reader.people["container"]["ARV_VAULT_ROLE"]  # it has a default
+    own_bao.call("DELETE", "sys/plugins/catalog/auth/arvados")
+    own_bao.plugin.unlink()
+    shown = reader.follow("tutorials/production.md")
+    assert shown["2. The service token and the config"].rstrip().endswith('"ok": true\n  },\n  "warnings": null\n}'), shown
+    assert "BAD" not in shown["6. In a container: prove it"]
+    assert "to-file" in shown["4. Against floods, and for the audit"]
+    # What its table promises of another address.
+    own_bao.call("POST", "auth/arvados/role/pipeline", {"token_bound_cidrs": "192.0.2.0/24"})
+    mount = Mount(own_bao, sim, "arvados")
+    assert mount.reason(mount.login(reader.container.token)) == "cidr_mismatch"
