@@ -13,9 +13,11 @@ sys.path[:0] = [str(TESTS / "e2e")]
 
 from conftest import Mount, own_bao, plugin_path, sim  # noqa: E402, F401  fixtures, found by their names here
 from host import bao_path  # noqa: E402
-from processes import wait_until  # noqa: E402
+from processes import plugin_pids, wait_until  # noqa: E402
 from reader import ROOT, Reader  # noqa: E402
 from simulator import Simulator  # noqa: E402
+
+SCOPES = [f"GET /arvados/v1/{kind}" for kind in ("links", "users", "containers", "groups", "computed_permissions")]
 
 
 def test_quick_start(tmp_path):
@@ -52,11 +54,11 @@ def reader(own_bao, sim, tmp_path):  # noqa: F811
     env = {
         "PATH": f"{tmp_path}/build/release/bin:{Path(bao_path()).parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
         "BAO_ADDR": own_bao.address, "BAO_CACERT": own_bao.ca, "SSL_CERT_FILE": sim.ca_pem, "ARVADOS_API_HOST": sim.host,
-        "USER_UUID": container.user_uuid, "PLUGIN_DIRECTORY": str(own_bao.dir / "plugins"), "SERVER_LOG": str(own_bao.dir / "server.log"),
+        "PLUGIN_DIRECTORY": str(own_bao.dir / "plugins"), "SERVER_LOG": str(own_bao.dir / "server.log"),
         "AUDIT_LOG": str(own_bao.audit_file),
     }
     made = Reader(tmp_path, tmp_path / "shell-state", env)
-    admins = {"BAO_TOKEN": own_bao.root_token, "ARVADOS_API_TOKEN": sim.admin_token, "ARV_VAULT_ROLE": None}
+    admins = {"BAO_TOKEN": own_bao.root_token, "ARVADOS_API_TOKEN": sim.admin_token, "ARV_VAULT_ROLE": None, "USER_UUID": container.user_uuid}
     made.people = {"container": {"BAO_TOKEN": None, "ARVADOS_API_TOKEN": container.token, "ARV_VAULT_ROLE": "pipeline"}, "": admins}
     made.container = container
     return made
@@ -105,3 +107,107 @@ def test_production(own_bao, sim, reader):  # noqa: F811
     own_bao.call("POST", "auth/arvados/role/pipeline", {"token_bound_cidrs": "192.0.2.0/24"})
     mount = Mount(own_bao, sim, "arvados")
     assert mount.reason(mount.login(reader.container.token)) == "cidr_mismatch"
+
+
+def test_runbook(arvados_site, reader, sim):  # noqa: F811
+    """Each thing happens before its section is followed, and is over afterwards."""
+    mount, bao, admin = arvados_site, arvados_site.bao, reader.people[""]
+    mount.bao.call("DELETE", "auth/arvados/role/pipeline")
+    mount.configure(service_token=sim.new_token("admin", SCOPES))
+    first = mount.read_config()["service_token_uuid"]
+    bao.call("POST", "sys/policies/acl/arvados-read", {"policy": 'path "secret/data/*" { capabilities = ["read"] }'})
+    bao.call("POST", "secret/data/genomics/db", {"data": {"password": "geheim"}})
+    for user in ("active", "spectator"):
+        sim.grant("arvados-read", user)
+    leaked = sim.run_container("spectator")
+    given: list[str] = []  # Vault tokens that the section must end
+
+    def log_in(container) -> None:
+        given.append(mount.logged_in(container.token)["auth"]["client_token"])
+        assert bao.call("GET", "secret/data/genomics/db", token=given[-1]).status_code == 200
+
+    def all_ended() -> None:
+        assert given and all(bao.call("GET", "auth/token/lookup-self", token=token).status_code == 403 for token in given)
+        given.clear()
+
+    def it_leaks() -> None:
+        log_in(leaked)
+        admin["LEAKED_UUID"], admin["USER_UUID"] = leaked.token_uuid, leaked.user_uuid
+
+    def leak_is_closed() -> None:
+        all_ended()
+        assert sim.record(leaked.request_uuid)["priority"] == 0
+        assert mount.login(leaked.token).status_code == 403  # his entity is disabled
+        sim.finish(leaked, "Cancelled")  # the dispatcher
+        assert mount.reason(mount.login(leaked.token)) == "token_rejected"
+
+    def somebody_grants_too_much() -> None:
+        admin["WRONG_POLICY"], admin["USER_UUID"] = "arvados-payroll", reader.container.user_uuid
+        sim.grant("arvados-payroll", reader.container.user_uuid)
+        wait_until(lambda: "arvados-payroll" in mount.logged_in(reader.container.token)["auth"]["policies"], "the grant to act")
+        log_in(reader.container)
+
+    def wrong_grant_is_gone() -> None:
+        all_ended()
+        assert mount.logged_in(reader.container.token)["auth"]["policies"] == ["arvados-read", "default"]
+        log_in(reader.container)
+
+    def seal() -> None:
+        admin["UNSEAL_KEY"] = bao.unseal_key
+        assert bao.call("PUT", "sys/seal").status_code == 204
+
+    def the_file_is_another_one() -> None:
+        wait_until(lambda: bao.call("GET", "sys/health", token="").status_code == 200, "OpenBao to be active")
+        good = bao.plugin.read_bytes()
+        bao.plugin.unlink()  # it runs
+        bao.plugin.write_bytes(good + b"x")
+        bao.kill_plugin()
+        wait_until(lambda: "checksums did not match" in mount.login(reader.container.token).text, "it not to start")
+        bao.plugin.unlink()
+        bao.plugin.write_bytes(good)
+        bao.plugin.chmod(0o755)
+
+    shown = reader.follow("runbook.md", before={
+        "Arvados is away": sim.stop, "Arvados is back": sim.start, "The vault is away": seal, "The plugin does not start": the_file_is_another_one,
+        "A run token has leaked": it_leaks, "The service token has leaked": leak_is_closed, "A wrong grant": somebody_grants_too_much,
+        "Stop everything": wrong_grant_is_gone})
+    all_ended()
+    assert mount.login(reader.container.token).status_code == 403
+    assert '"ok": false' in shown["Arvados is away"] and "unreachable" in shown["Arvados is away"]
+    assert shown["Arvados is back"].startswith("true") and '"granted"' in shown["Arvados is back"]
+    assert "exit status 2" in shown["The vault is away"]
+    assert " read secret/data/genomics/db " in shown["A run token has leaked"]
+    assert first not in mount.read_config()["service_token_uuid"]
+    assert sim.try_call("GET", f"api_client_authorizations/{first}").status == 404  # the rotation ended it
+
+
+def another_version(plugin: bytes, old: bytes, new: bytes) -> bytes:
+    """The same program, saying another version of itself."""
+    assert len(old) == len(new) and old in plugin
+    return plugin.replace(old, new)
+
+
+def test_upgrade(arvados_site, reader, sim):  # noqa: F811
+    mount, bao = arvados_site, arvados_site.bao
+    running = bao.call("GET", "sys/auth/arvados/tune").json()["data"]["plugin_version"]
+    newer = "v9" + running[2:]
+    plugin = bao.plugin.read_bytes()
+    for name, content in ((newer, another_version(plugin, running.encode(), newer.encode())), ("rebuilt", plugin + b"\n")):
+        file = bao.plugin.with_name(f"{bao.plugin.name}-{name}")
+        file.write_bytes(content)
+        file.chmod(0o755)
+    reader.env |= {"NEW_VERSION": newer, "OLD_VERSION": running}
+    mount.configure(default_role="pipeline")
+    sim.grant("arvados-read", "active")
+    token = mount.login(reader.container.token, role="pipeline").json()["auth"]["client_token"]
+    shown = reader.follow("upgrade.md")
+    assert newer in shown["One node"] and '"granted"' in shown["One node"]
+    assert shown["Back"].endswith("true") and shown["The same version, built anew"].endswith("true")
+    # As its table promises.
+    assert mount.renew(token).status_code == 200
+    assert [path.name for path in running_files(bao)] == [f"{bao.plugin.name}-rebuilt"]
+
+
+def running_files(bao) -> list[Path]:
+    names = [path for path in bao.plugin.parent.iterdir() if plugin_pids(path)]
+    return sorted(names)
