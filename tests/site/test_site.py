@@ -105,7 +105,24 @@ def test_the_search_knows_every_page_and_works_from_a_folder(pages):
 def test_lists_are_lists(pages):
     """Where a page of the repository shows a list, MkDocs wants an empty line before it."""
     for path in pages:
-        assert not re.search(r"<p>[^<]*\n- ", path.read_text()), path
+        assert not re.search(r"<p>(?:(?!</p>).)*?\n- ", path.read_text(), re.DOTALL), path
+
+
+def places(page: Path) -> set[str]:
+    """The names that the repository's pages give to headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", head).lower()).replace(" ", "-") for head in heads}
+
+
+def test_links_to_places_work_on_the_pages_of_the_repository_too():
+    lost = []
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")]:
+        for link, place in re.findall(r"\]\((?!http)([^)#\s]*)#([^)\s]+)\)", page.read_text()):
+            target = (page.parent / link).resolve() if link else page
+            if place not in places(target):
+                lost.append(f"{page.name}: {link}#{place}")
+    assert lost == []
 
 
 # ---- what must fail ----
@@ -119,18 +136,24 @@ def copy_of_the_tree(target: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize("page, text, told", [
-    ("forgotten.md", "# A page that is not in the navigation\n", "forgotten.md"),
-    ("scale.md", "[nowhere](nowhere.md)\n", "nowhere.md"),
-    ("scale.md", "[no such place](auth.md#no-such-place)\n", "no-such-place"),
-])
-def test_a_page_that_is_lost_or_leads_nowhere_fails_the_build(built, tmp_path, page, text, told):
+LOST = [  # what is added to which page, and the word by which the build must tell it
+    ("docs/forgotten.md", "# A page that is not in the navigation", "forgotten.md"),
+    ("deploy/forgotten/README.md", "# A page outside of docs/ that is not in it", "deploy/forgotten/README.md"),
+    ("docs/scale.md", "[nowhere](nowhere.md)", "nowhere.md"),
+    ("docs/soak.md", "[no such place](auth.md#no-such-place)", "no-such-place"),
+]
+
+
+def test_a_page_that_is_lost_or_leads_nowhere_fails_the_build(built, tmp_path):
     tree = copy_of_the_tree(tmp_path)
-    with open(tree / "docs" / page, "a") as handle:
-        handle.write(f"\n{text}")
+    for page, text, _ in LOST:
+        (tree / page).parent.mkdir(exist_ok=True)
+        with open(tree / page, "a") as handle:
+            handle.write(f"\n{text}\n")
     done = subprocess.run([TOOLS / "mkdocs", "build", "--strict"], cwd=tree, capture_output=True, text=True, check=False,
                           env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
-    assert done.returncode != 0 and told in done.stderr, done.stderr
+    assert done.returncode != 0
+    assert [told for _, _, told in LOST if told not in done.stderr] == [], done.stderr
 
 
 # ---- diagrams ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from host import bao_path  # noqa: E402
 from processes import plugin_pids, wait_until  # noqa: E402
 from reader import ROOT, Reader  # noqa: E402
 from simulator import Simulator  # noqa: E402
+from test_docs import PAGES_ELSEWHERE  # noqa: E402
 
 SCOPES = [f"GET /arvados/v1/{kind}" for kind in ("links", "users", "containers", "groups", "computed_permissions")]
 
@@ -211,3 +213,10 @@ def test_upgrade(arvados_site, reader, sim):  # noqa: F811
 def running_files(bao) -> list[Path]:
     names = [path for path in bao.plugin.parent.iterdir() if plugin_pids(path)]
     return sorted(names)
+
+
+def test_no_page_of_commands_is_left_out():
+    """Pages of docs/ itself are run by tests/e2e/test_docs.py, unless it names them as run elsewhere."""
+    followed = set(re.findall(r'follow\("([\w/-]+\.md)"', Path(__file__).read_text()))
+    tutorials = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs/tutorials").glob("*.md")}
+    assert tutorials | (PAGES_ELSEWHERE - {"release.md"}) == followed
