@@ -156,6 +156,11 @@ def test_a_page_that_is_lost_or_leads_nowhere_fails_the_build(built, tmp_path):
     assert [told for _, _, told in LOST if told not in done.stderr] == [], done.stderr
 
 
+def test_an_unknown_option_is_refused():
+    done = subprocess.run([ROOT / "scripts/site", "--nonsense"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "--help" in done.stderr
+
+
 # ---- diagrams ----
 
 DIAGRAMS = [path for path in sorted((ROOT / "docs/diagrams").glob("*.d2")) if path.name != "style.d2"]
