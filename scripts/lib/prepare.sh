@@ -36,15 +36,17 @@ install_packages() {
         die "the packages could not be installed; try: ${apt[*]} install ${packages[*]}"
 }
 
-# make_venv FOLDER REQUIREMENTS WORDS: Python tools live inside the build folder, nothing outside it is touched. `system python3`, so that the
-# venv does not depend on some other Python that is first on this shell's PATH.
+# The Python tools live inside the build folder: nothing outside it is touched. `system python3`, so that the venv does not
+# depend on some other Python that is first on this shell's PATH.
+# make_venv [NAME WHAT]: without a name the one for everything; with it build/venv-NAME from requirements-NAME.txt, for a part of the tests only.
 make_venv() {
-    local folder=$1 list=$2 words=$3 want have python=/usr/bin/python3
+    local want have python=/usr/bin/python3 name=${1:-} what=${2:-OpenBao server and client, hvac, Arvados SDK, pytest}
+    local folder=$venv${name:+-$name} list=$root/scripts/lib/requirements${name:+-$name}.txt
     [ -x "$python" ] || python=python3
     want=$(sha256sum <"$list")
     have=$(cat "$folder/installed" 2>/dev/null || true)
     [ "$want" = "$have" ] && return
-    step "Making a Python venv in ${folder#"$root"/} ($words)"
+    step "Making a Python venv in ${folder#"$root"/} ($what)"
     rm -rf "$folder"
     "$python" -m venv "$folder"
     "$folder/bin/pip" install --disable-pip-version-check --progress-bar off -r "$list" |
@@ -68,6 +70,6 @@ prepare() {
     [ "${1:-}" != checks ] || lists+=("$root/scripts/lib/packages-checks.txt")
     mkdir -p "$build"
     install_packages "${lists[@]}"
-    make_venv "$venv" "$root/scripts/lib/requirements.txt" "OpenBao server and client, hvac, Arvados SDK, pytest"
+    make_venv
     export PATH=$venv/bin:$PATH
 }

@@ -45,15 +45,20 @@ def target_of(link: str, page: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
 
 
-def shown(path: Path, name: str) -> str:
-    """A file as a page of its own."""
-    if path.suffix == ".1":
-        made = subprocess.run(["mandoc", "-T", "html", "-O", "fragment", str(path)], capture_output=True, text=True, check=True).stdout
-        return f"# {path.stem}(1)\n\n" + re.sub(r"<(/?)h1\b", r"<\1h2", made)
+def fenced(path: Path) -> str:
     text = path.read_text()
     first = text.split("\n", 1)[0]
     language = LANGUAGES.get(path.suffix) or ("python" if "python" in first else "bash" if first.startswith("#!") else "text")
-    return f"---\nsearch:\n  exclude: true\n---\n# {name}\n\n~~~~~{language}\n{text}\n~~~~~\n"
+    return f"~~~~~{language}\n{text}\n~~~~~\n"
+
+
+def shown(path: Path, name: str) -> str:
+    """A file, or the files of a folder, as a page."""
+    if path.suffix == ".1":
+        made = subprocess.run(["mandoc", "-T", "html", "-O", "fragment", str(path)], capture_output=True, text=True, check=True).stdout
+        return f"# {path.stem}(1)\n\n" + re.sub(r"<(/?)h1\b", r"<\1h2", made)
+    inside = [f"## {file.name}\n\n{fenced(file)}" for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [fenced(path)]
+    return f"---\nsearch:\n  exclude: true\n---\n# {name}\n\n" + "\n".join(inside)
 
 
 def outside(top: Path) -> set[str]:
@@ -70,7 +75,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for link, _ in LINK.findall((top / here).read_text()):
             path = target_of(link, here)
             place = site_place(path, pages)
-            if (top / path).is_file() and files.get_file_from_path(place) is None:
+            if (top / path).exists() and files.get_file_from_path(place) is None:
                 files.append(File.generated(config, place, content=shown(top / path, path), inclusion=InclusionLevel.NOT_IN_NAV))
     return files
 
@@ -82,7 +87,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def turned(match: re.Match) -> str:
         path = target_of(match[1], here)
-        if not (top / path).is_file():
+        if not (top / path).exists():
             return match[0]  # MkDocs complains
         place = site_place(path, pages)
         return f"]({posixpath.relpath(place, posixpath.dirname(page.file.src_uri) or '.')}{match[2] or ''})"

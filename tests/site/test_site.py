@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "build/site"
-TOOLS = ROOT / "build/site-venv/bin"
+TOOLS = ROOT / "build/venv-site/bin"
 # What a browser fetches when it shows a page; of `link` only those kinds.
 FETCHES = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src", "object": "data"}
 FETCHED_LINKS = {"stylesheet", "icon", "preload", "preconnect", "dns-prefetch", "modulepreload", "manifest"}
