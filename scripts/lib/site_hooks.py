@@ -16,7 +16,7 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 # Pages outside of docs/. Each must be in the navigation, like those inside.
-PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "deploy/*/README.md", "tests/simulator/README.md"]
+PAGES = ["*.md", "deploy/*/README.md", "tests/simulator/README.md"]
 # Pictures lie in docs/ and are copied as they are.
 PICTURES = (".svg", ".png")
 TREE = "repository/"

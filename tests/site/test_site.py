@@ -94,10 +94,10 @@ def test_every_picture_has_words(pages):
 def test_the_search_knows_every_page_and_works_from_a_folder(pages):
     index = json.loads((SITE / "search/search_index.json").read_text())
     found = {entry["location"].split("#")[0] for entry in index["docs"]}
-    for page in [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *ROOT.glob("deploy/*/README.md")]:
+    for page in [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("deploy/*/README.md")]:
         inside = page.is_relative_to(ROOT / "docs")
         name = page.relative_to(ROOT / "docs").with_suffix(".html") if inside else (
-            Path("repository") / page.relative_to(ROOT).parent / "index.html")
+            Path("repository") / page.relative_to(ROOT).parent / ("index.html" if page.stem == "README" else f"{page.stem}.html"))
         assert str(name) in found, name
     assert (SITE / "search/search_index.js").exists() and (SITE / "site/iframe-worker.js").exists()
 
@@ -131,7 +131,7 @@ def test_links_to_places_work_on_the_pages_of_the_repository_too():
 def copy_of_the_tree(target: Path) -> Path:
     for name in ("docs", "deploy", "tests/simulator", "scripts/lib"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("mkdocs.yml", "README.md", "LICENSE", *(path.name for path in ROOT.glob("C*.md"))):
+    for name in ("mkdocs.yml", "LICENSE", *(path.name for path in ROOT.glob("*.md"))):
         shutil.copy(ROOT / name, target)
     return target
 
