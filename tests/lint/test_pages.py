@@ -6,7 +6,7 @@ import pytest
 
 from pages import ROOT, missing_tests, named_tests, rows
 
-PAGES = ["threats.md", "security.md", "promises.md", "release.md", "operations.md", "versioning.md"]
+PAGES = ["threats.md", "security.md", "promises.md", "release.md", "compatibility.md", "upgrade.md", "tutorials/cwl.md", "operations.md", "versioning.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
