@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 
+import hvac
 import pytest
 from dist import PLUGIN, bare, page_stanza, sums
 
@@ -22,8 +24,8 @@ def servers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bao")  # short: sockets are below it
     started: list[OpenBao] = []
 
-    def start(change) -> OpenBao:
-        server = OpenBao(folder / f"server-{len(started)}", bare(PLUGIN))
+    def start(change, **options) -> OpenBao:
+        server = OpenBao(folder / f"server-{len(started)}", bare(PLUGIN), **options)
         started.append(server)
         config = server.dir / "bao.hcl"
         config.write_text(change(server, config.read_text()))
@@ -75,6 +77,47 @@ def test_a_server_takes_the_plugin_from_its_configuration(servers, sim):  # noqa
     mount.configure()
 
     assert login(mount) == ["arvados-read", "default"]
+
+
+def test_while_a_newly_declared_file_is_missing_the_server_does_not_become_active(servers):
+    server = servers(declaring(sums()[bare(PLUGIN).name]), storage="raft")
+    declared(server)
+    server.stop()
+    config = server.dir / "bao.hcl"
+    config.write_text(config.read_text().replace(f'"{bare(PLUGIN).name}"', '"newer"'))
+
+    server.start()
+    server.client("").sys.submit_unseal_key(server.unseal_key)
+    wait_until(lambda: "failed to set up declarative plugins" in server.log(), "the server to try")
+    assert server.call("GET", "sys/health", token="").status_code != 200
+
+    shutil.copy(server.plugin, server.dir / "plugins/newer")
+    wait_until(lambda: server.call("GET", "sys/health", token="").status_code == 200, "the server to be active", seconds=60)
+    assert declared(server)["command"] == "newer"
+
+
+def reread(server: OpenBao, config: str, said: str) -> None:
+    before = len(server.log())
+    (server.dir / "bao.hcl").write_text(config)
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: said in server.log()[before:], said)
+
+
+def test_the_configuration_rules_what_it_declared_and_nothing_else(servers):
+    server = servers(declaring(sums()[bare(PLUGIN).name]))
+    declared(server)
+    with_it = (server.dir / "bao.hcl").read_text()
+    path = f"sys/plugins/catalog/auth/arvados?version={VERSION}"
+
+    reread(server, with_it[:with_it.index("plugin \"auth\"")], "declarative plugin registration completed")
+    assert server.call("GET", path).status_code == 404
+
+    body = {"sha256": sums()[bare(PLUGIN).name], "command": bare(PLUGIN).name, "version": VERSION}
+    assert server.call("POST", "sys/plugins/catalog/auth/arvados", body).status_code == 204
+    reread(server, with_it, "conflicts with existing non-declarative plugin")
+    assert server.call("DELETE", path).status_code == 204
+    reread(server, with_it, "declarative plugin registration completed")
+    declared(server)
 
 
 def test_a_wrong_sum_is_refused(servers):
