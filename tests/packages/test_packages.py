@@ -112,12 +112,18 @@ def would_be_called(tree: Path, **env: str) -> str:
     return run(tree / "scripts/release", "--version", env={"PATH": os.environ["PATH"], **env}).strip()
 
 
-def test_versions_sort_as_they_were_made(tmp_path):
-    tree = tmp_path / "tree"
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    """As much of a source archive as it takes to say its version."""
+    folder = tmp_path / "tree"
     for file in ["CMakeLists.txt", "scripts/release", *(f"scripts/lib/{name}.sh" for name in ("prepare", "linked"))]:
-        (tree / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / file, tree / file)
-    made = []
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
+    return folder
+
+
+def test_versions_sort_as_they_were_made(tree, tmp_path):
+    made: list[str] = []
 
     def git(*words: str) -> None:
         when = f"@{1795787755 + 60 * len(made)} +0000"
@@ -136,12 +142,13 @@ def test_versions_sort_as_they_were_made(tmp_path):
         run("dpkg", "--compare-versions", earlier, "lt", later)
 
 
-def test_without_git_the_environment_says_what_it_is(tmp_path):
-    (tmp_path / "scripts").mkdir()
-    for name in ("release", "lib"):
-        (tmp_path / "scripts" / name).symlink_to(ROOT / "scripts" / name)
-    said = {"VPA_COMMIT": "0123456789ab", "SOURCE_DATE_EPOCH": "1795787755", "VPA_PACKAGE_VERSION": "0.1.0"}
-    assert would_be_called(ROOT, **said) == "0.1.0"
+def test_without_git_the_environment_says_what_it_is(tree):
+    said = {"VPA_COMMIT": "0123456789ab", "SOURCE_DATE_EPOCH": "1795787755"}
+    assert would_be_called(tree, **said) == "0.1.0~git20261127135555.0123456"
+    assert would_be_called(tree, **said, VPA_PACKAGE_VERSION="0.1.0") == "0.1.0"
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        would_be_called(tree)
+    assert "there is no git checkout here that tells the commit" in refused.value.stderr
 
 
 # ---- on a Debian that has nothing else ----
