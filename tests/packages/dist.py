@@ -43,6 +43,11 @@ def version() -> str:
     return bare(PLUGIN).name.split("_")[1]
 
 
+def project_version() -> str:
+    (found,) = re.findall(r"^project\(\S+ VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.MULTILINE)
+    return found
+
+
 def sums(name: str = "SHA256SUMS") -> dict[str, str]:
     """Sum by file."""
     pairs = (line.split("  ", 1) for line in (DIST / name).read_text().splitlines())

@@ -8,14 +8,14 @@ import signal
 
 import hvac
 import pytest
-from dist import PLUGIN, bare, page_stanza, sums
+from dist import PLUGIN, bare, page_stanza, project_version, sums
 
 # Fixtures of the end-to-end tests, found by their names here.
 from conftest import Mount, make_mount, sim, stop_server  # noqa: F401
 from host import OpenBao
 from processes import wait_until
 
-VERSION = "v0.1.0"
+VERSION = f"v{project_version()}"
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def declaring(published: str):
         server.plugin = plugins / program.name
         shutil.copy(program, server.plugin)
         stanza = page_stanza().replace("/opt/openbao/plugins", str(plugins)).replace(f"{PLUGIN}_0.1.0_linux_amd64", program.name)
+        stanza = stanza.replace('"v0.1.0"', f'"{VERSION}"')
         (example,) = (line.split('"')[1] for line in stanza.splitlines() if "sha256sum" in line)
         kept = [line for line in config.splitlines() if not line.startswith("plugin_directory")]
         return "\n".join([*kept, stanza.replace(example, published)])

