@@ -33,9 +33,8 @@ vpa_link_archives(CRYPTO)
 vpa_link_archives(GRPC stdc++)
 vpa_link_archives(PROTOBUF_C)
 
-# Of what is linked only what is called stays. No path of this machine stays either: a build elsewhere gives the same bytes.
-set(VPA_STATIC_COMPILE -ffunction-sections -fdata-sections
-  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build) # the last that fits counts
+# Of what is linked only what is called stays.
+set(VPA_STATIC_COMPILE -ffunction-sections -fdata-sections)
 
 set(CMAKE_SKIP_RPATH ON)
 

@@ -10,6 +10,11 @@ set(VPA_WARNINGS
 set(VPA_HARDENING_WANTED
   -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero
   -fzero-call-used-regs=used-gpr -fno-delete-null-pointer-checks -fno-strict-overflow)
+# No path of this machine stays in what is published: a build elsewhere gives the same bytes. The last that fits counts.
+set(VPA_PATHS "")
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT VPA_COVERAGE)
+  set(VPA_PATHS -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)
+endif()
 set(VPA_LINK_WANTED -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,--as-needed)
 
 # Only what this compiler and linker really take.
@@ -36,7 +41,7 @@ function(vpa_target name)
   target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_BINARY_DIR}/generated)
   # assert stays on in release builds: a crash denies, going on might grant.
-  target_compile_options(${name} PRIVATE ${VPA_WARNINGS} ${VPA_HARDENING} -UNDEBUG
+  target_compile_options(${name} PRIVATE ${VPA_WARNINGS} ${VPA_HARDENING} ${VPA_PATHS} -UNDEBUG
     $<$<BOOL:${VPA_WERROR}>:-Werror>)
   get_target_property(type ${name} TYPE)
   if(type STREQUAL "EXECUTABLE")

@@ -10,3 +10,7 @@ else()
   endif()
 endif()
 configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/generated/vp/version.h @ONLY)
+
+# VPA_PACKAGE_VERSION: of packages. scripts/release gives it: the project's version at its tag, else with the time and commit behind a
+# tilde, which dpkg sorts before the release it leads to.
+set(VPA_PACKAGE_VERSION "${PROJECT_VERSION}~unreleased" CACHE STRING "Version of packages")

@@ -54,6 +54,16 @@ make_venv() {
     printf '%s\n' "$want" >"$folder/installed"
 }
 
+# add_python_tools LIST: further ones, for those who need them.
+add_python_tools() {
+    local want have=$venv/installed-$1
+    want=$(sha256sum <"$root/scripts/lib/$1")
+    [ "$want" = "$(cat "$have" 2>/dev/null || true)" ] && return
+    step "Installing Python tools ($1)"
+    "$venv/bin/pip" install --disable-pip-version-check --progress-bar off -q -r "$root/scripts/lib/$1" || die "pip could not install the Python tools"
+    printf '%s\n' "$want" >"$have"
+}
+
 # build_preset NAME [cmake options]: configures once, then builds what changed.
 build_preset() {
     local preset=$1

@@ -1,0 +1,69 @@
+"""What scripts/release made, found by what the page says of its names, and the page itself.
+
+VPA_BUILD names the folder of the self-contained build, as for tests/release."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "e2e")]
+
+from test_docs import blocks  # noqa: E402
+
+ROOT = TESTS.parent
+DIST = Path(os.environ["VPA_BUILD"]).parent / "dist"
+PLUGIN = "vault-plugin-auth-arvados"
+CLIENT = "arv-vault"
+PAGE = ROOT / "docs/release.md"
+
+
+def the_one(pattern: str) -> Path:
+    (found,) = DIST.glob(pattern)
+    return found
+
+
+def package(name: str) -> Path:
+    return the_one(f"{name}_*.deb")
+
+
+def bare(name: str) -> Path:
+    return the_one(f"{name}_*_linux_{architecture()}")
+
+
+def architecture() -> str:
+    return run("dpkg", "--print-architecture").strip()
+
+
+def version() -> str:
+    return bare(PLUGIN).name.split("_")[1]
+
+
+def project_version() -> str:
+    (found,) = re.findall(r"^project\(\S+ VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.MULTILINE)
+    return found
+
+
+def sums(name: str = "SHA256SUMS") -> dict[str, str]:
+    """Sum by file."""
+    pairs = (line.split("  ", 1) for line in (DIST / name).read_text().splitlines())
+    return {file: found for found, file in pairs}
+
+
+def run(*words: str | Path, **options) -> str:
+    return subprocess.run(words, check=True, capture_output=True, text=True, **options).stdout
+
+
+def page_block(containing: str) -> str:
+    """The one block of commands of the page that has that text."""
+    (found,) = [text for page, text in blocks() if page == PAGE.name and containing in text]
+    return found
+
+
+def page_stanza() -> str:
+    (found,) = re.findall(r"^```hcl\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return found
