@@ -93,7 +93,5 @@ prepare_ops() {
         "${as_root[@]}" ln -s /dev/null "$unit" || die "prometheus.service could not be masked; install the packages of scripts/lib/packages-ops.txt yourself"
     fi
     install_packages "$root/scripts/lib/packages-ops.txt"
-    cmp -s "$root/scripts/lib/requirements-ops.txt" "$venv/installed-ops" && return
-    "$venv/bin/pip" install --disable-pip-version-check -q -r "$root/scripts/lib/requirements-ops.txt" || die "pip could not install the Python tools"
-    cp "$root/scripts/lib/requirements-ops.txt" "$venv/installed-ops"
+    add_python_tools requirements-ops.txt
 }
