@@ -16,9 +16,9 @@ from host import bao_path
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-# Run by others: the demo by tests/fresh, the release and what its page says by tests/release, this very command by whoever reads the result.
+# Run by others: the demo by tests/fresh, the release and what its page says by tests/release, the service token's page by tests/deploy, this very command by whoever reads the result.
 RUN_ELSEWHERE = {"scripts/demo\n", "scripts/test\n", "scripts/release-build\n"}
-PAGES_ELSEWHERE = {"release.md"}
+PAGES_ELSEWHERE = {"release.md", "service-token.md"}
 
 
 def blocks() -> list[tuple[str, str]]:

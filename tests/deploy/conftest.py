@@ -1,0 +1,41 @@
+"""What the end-to-end tests have, for what lies under deploy/."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+# The modules beside the end-to-end tests take theirs from a module of this one's name.
+from e2e.conftest import (Mount, bao, bare_mount, granted, make_mount, mount, own_bao, plugin_path, sanitizer_env,  # noqa: E402,F401
+                          sim)
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def follow(tmp_path):
+    """Runs the commands of a page in their order, from a tree laid out as its reader has it; what they printed."""
+    for name in ("docs", "deploy", "scripts"):
+        (tmp_path / name).symlink_to(ROOT / name)
+
+    def run(page: str, **env: str) -> str:
+        usual = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        found = BLOCK.findall((ROOT / page).read_text())
+        assert found, f"{page} has no commands"
+        printed = ""
+        for text in found:
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=tmp_path, env={**usual, **env}, capture_output=True,
+                                  text=True, timeout=600, check=False)
+            assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+            printed += done.stdout
+        return printed
+
+    return run
