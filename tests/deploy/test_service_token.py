@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "deploy/service_token.py"
+PROGRAM = ROOT / "docs/examples/service_token.py"
 
 
 def scopes() -> list[str]:
