@@ -38,18 +38,20 @@ install_packages() {
 
 # The Python tools live inside the build folder: nothing outside it is touched. `system python3`, so that the venv does not
 # depend on some other Python that is first on this shell's PATH.
+# make_venv [NAME WHAT]: without a name the one for everything; with it build/venv-NAME from requirements-NAME.txt, for a part of the tests only.
 make_venv() {
-    local want have python=/usr/bin/python3
+    local want have python=/usr/bin/python3 name=${1:-} what=${2:-OpenBao server and client, hvac, Arvados SDK, pytest}
+    local folder=$venv${name:+-$name} list=$root/scripts/lib/requirements${name:+-$name}.txt
     [ -x "$python" ] || python=python3
-    want=$(sha256sum <"$root/scripts/lib/requirements.txt")
-    have=$(cat "$venv/installed" 2>/dev/null || true)
+    want=$(sha256sum <"$list")
+    have=$(cat "$folder/installed" 2>/dev/null || true)
     [ "$want" = "$have" ] && return
-    step "Making a Python venv in ${venv#"$root"/} (OpenBao server and client, hvac, Arvados SDK, pytest)"
-    rm -rf "$venv"
-    "$python" -m venv "$venv"
-    "$venv/bin/pip" install --disable-pip-version-check --progress-bar off -r "$root/scripts/lib/requirements.txt" |
+    step "Making a Python venv in ${folder#"$root"/} ($what)"
+    rm -rf "$folder"
+    "$python" -m venv "$folder"
+    "$folder/bin/pip" install --disable-pip-version-check --progress-bar off -r "$list" |
         grep -E '^(Collecting|Installing|Successfully|ERROR)' || die "pip could not install the Python tools"
-    printf '%s\n' "$want" >"$venv/installed"
+    printf '%s\n' "$want" >"$folder/installed"
 }
 
 # build_preset NAME [cmake options]: configures once, then builds what changed.
