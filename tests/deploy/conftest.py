@@ -20,6 +20,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+def known_fields(path: str) -> set[str]:
+    """The fields of one path, as docs/api.md tells them; that page is compared with the plugin at each run of its test."""
+    section = (ROOT / "docs/api.md").read_text().split(f"\n## `{path}`")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+
 @pytest.fixture
 def follow(tmp_path):
     """Runs the commands of a page in their order, from a tree laid out as its reader has it; what they printed."""
