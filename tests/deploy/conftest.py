@@ -13,17 +13,29 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 # The modules beside the end-to-end tests take theirs from a module of this one's name.
-from e2e.conftest import (Mount, bao, bare_mount, granted, make_mount, mount, own_bao, plugin_path, sanitizer_env,  # noqa: E402,F401
+from e2e.conftest import (Mount, bao, bare_mount, mount, own_bao, plugin_path, sanitizer_env,  # noqa: E402,F401
                           sim)
 
 ROOT = Path(__file__).resolve().parents[2]
+# What scripts/test makes for these tests alone: Ansible and its lint, a parser for Terraform.
+TOOLS = Path(os.environ["VPA_BUILD"]).parent / "venv-setup/bin"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def known_fields(path: str) -> set[str]:
-    """The fields of one path, as docs/api.md tells them; that page is compared with the plugin at each run of its test."""
+def known_fields(path: str) -> dict[str, str]:
+    """The fields of one path and their types, as docs/api.md tells them; that page is compared with the plugin at each run of its test."""
     section = (ROOT / "docs/api.md").read_text().split(f"\n## `{path}`")[1].split("\n## ")[0]
-    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    return dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE))
+
+
+def plugin_version() -> str:
+    """As the program tells it."""
+    return subprocess.run([plugin_path(), "-version"], capture_output=True, text=True, check=True).stdout.split()[1]
+
+
+def register_nothing(server) -> None:
+    """The catalog has no version of the plugin."""
+    server.call("DELETE", f"sys/plugins/catalog/auth/arvados?version={plugin_version()}")
 
 
 @pytest.fixture

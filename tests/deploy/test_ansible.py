@@ -14,10 +14,9 @@ import pytest
 import yaml
 
 from client import arv_vault_path
-from conftest import BLOCK, ROOT, known_fields, plugin_path
+from conftest import BLOCK, ROOT, TOOLS, known_fields, plugin_path, plugin_version, register_nothing
 
 ANSIBLE = ROOT / "deploy/ansible"
-TOOLS = Path(os.environ["VPA_BUILD"]).parent / "venv-setup/bin"
 DRY_RUN, RUN = BLOCK.findall((ANSIBLE / "README.md").read_text())
 GENOMICS = 'path "secret/data/genomics/*" { capabilities = ["read"] }\n'
 CONFIG = {"allowed_policy_prefixes": ["arvados-"], "request_timeout": 5, "cache_ttl": 0, "default_role": "pipeline"}
@@ -39,8 +38,7 @@ class Site:
         self.bao, self.sim, self.dir = bao, sim, folder
         shutil.copy(plugin_path(), folder / "plugin")
         shutil.copy(arv_vault_path(), folder / "arv-vault")
-        told = subprocess.run([folder / "plugin", "-version"], capture_output=True, text=True, check=True).stdout
-        self.version = told.split()[1]
+        self.version = plugin_version()
         self.service_token = sim.new_token("admin", scopes=[f"GET /arvados/v1/{kind}" for kind in (
             "links", "users", "containers", "groups", "computed_permissions")])
         self.servers = {
@@ -111,7 +109,7 @@ class Site:
 def site(own_bao, sim, tmp_path):
     assert (TOOLS / "ansible-playbook").exists(), "scripts/test makes build/venv-setup"
     made = Site(own_bao, sim, tmp_path)
-    own_bao.call("DELETE", f"sys/plugins/catalog/auth/arvados?version={made.version}")
+    register_nothing(own_bao)
     own_bao.plugin.unlink()
     sim.grant("arvados-genomics-ro", sim.user("active"))
     return made
@@ -178,7 +176,7 @@ def test_what_is_wrong_is_told(site):
 
 def test_every_field_of_the_example_is_one_that_the_plugin_knows():
     example = yaml.safe_load((ANSIBLE / "inventory.example.yml").read_text())["vault_servers"]["vars"]
-    assert set(example["plugin_host_config"]) <= known_fields("config")
-    assert all(set(fields) <= known_fields("role/{name}") for fields in example["plugin_host_roles"].values())
+    assert set(example["plugin_host_config"]) <= known_fields("config").keys()
+    assert all(set(fields) <= known_fields("role/{name}").keys() for fields in example["plugin_host_roles"].values())
     defaults = yaml.safe_load((ANSIBLE / "roles/plugin_host/defaults/main.yml").read_text())
     assert set(example) <= set(defaults)
