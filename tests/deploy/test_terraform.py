@@ -69,7 +69,6 @@ def test_the_example_gives_what_the_module_asks_for(parsed):
     assert given <= set(variables) and {name for name, block in variables.items() if "default" not in block} <= given
     assert set(module["config"]) <= set(declared("config"))
     assert all(set(role) <= set(declared("roles")) for role in module["roles"].values())
-    assert parsed["example/versions.tf"] == parsed["versions.tf"]
 
 
 def test_the_commands_of_its_page_work(follow, own_bao, sim):
