@@ -38,9 +38,9 @@ install_packages() {
 
 # The Python tools live inside the build folder: nothing outside it is touched. `system python3`, so that the venv does not
 # depend on some other Python that is first on this shell's PATH.
-# make_venv [NAME WHAT]: without a name the one for everything; with it build/venv-NAME from requirements-NAME.txt, for a part of the tests only.
+# make_venv NAME WHAT: build/venv-NAME from requirements-NAME.txt, for a part of the tests only; without a name the one for everything.
 make_venv() {
-    local want have python=/usr/bin/python3 name=${1:-} what=${2:-OpenBao server and client, hvac, Arvados SDK, pytest}
+    local want have python=/usr/bin/python3 name=$1 what=$2
     local folder=$venv${name:+-$name} list=$root/scripts/lib/requirements${name:+-$name}.txt
     [ -x "$python" ] || python=python3
     want=$(sha256sum <"$list")
@@ -80,7 +80,7 @@ prepare() {
     [ "${1:-}" != checks ] || lists+=("$root/scripts/lib/packages-checks.txt")
     mkdir -p "$build"
     install_packages "${lists[@]}"
-    make_venv
+    make_venv '' "OpenBao server and client, hvac, Arvados SDK, pytest"
     export PATH=$venv/bin:$PATH
 }
 

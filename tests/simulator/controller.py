@@ -27,8 +27,9 @@ _GO_BUFFER = 2048
 
 _GO_RESOURCES = ("users", "groups", "links", "container_requests", "api_client_authorizations")
 
-# Answered by the controller although the simulator has none of it.
-_UNSERVED = "collections|authorized_keys|vocabulary|connect"
+# Answered by the controller although the simulator has none of it; of the records, only whether this token may ask for them.
+_RECORDS = "collections|authorized_keys"
+_UNSERVED = f"{_RECORDS}|vocabulary|connect"
 
 _CORS = [
     ("Access-Control-Allow-Headers", "Authorization, Content-Type, Range, X-Http-Method-Override"),
@@ -152,6 +153,8 @@ class Controller:
 
     def _go(self, request: Request, request_id: str) -> Reply:
         method = request.effective_method()
+        if re.fullmatch(rf"/arvados/v1/({_RECORDS})(/.*)?", request.path):
+            return self._go_unserved(request, method, request_id)
         route, model = self._find(request.path, method)
         params = _go_params(request, route, model)
         upstream = f"//railsapi.internal{request.path}{self._upstream_query(route, params)}"
@@ -173,6 +176,16 @@ class Controller:
             return self._go_json(200, shapes.to_go(model, self.rails.run(call)))
         except ApiError as error:
             return self._go_json(error.status, shapes.go_error(error, request_id, upstream))
+
+    def _go_unserved(self, request: Request, method: str, request_id: str) -> Reply:
+        tokens = _go_tokens(request)
+        rails = {"PUT": "PATCH", "HEAD": "GET"}.get(method, method)
+        try:
+            self.rails.admit(RailsRequest(rails, request.path, {}, tokens[:1], tokens[1:], request_id,
+                                          database_down=request.database_down))
+        except ApiError as error:
+            return self._go_json(error.status, shapes.go_error(error, request_id, f"//railsapi.internal{request.path}"))
+        raise ControllerError(404, "API endpoint not found")
 
     def _find(self, path: str, method: str) -> tuple[GoRoute, Model]:
         known = False

@@ -67,6 +67,11 @@ class Rails:
                 self._check_login(ctx, request)
             return route.handler(ctx, **args)
 
+    def admit(self, request: RailsRequest) -> None:
+        """What every route asks before it does anything: a login, and scopes that allow the call."""
+        with self.store.lock:
+            self._check_login(self._context(request), request)
+
     def _find_route(self, request: RailsRequest) -> tuple[Route, dict[str, str]]:
         path = re.sub(r"(\.json)?/?$", "", request.path)
         method = {"HEAD": "GET", "PATCH": "PUT"}.get(request.method, request.method)

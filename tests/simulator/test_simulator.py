@@ -67,6 +67,13 @@ def test_a_scope_is_a_method_and_a_path_or_a_prefix(sim: Simulator) -> None:
     assert status(sim, "links", exact, "POST", {}) == 403
 
 
+def test_records_that_are_not_simulated_ask_for_login_and_scopes_first(sim: Simulator) -> None:
+    narrow = sim.new_token("admin", scopes=["GET /arvados/v1/links"])
+    assert [status(sim, "collections", token) for token in ("nobody", narrow, sim.admin_token)] == [401, 403, 404]
+    reply = sim.try_call("GET", "collections", token=narrow)
+    assert b"403 Forbidden: Forbidden (req-" in reply.body
+
+
 def test_the_basic_scheme_works_on_the_go_router_only(sim: Simulator) -> None:
     secret = base64.b64encode(f"x:{sim.active_token}".encode()).decode()
     headers = [("Authorization", f"Basic {secret}")]

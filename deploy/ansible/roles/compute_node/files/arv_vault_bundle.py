@@ -1,0 +1,1 @@
+../../../../node/arv_vault_bundle.py
