@@ -5,7 +5,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/prepare.sh"
 
 here=$root/deploy/cluster
-cluster=$build/cluster
+cluster=${VPA_CLUSTER:-$build/cluster} # a test has one of its own
 nodes=(1 2 3)
 
 node_dir() { printf '%s/bao-%s' "$cluster" "$1"; }
