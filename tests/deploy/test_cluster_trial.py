@@ -1,0 +1,326 @@
+"""The trial of deploy/cluster, from `up` to `down`: the commands of its page, under a load of logins. Three real servers, one after the other killed,
+upgraded, restored. In the order of the page: the tests hang together.
+
+VPA_BUILD_ROOT says where the build is, as for the scripts. No time is judged but by the servers' own account of who led when."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+from logins import Attempt, Load, log_in  # noqa: E402
+from processes import free_port, process_exists, wait_until  # noqa: E402
+
+CLUSTER = ROOT / "deploy/cluster"
+PAGE = (CLUSTER / "README.md").read_text()
+GRANTED = ("arvados-genomics-ro", "default")
+NODES = (1, 2, 3)
+
+
+def blocks(heading: str) -> list[str]:
+    """The commands of one section of the page."""
+    section = re.split(r"^##+ ", PAGE, flags=re.MULTILINE)
+    (text,) = [part for part in section if part.startswith(heading + "\n")]
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+class Trial:
+    def __init__(self, place: Path):
+        self.dir = place / "cluster"
+        self.env = {**os.environ, "VPA_CLUSTER": str(self.dir)}
+        self.told = ""
+
+    def run(self, script: str, **more: str) -> str:
+        """As an operator's shell would, who has read what `up` said."""
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", f'. "$VPA_CLUSTER/env"\n{script}'], cwd=ROOT, env={**self.env, **more},
+                              capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def up(self) -> "Trial":
+        port = free_port()
+        done = subprocess.run([CLUSTER / "up", f"--port={port}"], env=self.env, capture_output=True, text=True, timeout=900, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.told = done.stdout
+        self.urls = [f"https://127.0.0.{number}:{port}" for number in NODES]
+        self.ca = str(self.dir / "ca.pem")
+        self.job = (self.dir / "run-token").read_text().strip()
+        return self
+
+    def down(self) -> None:
+        subprocess.run([CLUSTER / "down"], env=self.env, check=True, timeout=120)
+
+    def secret(self, name: str) -> str:
+        return (self.dir / "keys" / name).read_text().strip()
+
+    def call(self, method: str, path: str, body: dict | None = None, token: str | None = None, node: int = 1) -> requests.Response:
+        headers = {"X-Vault-Token": self.secret("admin-token") if token is None else token}
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(method, f"{self.urls[node - 1]}/v1/{path}", json=body, headers=headers, verify=self.ca, timeout=60)
+
+    def log_in(self, node: int) -> Attempt:
+        return log_in(self.urls[node - 1], self.ca, self.job)
+
+    def load(self) -> Load:
+        return Load(self.urls, self.ca, self.job)
+
+    def serving(self) -> bool:
+        return all(self.log_in(node).policies == GRANTED for node in NODES)
+
+    def leader_changes(self) -> int:
+        """How often any node began to lead."""
+        return sum((self.dir / f"bao-{node}/server.log").read_text(errors="replace").count("acquired lock, enabling active operation") for node in NODES)
+
+    def plugin_versions(self) -> list[str]:
+        return [self.call("GET", "auth/arvados/version/client-only", node=node).json()["data"]["plugin"] for node in NODES]
+
+    def pids(self) -> list[int]:
+        return [int(path.read_text()) for path in [*(self.dir / f"bao-{node}/pid" for node in NODES), self.dir / "arvados.pid"]]
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory):
+    made = Trial(tmp_path_factory.mktemp("trial"))
+    try:
+        yield made.up()
+    finally:
+        made.down()
+
+
+def judge(trial: Trial, load: Load, changes: int) -> None:
+    """Nobody got what was not granted, ever; and no login failed, unless the cluster chose another leader by itself meanwhile, as it may on a
+    machine that stood still."""
+    assert {attempt.policies for attempt in load.attempts if attempt.status == 200} == {GRANTED}
+    assert not load.failed() or trial.leader_changes() > changes, load.failed()[:5]
+
+
+# ---- as it stands ----
+
+
+def test_every_node_takes_logins(trial):
+    told = trial.run("\n".join(block for block in blocks("Try it") if block != "deploy/cluster/up\n"))
+    assert told.count("arvados-genomics-ro") == 3
+    assert told.count(" leader ") >= 1 and told.count(" standby ") == 2 and told.count("true") == 3
+
+
+def test_what_up_says_can_be_typed(trial):
+    said = trial.told.split("==> The cluster is up")[1]
+    assert f". {trial.dir}/env" in said
+    assert "arvados-genomics-ro" in trial.run(re.search(r"^bao write auth/arvados/login.*$", said, re.MULTILINE)[0])
+
+
+def test_the_configurations_are_the_file_of_production_but_for_hosts_and_folders(trial):
+    wanted = (CLUSTER / "openbao.hcl").read_text().splitlines()
+    for number in NODES:
+        made = (trial.dir / f"bao-{number}/openbao.hcl").read_text().splitlines()
+        assert len(made) == len(wanted)
+        changed = [before for before, after in zip(wanted, made, strict=True) if before != after]
+        assert all(re.search(r"@\w+@|/opt/openbao|/var/log/openbao|^log_level", line) for line in changed), changed
+        assert not [line for line in made if re.search(r"@\w+@", line) and not line.startswith("#")]
+
+
+def test_nothing_of_it_is_for_others(trial):
+    assert trial.dir.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o077 for path in (trial.dir / "keys").iterdir()} == {0}
+    secrets = [trial.secret(name) for name in ("root-token", "admin-token", "unseal-1", "unseal-2", "unseal-3")]
+    for path in [trial.dir / "env", trial.dir / "log/audit.log", *trial.dir.glob("bao-*/server.log"), *trial.dir.glob("bao-*/openbao.hcl")]:
+        text = path.read_text(errors="replace")
+        assert not [secret for secret in [*secrets, trial.job] if secret in text], path
+
+
+def test_the_policies_let_each_do_his_work_and_no_more(trial):
+    def token(policy: str) -> str:
+        answer = trial.call("POST", "auth/token/create-orphan", {"policies": [policy], "ttl": "10m"}, token=trial.secret("root-token"))
+        return answer.json()["auth"]["client_token"]
+
+    admin, operator = token("arvados-admin"), token("operator")
+    assert trial.call("GET", "auth/arvados/config", token=admin).status_code == 200
+    assert trial.call("POST", "auth/arvados/role/pipeline", {"token_ttl": "10m"}, token=admin).status_code == 204
+    assert trial.call("DELETE", "auth/arvados/role/pipeline", token=admin).status_code == 204
+    assert trial.call("POST", "sys/policies/acl/arvados-x", {"policy": 'path "secret/data/x/*" { capabilities = ["read"] }'}, token=admin).status_code == 204
+    for path in ("sys/metrics?format=prometheus", "sys/storage/raft/configuration", "auth/arvados/status", "auth/arvados/config/check"):
+        assert trial.call("GET", path, token=operator).status_code == 200, path
+    for who, method, path in [(admin, "POST", "sys/plugins/catalog/auth/arvados"), (admin, "GET", "secret/data/genomics/db"),
+                              (admin, "POST", "sys/policies/acl/operator"), (admin, "GET", "sys/storage/raft/snapshot"),
+                              (operator, "POST", "auth/arvados/config"), (operator, "POST", "sys/policies/acl/arvados-x"),
+                              (operator, "GET", "secret/data/genomics/db"), (operator, "POST", "sys/plugins/catalog/secret/other")]:
+        assert trial.call(method, path, {} if method == "POST" else None, token=who).status_code == 403, path
+
+
+def test_the_quota_of_an_address(trial):
+    at = "sys/quotas/rate-limit/arvados-login"
+    assert trial.call("GET", at).json()["data"]["rate"] == 200
+    trial.call("POST", at, {"path": "auth/arvados/login", "rate": 5, "interval": "1h"})
+    wait_until(lambda: trial.log_in(1).status == 429, "too many logins")
+    assert trial.call("GET", "sys/health").status_code == 200
+    raise_it, lower_it = blocks("The quota")
+    trial.run(raise_it)
+    assert trial.call("GET", at).json()["data"]["rate"] == 2000
+    trial.run(lower_it)
+    assert trial.log_in(1).status == 200
+
+
+def test_the_audit_log_shows_who_and_hides_tokens(trial):
+    trial.call("POST", "auth/arvados/login", {"token": trial.job, "role": "nobody"}, token="")
+    entries = [json.loads(line) for line in (trial.dir / "log/audit.log").read_text().splitlines()]
+    ours = [entry for entry in entries if entry["request"]["path"] == "auth/arvados/login"]
+    assert ours[-1]["request"]["data"]["role"] == "nobody" and ours[-1]["request"]["data"]["token"].startswith("hmac-")
+    granted = [entry for entry in ours if entry["type"] == "response" and "metadata" in entry.get("auth", {})]
+    assert granted[-1]["auth"]["metadata"]["container_uuid"] == "zzzzz-dz642-runningcontainr"
+    assert any(entry.get("error") == "please forward to the active node" for entry in ours)
+
+
+def test_the_audit_log_can_be_rotated(trial):
+    log, old = trial.dir / "log/audit.log", trial.dir / "log/audit.log.1"
+    log.rename(old)
+    for pid in trial.pids()[:3]:
+        os.kill(pid, 1)
+    wait_until(lambda: trial.log_in(2).status == 200 and log.exists() and "auth/arvados/login" in log.read_text(), "a new audit log")
+
+
+# ---- under load ----
+
+
+def test_the_leader_is_killed(trial):
+    kill, look, back = blocks("A node fails")
+    others = trial.urls[1:]
+    with trial.load() as load:
+        wait_until(lambda: all(load.succeeded_since(0, url) for url in trial.urls), "logins at each node")
+        changes = trial.leader_changes()
+        killed = time.monotonic()
+        trial.run(kill)
+        wait_until(lambda: all(load.succeeded_since(killed, url) for url in others) and trial.leader_changes() > changes, "a new leader", 120)
+        wait_until(lambda: all(log_in(url, trial.ca, trial.job).status == 200 for url in others), "logins at both", 60)
+        settled, changes = time.monotonic(), trial.leader_changes()
+        time.sleep(3)
+        told = trial.run(look)
+        assert told.count("v0.") == 2 and " leader " in told
+        trial.run(back)
+        wait_until(trial.serving, "all three", 120)
+        again = time.monotonic()
+        time.sleep(2)
+    assert {attempt.policies for attempt in load.attempts if attempt.status == 200} == {GRANTED}
+    good = sorted(attempt.ended for attempt in load.attempts if attempt.status == 200 and killed <= attempt.ended <= settled + 3)
+    window = [attempt for attempt in load.failed() if killed <= attempt.ended and attempt.started <= settled]
+    longest = max(after - before for before, after in zip(good, good[1:], strict=False))
+    print(f"fail-over: {longest:.2f} s without a login anywhere, {len(window)} attempts failed")
+    outside = [attempt for attempt in load.failed() if attempt not in window and (attempt.url in others or attempt.started > again)]
+    assert not outside or trial.leader_changes() > changes, outside[:5]
+
+
+def test_the_service_token_is_rotated(trial):
+    trial.call("POST", "auth/arvados/config", {"request_timeout": "3s"})
+    old = trial.call("GET", "auth/arvados/config").json()["data"]["service_token_uuid"]
+    (commands,) = blocks("Rotate the service token")
+    changes = trial.leader_changes()
+    with trial.load() as load:
+        trial.run(commands)
+        time.sleep(1)
+    judge(trial, load, changes)
+    assert {trial.call("GET", "auth/arvados/config", node=node).json()["data"]["service_token_uuid"] for node in NODES}.isdisjoint({old})
+    assert old not in trial.run('curl -sS --cacert "$SSL_CERT_FILE" -H "Authorization: Bearer $ADMIN_TOKEN" '
+                                '"https://$ARVADOS_API_HOST/arvados/v1/api_client_authorizations?limit=1000"')
+    assert all(check["ok"] for check in trial.call("GET", "auth/arvados/config/check").json()["data"]["checks"])
+
+
+@pytest.fixture(scope="module")
+def next_plugin(trial) -> tuple[Path, str, str]:
+    """The same program that calls itself a later version: to the host another one, with another sum."""
+    (before,) = (trial.dir / "bao-1/plugins").glob("vault-plugin-auth-arvados-v*")
+    old = before.name.rsplit("-", 1)[1]
+    new = old[:-1] + ("8" if old[-1] != "8" else "9")
+    made = trial.dir / "next-plugin"
+    made.write_bytes(before.read_bytes().replace(old.encode() + b"\0", new.encode() + b"\0"))
+    made.chmod(0o755)
+    return made, old, new
+
+
+def test_the_plugin_is_upgraded_node_by_node_and_back(trial, next_plugin):
+    file, old, new = next_plugin
+    (commands,) = blocks("Upgrade the plugin")
+    changes = trial.leader_changes()
+    assert trial.plugin_versions() == [old] * 3
+    with trial.load() as load:
+        told = trial.run(commands, NEW_PLUGIN=str(file), NEW_VERSION=new)
+        versions = trial.plugin_versions()
+        time.sleep(1)
+        name = f"vault-plugin-auth-arvados-{old}"
+        trial.run(f'deploy/cluster/upgrade-plugin "$(sha256sum < $CLUSTER/bao-1/plugins/{name} | cut -d" " -f1)" {name}')
+        time.sleep(1)
+    judge(trial, load, changes)
+    assert versions == [new] * 3 and trial.plugin_versions() == [old] * 3
+    leader = trial.run("bao read -field=leader_address sys/leader").strip()
+    order = re.findall(rf"(https://\S+): {new}", told)
+    assert sorted(order) == sorted(trial.urls) and (order[-1] == leader or trial.leader_changes() > changes)
+
+
+def test_an_upgrade_stops_where_a_node_has_not_the_file(trial, next_plugin):
+    file, old, new = next_plugin
+    name = f"vault-plugin-auth-arvados-{new}"
+    leader = trial.urls.index(trial.run("bao read -field=leader_address sys/leader").strip()) + 1
+    lame = next(number for number in NODES if number != leader)
+    there = trial.dir / f"bao-{lame}/plugins/{name}"
+    command = f"deploy/cluster/upgrade-plugin \"$(sha256sum < '{file}' | cut -d' ' -f1)\" {name}"
+    there.unlink()
+    with pytest.raises(AssertionError, match=f"{name} is not in the plugin_directory of {trial.urls[lame - 1]}; {old} goes on everywhere"):
+        trial.run(command)
+    assert trial.plugin_versions() == [old] * 3
+    # Another file of that name: no node notices until it should run it.
+    there.write_bytes(file.read_bytes() + b"x")
+    there.chmod(0o755)
+    with pytest.raises(AssertionError, match=f"{trial.urls[lame - 1]} could not start {new}"):
+        trial.run(command)
+    assert trial.log_in(lame).status == 404 and trial.log_in(leader).status == 200
+    shutil.copy(file, there)
+    trial.run(command)
+    assert trial.plugin_versions() == [new] * 3 and trial.serving()
+
+
+def test_a_snapshot_brings_back_what_was_lost(trial):
+    save, restore, restart = blocks("Back up and restore")
+    trial.call("POST", "auth/arvados/role/pipeline", {"token_ttl": 77})
+    trial.call("POST", "auth/arvados/config", {"default_role": "pipeline"})
+    trial.run(save)
+    # Somebody's bad day: a role, the config, and then the whole method.
+    trial.call("DELETE", "auth/arvados/role/pipeline")
+    trial.call("DELETE", "auth/arvados/config")
+    assert trial.log_in(1).status == 400
+    trial.call("DELETE", "sys/auth/arvados", token=trial.secret("root-token"))
+    wait_until(lambda: trial.log_in(1).status in (403, 404), "the method to be gone")
+    trial.run(restore)
+    trial.run(restart)
+    wait_until(trial.serving, "logins at each node", 120)
+    for node in NODES:
+        wait_until(lambda node=node: role_lifetime(trial, node) == 77, f"the role at node {node}", 60)
+
+
+def role_lifetime(trial: Trial, node: int) -> int:
+    answer = trial.call("GET", "auth/arvados/role/pipeline", node=node)
+    print(f"role at {node}: {answer.status_code} {answer.text[:200]}")
+    return answer.json()["data"]["token_ttl"] if answer.status_code == 200 else 0
+
+
+def test_every_command_of_the_page_was_run():
+    run = sum(len(blocks(heading)) for heading in ("Try it", "The quota", "A node fails", "Rotate the service token", "Upgrade the plugin",
+                                                     "Back up and restore"))
+    assert run == len(re.findall(r"^```sh$", PAGE, re.MULTILINE))
+
+
+def test_down_leaves_nothing(trial):
+    pids = trial.pids()
+    trial.down()
+    assert not trial.dir.exists() and not [pid for pid in pids if process_exists(pid)]
