@@ -28,7 +28,7 @@ from .world import recorded, start_load
 
 COLUMNS = {"rate": "logins/s", "leader_p50": "p50 at leader, ms", "standby_p50": "p50 at standbys, ms", "p99": "p99 of the slowest node, ms",
            "leader_cpu": "leader's server, ms CPU", "leader_plugin_cpu": "leader's plugin, ms CPU", "standby_cpu": "standbys' servers and plugins, ms CPU",
-           "calls": "calls to Arvados a login", "at_leader": "handled by leader's plugin, a login", "at_standbys": "handled by standbys' plugins, a login"}
+           "calls": "calls to Arvados a login", "at_leader": "decided by leader's plugin, a login", "at_standbys": "decided by standbys' plugins, a login"}
 
 
 class Cluster:
@@ -76,7 +76,7 @@ class Cluster:
             node.stop()
 
     def _handled(self, node: OpenBao) -> int:
-        """Logins that this node's own plugin granted or sent on; it counts what it sends on as the host's reason."""
+        """Logins that this node's own plugin decided; what it sends on at once is not among them."""
         return sum(node.call("GET", f"auth/{self.arvados.path}/status").json()["data"]["logins"].values())
 
     def _plugin_pid(self, node: OpenBao) -> int:
