@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -188,7 +189,7 @@ def test_the_audit_log_can_be_rotated(trial):
     log, old = trial.dir / "log/audit.log", trial.dir / "log/audit.log.1"
     log.rename(old)
     for pid in trial.pids()[:3]:
-        os.kill(pid, 1)
+        os.kill(pid, signal.SIGHUP)
     wait_until(lambda: trial.log_in(2).status == 200 and log.exists() and "auth/arvados/login" in log.read_text(), "a new audit log")
 
 
@@ -288,6 +289,51 @@ def test_an_upgrade_stops_where_a_node_has_not_the_file(trial, next_plugin):
     shutil.copy(file, there)
     trial.run(command)
     assert trial.plugin_versions() == [new] * 3 and trial.serving()
+
+
+def test_a_node_keeps_within_what_its_unit_lets_it(trial, tmp_path):
+    """There is no systemd to run it under here; so what server and plugin do from start to stop is traced and held to the unit."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze here to say what a group of system calls is")
+    unit = unit_settings()
+    number = next(number for number in NODES if trial.call("GET", "sys/health", node=number).status_code != 200)
+    home, trace = trial.dir / f"bao-{number}", tmp_path / "trace"
+    trial.run(f"deploy/cluster/node stop {number}")
+    with open(home / "server.log", "ab") as log:
+        traced = subprocess.Popen(["bash", "-c", '. "$VPA_CLUSTER/env"; exec strace -f -qq -e signal=none -o "$0" bao server -config="$1/openbao.hcl"', trace, home],
+                                  env={**trial.env, "TMPDIR": str(home / "tmp")}, stdout=log, stderr=log)
+    trial.run(f"deploy/cluster/node unseal {number}")
+    wait_until(lambda: trial.log_in(number).status == 200 and trial.call("GET", "auth/arvados/config/check", node=number).status_code == 200,
+               "the node to serve", 120)
+    os.kill(int(Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0]), signal.SIGINT)
+    traced.wait(120)
+    text = trace.read_text(errors="replace")
+    calls = set(re.findall(r"^\d+ +(\w+)\(", text, re.MULTILINE))
+    allowed = {name for word in unit["SystemCallFilter"] for name in system_calls(word)}
+    assert {"prctl", "landlock_restrict_self", "mlock"} <= calls <= allowed, calls - allowed
+    assert set(re.findall(r" socket\((AF_\w+)", text)) <= set(unit["RestrictAddressFamilies"])
+    assert not re.search(r"PROT_WRITE\|PROT_EXEC", text)  # MemoryDenyWriteExecute
+    written = set(re.findall(r' openat\(AT_FDCWD, "([^"]+)", O_(?:RDWR|WRONLY)', text)) - {"/dev/null"}
+    assert written and all(re.match(rf"{home}/(data|tmp)/|{trial.dir}/log/", path) for path in written), written
+    locked = [int(size) for size in re.findall(r" mlock\(\w+, (\d+)", text)]
+    assert sum(locked) * 2 <= int(unit["LimitMEMLOCK"][0].removesuffix("M")) * 1024 * 1024
+    trial.run(f"deploy/cluster/node start {number}; deploy/cluster/node unseal {number}")
+    wait_until(trial.serving, "all three", 120)
+
+
+def unit_settings() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, words in re.findall(r"^(\w+)=(.*)$", (CLUSTER / "openbao.service").read_text(), re.MULTILINE):
+        found.setdefault(name, []).extend(words.split())
+    return found
+
+
+def system_calls(word: str) -> set[str]:
+    """Those of a group, and of the groups in it."""
+    if not word.startswith("@"):
+        return {word}
+    told = subprocess.run(["systemd-analyze", "syscall-filter", word], capture_output=True, text=True, check=True).stdout
+    return {name for line in told.splitlines()[1:] if line.strip() and not line.strip().startswith("#") for name in system_calls(line.strip())}
 
 
 def test_a_snapshot_brings_back_what_was_lost(trial):
