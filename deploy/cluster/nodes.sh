@@ -4,12 +4,12 @@
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$@"; exit 1; }
 
-# all_nodes: the address of each node, the leader's last.
+# all_nodes: the address of each node.
 all_nodes() {
     bao read -format=json sys/ha-status | python3 -c '
 import json, sys
 nodes = json.load(sys.stdin)["data"]["nodes"]
-print(*(node["api_address"] for node in sorted(nodes, key=lambda node: node["active_node"])), sep="\n")'
+print(*(node["api_address"] for node in nodes), sep="\n")'
 }
 
 # until_there WHAT COMMAND...: a node hears of a change within moments; a busy one may take longer.

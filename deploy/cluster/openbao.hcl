@@ -35,6 +35,10 @@ listener "tcp" {
 api_addr     = "https://@HOST@:8200"
 cluster_addr = "https://@HOST@:8201"
 
+# A standby that answers reads by itself does not know a token yet that the leader made a moment ago: a job that logs in and reads
+# its secret at once is then refused. So all goes to the leader, whichever node is asked.
+disable_standby_reads = true
+
 # OpenBao takes audit devices from here only. The path must be the same on all nodes. A server whose devices all fail answers
 # nothing: give the log a file system of its own, and better a second device elsewhere (type "syslog", "socket").
 audit "file" "file" {
