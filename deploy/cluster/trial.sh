@@ -43,4 +43,5 @@ stop_all() {
         [ ! -d "$(node_dir "$node")" ] || "$here/node" stop "$node"
     done
     if running "$cluster/arvados.pid" simulator; then kill "$(cat "$cluster/arvados.pid")"; fi
+    while running "$cluster/arvados.pid" simulator; do sleep 0.05; done
 }

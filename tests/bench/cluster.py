@@ -34,7 +34,7 @@ COLUMNS = {"rate": "logins/s", "leader_p50": "p50 at leader, ms", "standby_p50":
 class Cluster:
     """The leader first. Log and audit are left out, as in the other rows."""
 
-    def __init__(self, directory: Path, plugin: Path, tools: Path, size: int):
+    def __init__(self, directory: Path, plugin: Path, tools: Path, size: int, standby_reads: bool):
         directory.mkdir()
         self.tools = tools
         self.nodes: list[OpenBao] = []
@@ -43,6 +43,8 @@ class Cluster:
             for number in range(size):
                 node = OpenBao(directory / f"node-{number}", plugin, **shared)
                 self.nodes.append(node)
+                with open(node.dir / "bao.hcl", "a") as config:
+                    config.write(f"disable_standby_reads = {json.dumps(not standby_reads)}\n")
                 node.start()
                 node.join(self.nodes[0]) if number else node.initialise()
             self.leader = self.nodes[0]
@@ -76,15 +78,17 @@ class Cluster:
             node.stop()
 
     def _handled(self, node: OpenBao) -> int:
-        """Logins that this node's own plugin decided; what it sends on at once is not among them."""
+        """Logins that this node's own plugin decided; what it sends on at once is not among them. Without one, the leader would answer."""
+        if not self._plugin_pids(node):
+            return 0
         return sum(node.call("GET", f"auth/{self.arvados.path}/status").json()["data"]["logins"].values())
 
-    def _plugin_pid(self, node: OpenBao) -> int:
-        (pid,) = plugin_pids(node.dir / "plugins" / self.arvados.name)
-        return pid
+    def _plugin_pids(self, node: OpenBao) -> list[int]:
+        """One at the leader; at standbys only with standby reads."""
+        return plugin_pids(node.dir / "plugins" / self.arvados.name)
 
     def _spent(self, node: OpenBao) -> tuple[float, float]:
-        return proc.cpu_ms(node.process.pid), proc.cpu_ms(self._plugin_pid(node))
+        return proc.cpu_ms(node.process.pid), sum(proc.cpu_ms(pid) for pid in self._plugin_pids(node))
 
     def measure(self, nodes: list[OpenBao], clients: int, kind: str, seconds: int) -> dict[str, float]:
         self.api.count()
@@ -109,8 +113,11 @@ class Cluster:
 
 def run(chosen: argparse.Namespace, directory: Path) -> list[dict]:
     rows = []
-    for size in chosen.nodes:
-        cluster = Cluster(directory / f"of-{size}", chosen.plugin, chosen.tools, size)
+    # As deploy/cluster has it; and the largest one as OpenBao has it if it is told nothing.
+    for size, standby_reads in [*((size, False) for size in chosen.nodes), (max(chosen.nodes), True)]:
+        if size == 1 and standby_reads:
+            continue
+        cluster = Cluster(directory / f"of-{size}-{standby_reads}", chosen.plugin, chosen.tools, size, standby_reads)
         try:
             places = {"leader": cluster.nodes[:1], **({"all": cluster.nodes} if size > 1 else {})}
             found: dict = {}
@@ -120,8 +127,8 @@ def run(chosen: argparse.Namespace, directory: Path) -> list[dict]:
                         for place, nodes in places.items():
                             figures = cluster.measure(nodes, clients, kind, chosen.seconds)
                             found.setdefault((clients, kind, place), []).append(figures)
-                            progress(f"{size} nodes, {clients} clients at {place}, {kind} tokens, turn {turn + 1} of {chosen.repeats}")
-            rows += [{"nodes": size, "clients": clients, "kind": kind, "at": place, "runs": runs}
+                            progress(f"{size} nodes, standby reads {'on' if standby_reads else 'off'}, {clients} clients at {place}, {kind} tokens, turn {turn + 1} of {chosen.repeats}")
+            rows += [{"nodes": size, "standby_reads": standby_reads, "clients": clients, "kind": kind, "at": place, "runs": runs}
                      for (clients, kind, place), runs in found.items()]
         finally:
             cluster.close()
@@ -136,10 +143,10 @@ def number(values: list) -> str:
 
 
 def table(rows: list[dict]) -> str:
-    lines = [f"| nodes | clients | token | clients at | {' | '.join(COLUMNS.values())} |", "|---" * (4 + len(COLUMNS)) + "|"]
+    lines = [f"| nodes | standby reads | clients | token | clients at | {' | '.join(COLUMNS.values())} |", "|---" * (5 + len(COLUMNS)) + "|"]
     for row in rows:
         cells = [number([one[name] for one in row["runs"]]) for name in COLUMNS]
-        lines.append(f"| {row['nodes']} | {row['clients']} | {row['kind']} | {row['at']} | {' | '.join(cells)} |")
+        lines.append(f"| {row['nodes']} | {'on' if row['standby_reads'] else 'off'} | {row['clients']} | {row['kind']} | {row['at']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -90,7 +90,8 @@ class Trial:
         return self.call("GET", "auth/arvados/version/client-only").json()["data"]["plugin"]
 
     def leader(self) -> int:
-        return next(node for node in NODES if self.call("GET", "sys/health", node=node).status_code == 200)
+        """0 while there is none."""
+        return next((node for node in NODES if self.call("GET", "sys/health", node=node).status_code == 200), 0)
 
     def pids(self) -> list[int]:
         return [int(path.read_text()) for path in [*(self.dir / f"bao-{node}/pid" for node in NODES), self.dir / "arvados.pid"]]
@@ -211,7 +212,7 @@ def test_the_leader_is_killed(trial):
         settled, changes = time.monotonic(), trial.leader_changes()
         time.sleep(3)
         told = trial.run(look)
-        assert " leader\n" in told and f"{trial.urls[0]} " not in told.replace(" standby", "").split("Node")[0].split(" leader")[0]
+        assert told.count(" leader\n") == 1
         trial.run(back)
         wait_until(trial.serving, "all three", 120)
         again = time.monotonic()
@@ -252,9 +253,9 @@ def next_plugin(trial) -> tuple[Path, str, str]:
     return made, old, new
 
 
-def test_the_plugin_is_upgraded_and_each_node_leads_with_it(trial, next_plugin):
+def test_the_plugin_is_upgraded_and_the_next_leader_has_it(trial, next_plugin):
     file, old, new = next_plugin
-    upgrade, lead = blocks("Upgrade the plugin")
+    upgrade, restart = blocks("Upgrade the plugin")
     changes = trial.leader_changes()
     assert trial.plugin_version() == old
     with trial.load() as load:
@@ -263,15 +264,16 @@ def test_the_plugin_is_upgraded_and_each_node_leads_with_it(trial, next_plugin):
         time.sleep(1)
     judge(trial, load, changes)
     assert version == new
+    before = trial.leader()
     with trial.load() as load:
-        told = trial.run(lead)
-        wait_until(trial.serving, "all three", 60)
+        trial.run(restart)
+        wait_until(trial.serving, "all three", 120)
         settled, changes = time.monotonic(), trial.leader_changes()
         time.sleep(1)
-    assert set(re.findall(rf"(https://\S+): {new}", told)) == set(trial.urls)
     assert {attempt.policies for attempt in load.attempts if attempt.status == 200} == {GRANTED}
     late = [attempt for attempt in load.failed() if attempt.started > settled]
     assert not late or trial.leader_changes() > changes, late
+    assert trial.leader() != before and trial.plugin_version() == new
 
 
 def test_a_leader_without_the_file_is_found_and_cured_and_the_way_back(trial, next_plugin):
@@ -281,13 +283,12 @@ def test_a_leader_without_the_file_is_found_and_cured_and_the_way_back(trial, ne
     lame = [number for number in NODES if number != leader]
     for number in lame:
         (trial.dir / f"bao-{number}/plugins/{name}").write_bytes(file.read_bytes() + b"x")
-    trial.run("bao operator step-down")
-    wait_until(lambda: any(trial.call("GET", "sys/health", node=number).status_code == 200 for number in lame), "another leader", 60)
-    wait_until(lambda: trial.log_in(1).status == 404, "logins to be refused", 60)
+    trial.run(f"deploy/cluster/node restart {leader}")
+    wait_until(lambda: trial.log_in(lame[0]).status == 404, "logins to be refused", 120)
     for number in lame:
         shutil.copy(file, trial.dir / f"bao-{number}/plugins/{name}")
     trial.run("BAO_ADDR=$(bao read -field=leader_address sys/leader) bao plugin reload -mounts=auth/arvados/")
-    assert trial.serving()
+    wait_until(trial.serving, "all three", 60)
     back = f"vault-plugin-auth-arvados-{old}"
     trial.run(f'deploy/cluster/upgrade-plugin "$(sha256sum < $CLUSTER/bao-1/plugins/{back} | cut -d" " -f1)" {back}')
     assert trial.plugin_version() == old and trial.serving()
@@ -298,15 +299,20 @@ def test_a_node_keeps_within_what_its_unit_lets_it(trial, tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here to say what a group of system calls is")
     unit = unit_settings()
-    number = trial.leader()
+    number = 3
     home, trace = trial.dir / f"bao-{number}", tmp_path / "trace"
     trial.run(f"deploy/cluster/node stop {number}")
     with open(home / "server.log", "ab") as log:
         traced = subprocess.Popen(["bash", "-c", '. "$VPA_CLUSTER/env"; exec strace -f -qq -e signal=none -o "$0" bao server -config="$1/openbao.hcl"', trace, home],
                                   env={**trial.env, "TMPDIR": str(home / "tmp")}, stdout=log, stderr=log)
     trial.run(f"deploy/cluster/node unseal {number}")
-    # Only a leader runs the plugin.
-    wait_until(lambda: trial.leader() == number or trial.call("PUT", "sys/step-down", node=number) is None, "it to lead again", 120, 3)
+    wait_until(trial.serving, "all three", 120)
+    # Only a leader runs the plugin. The one that leads goes, until it is this one's turn.
+    for _ in range(10):
+        if (leader := wait_until(trial.leader, "a leader", 60)) != number:
+            trial.run(f"deploy/cluster/node restart {leader}")
+            wait_until(trial.serving, "all three", 120)
+    assert trial.leader() == number
     wait_until(lambda: trial.log_in(number).status == 200 and trial.call("GET", "auth/arvados/config/check", node=number).status_code == 200,
                "the node to serve", 120)
     os.kill(int(Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0]), signal.SIGINT)
