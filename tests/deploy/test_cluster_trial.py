@@ -218,7 +218,7 @@ def test_the_leader_is_killed(trial):
         again = time.monotonic()
         time.sleep(2)
     assert {attempt.policies for attempt in load.attempts if attempt.status == 200} == {GRANTED}
-    good = sorted(attempt.ended for attempt in load.attempts if attempt.status == 200 and killed <= attempt.ended <= settled + 3)
+    good = sorted([killed, *(attempt.ended for attempt in load.attempts if attempt.status == 200 and killed <= attempt.ended <= settled + 3)])
     window = [attempt for attempt in load.failed() if killed <= attempt.ended and attempt.started <= settled]
     longest = max(after - before for before, after in zip(good, good[1:], strict=False))
     print(f"fail-over: {longest:.2f} s without a login anywhere, {len(window)} attempts failed")
@@ -284,7 +284,9 @@ def test_a_leader_without_the_file_is_found_and_cured_and_the_way_back(trial, ne
     for number in lame:
         (trial.dir / f"bao-{number}/plugins/{name}").write_bytes(file.read_bytes() + b"x")
     trial.run(f"deploy/cluster/node restart {leader}")
-    wait_until(lambda: trial.log_in(lame[0]).status == 404, "logins to be refused", 120)
+    # Another file than was registered: the method is there and nobody answers for it.
+    wait_until(lambda: trial.log_in(lame[0]).status in (403, 404), "logins to be refused", 120)
+    wait_until(trial.leader, "a leader", 60)
     for number in lame:
         shutil.copy(file, trial.dir / f"bao-{number}/plugins/{name}")
     trial.run("BAO_ADDR=$(bao read -field=leader_address sys/leader) bao plugin reload -mounts=auth/arvados/")
