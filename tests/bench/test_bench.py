@@ -50,6 +50,22 @@ def test_the_page_shows_them_with_its_plots(made):
     assert page.count(".svg)") == len(list((made / "performance").glob("*.svg")))
 
 
+def test_a_cluster_shows_who_does_the_work(tmp_path):
+    build = Path(os.environ["VPA_BUILD"])
+    subprocess.run(["cmake", "--build", build, "--target", "bench-api", "bench-load"], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-m", "bench.cluster", "--nodes", "2", "--clients", "4", "--seconds", "1", "--repeats", "1", "--tools", build / "bin",
+                           "--plugin", build / "bin/vault-plugin-auth-arvados", "--out", tmp_path],
+                          cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    rows = json.loads((tmp_path / "cluster.json").read_text())["rows"]
+    cells = {(row["standby_reads"], row["kind"], row["at"]): row["runs"][0] for row in rows}
+    # A login in the midst when the counters are read may stand on the other side of them.
+    assert all(cell["rate"] > 0 and 0.9 < cell["at_leader"] < 1.1 for cell in cells.values())
+    twice = {place for place, cell in cells.items() if cell["at_standbys"] > 0}
+    assert twice == {(True, "batch", "all")}
+    assert len(cells) == 8 and done.stdout.count("\n| 2 |") == 8
+
+
 def test_a_flame_graph_is_as_wide_as_its_samples():
     root = flame.Node()
     root.weight = 4

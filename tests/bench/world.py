@@ -15,6 +15,33 @@ from .api import REVIEW, Api, record, review
 from .contenders import AppRole, Arvados, Kubernetes
 
 
+def recorded(bao: OpenBao) -> tuple[dict[str, bytes], str, str]:
+    """A user with a grant of his own and one by a role, as the simulator tells it: the answers, his container's token, the service token."""
+    with Simulator() as sim:
+        bao.register("recorder")
+        answer = bao.call("POST", "sys/auth/recorder", {"type": "recorder"})
+        assert answer.status_code == 204, answer.text
+        mount = Mount(bao, sim, "recorder")
+        role = sim.new_role("team")["uuid"]
+        sim.add_member(role, "active")
+        sim.grant("arvados-read", role)
+        sim.grant("arvados-own", sim.user("active"))
+        container = sim.run_container("active")
+        answers = record(mount, container)
+        bao.disable("recorder")
+        return answers, container.token, sim.admin_token
+
+
+def start_load(tools: Path, bao: OpenBao, contender, clients: int, how: str, number: int, kind: str) -> subprocess.Popen:
+    """The load generator at one server; it prints its figures."""
+    url = f"{bao.address}/v1/auth/{contender.path}/login"
+    process = subprocess.Popen([tools / "bench-load", url, bao.ca, str(clients), how, str(number)], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    process.stdin.write(json.dumps(contender.bodies[kind]))
+    process.stdin.close()
+    return process
+
+
 class World:
     """`peer` is the Go plugin's file, or None where it could not be built; `shared` the plugin with the system's libraries."""
 
@@ -23,7 +50,7 @@ class World:
         uid = str(uuid.uuid4())
         # The audit log and what is logged at debug are the host's own work: left out, for all alike.
         self.bao = OpenBao(directory / "server", plugin, audit=Path("/dev/null"), env={"BAO_LOG_LEVEL": "warn"}).start().initialise()
-        self.answers = self._record()
+        self.answers, self.token, self.service_token = recorded(self.bao)
         self.answers[REVIEW] = review(uid)
         self.api = Api(tools / "bench-api", directory / "api", self.answers)
         self.floor = AppRole(self.bao)
@@ -40,23 +67,6 @@ class World:
             contender.set_up()
             contender.login()
 
-    def _record(self) -> dict[str, bytes]:
-        """A user with a grant of his own and one by a role, as the simulator tells it."""
-        with Simulator() as sim:
-            self.bao.register("recorder")
-            answer = self.bao.call("POST", "sys/auth/recorder", {"type": "recorder"})
-            assert answer.status_code == 204, answer.text
-            mount = Mount(self.bao, sim, "recorder")
-            role = sim.new_role("team")["uuid"]
-            sim.add_member(role, "active")
-            sim.grant("arvados-read", role)
-            sim.grant("arvados-own", sim.user("active"))
-            container = sim.run_container("active")
-            answers = record(mount, container)
-            self.token, self.service_token = container.token, sim.admin_token
-            self.bao.disable("recorder")
-        return answers
-
     def load(self, contender, clients: int, how: str, number: int, kind: str = "batch") -> dict:
         """Runs the load generator; its figures."""
         url = f"{self.bao.address}/v1/auth/{contender.path}/login"
@@ -65,12 +75,7 @@ class World:
         return json.loads(done.stdout)
 
     def start_load(self, contender, clients: int, how: str, number: int, kind: str = "batch") -> subprocess.Popen:
-        url = f"{self.bao.address}/v1/auth/{contender.path}/login"
-        process = subprocess.Popen([self.tools / "bench-load", url, self.bao.ca, str(clients), how, str(number)], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, text=True)
-        process.stdin.write(json.dumps(contender.bodies[kind]))
-        process.stdin.close()
-        return process
+        return start_load(self.tools, self.bao, contender, clients, how, number, kind)
 
     def close(self) -> None:
         self.api.close()
