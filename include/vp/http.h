@@ -60,8 +60,9 @@ struct http_site_options {
     unsigned max_concurrent;     /* transfers at one time; more wait in a queue */
     unsigned max_queued;         /* length of that queue; past it VP_REASON_OVERLOADED */
     unsigned max_retries;        /* extra tries per exchange for failed connections and 5xx */
-    struct http_stats *stats;    /* borrowed, outlives the site; NULL: nobody counts */
-    const char *user_agent;      /* a constant; NULL: the plugin's name */
+    bool has_standbys; /* a 307 comes from one that knows no leader to ask: tried again like a 503, then an answer */
+    struct http_stats *stats; /* borrowed, outlives the site; NULL: nobody counts */
+    const char *user_agent;   /* a constant; NULL: the plugin's name */
 };
 
 /* Copies what it keeps. Freeing is for when no round is under way on it. */
@@ -105,7 +106,7 @@ struct http_exchange {
  *
  * VP_OK: each exchange was answered (look at its status). Else the failure of the first one in order that was not, also
  * in its own `error`: upstream_unreachable, upstream_timeout, upstream_tls, upstream_dns, upstream_bad_answer (too big,
- * encoded, redirect (3xx), no HTTP), overloaded, cancelled. Answers of 5xx are tried again `max_retries` times
+ * encoded, redirect (3xx, but see has_standbys), no HTTP), overloaded, cancelled. Answers of 5xx are tried again `max_retries` times
  * with a jittered pause while the budget lasts, failed connections likewise; the last 5xx counts as an answer.
  * A 503 whose body is empty is how an overloaded Arvados answers; it is tried again likewise. */
 VP_MUST_USE enum vp_code http_round(struct http_site *site, struct http_exchange *exchanges, size_t n,

@@ -43,6 +43,10 @@ void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel
 /* The token for what comes next; a copy is kept. VP_REASON_LOCAL_CONFIG: it holds what no header may. */
 VP_MUST_USE enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token, struct vp_error *err);
 
+/* That token was made just now. A standby of OpenBao that answers reads itself may hear of it a moment later, and says 403
+ * meanwhile: seen with 9 of 119 jobs. So for a second or two a 403 is asked again. */
+void vault_token_is_new(struct vault *vault);
+
 /* ---- any path ---- */
 
 struct vault_request {

@@ -115,7 +115,8 @@ bool vp_time_parse(const char *text, int64_t *ret_seconds)
         return false;
     if (second == 60)
         second = 59;
-    *ret_seconds = days_since_1970(year, month, day) * 86400 + (int64_t)hour * 3600 + (int64_t)minute * 60 + second - offset_s;
+    *ret_seconds =
+        days_since_1970(year, month, day) * 86400 + (int64_t)hour * 3600 + (int64_t)minute * 60 + second - offset_s;
     return true;
 }
 

@@ -135,6 +135,7 @@ enum vp_code session_log_in(struct session *session, struct vp_error *err)
         vault_login_clear(&login);
         return code;
     }
+    vault_token_is_new(session->vault);
     vault_login_clear(&session->login);
     session->login = login;
     session->logged_in = true;

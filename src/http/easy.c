@@ -15,6 +15,7 @@ enum {
     CONNECT_SHARE = 3, /* connecting may take a third of the budget, so that another try fits in */
     STATUS_TOO_MANY = 429,
     STATUS_SERVER_ERROR = 500,
+    STATUS_TEMPORARY_REDIRECT = 307,
     STATUS_UNAVAILABLE = 503,
     STATUS_NO_CONTENT = 204,
 };
@@ -586,10 +587,17 @@ static void refuse_answer(struct http_try *attempt, const char *why)
     vp_error_add_detail(error, "%s: status %d", attempt->site->host_and_port, attempt->exchange->status);
 }
 
+static bool is_leaderless(const struct http_try *attempt)
+{
+    return attempt->site->has_standbys && attempt->exchange->status == STATUS_TEMPORARY_REDIRECT;
+}
+
 /* A whole answer came, as libcurl sees it. */
 static bool judge_answer(struct http_try *attempt)
 {
     int status = attempt->exchange->status;
+    if (is_leaderless(attempt))
+        return true;
     if (status >= 300 && status <= 399) {
         struct vp_error *error = &attempt->exchange->error;
         (void)vp_fail(error, VP_REASON_UPSTREAM_BAD_ANSWER, "the server redirects (status %d), which is never followed",
@@ -619,7 +627,7 @@ static bool may_repeat(const struct http_try *attempt)
 {
     const struct http_exchange *exchange = attempt->exchange;
     return exchange->method == HTTP_GET || exchange->repeatable || http_says_busy(exchange->status) ||
-           !has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
+           is_leaderless(attempt) || !has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
 }
 
 bool http_try_finish(struct http_try *attempt, CURLcode code, int64_t *ret_pause_ms)

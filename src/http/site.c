@@ -103,6 +103,7 @@ enum vp_code http_site_new(struct http_client *client, const struct http_site_op
     site->max_concurrent = options->max_concurrent;
     site->max_queued = options->max_queued;
     site->max_retries = options->max_retries;
+    site->has_standbys = options->has_standbys;
     site->stats = options->stats;
     site->protocol = options->origin.plain ? "http" : "https";
     site->user_agent = options->user_agent == NULL ? "vault-plugin-auth-arvados" : options->user_agent;

@@ -18,6 +18,7 @@ struct http_site {
     unsigned max_concurrent;
     unsigned max_queued;
     unsigned max_retries;
+    bool has_standbys;
     const char *protocol; /* "https", or "http" for a near server */
     const char *user_agent;
     struct http_stats *stats;

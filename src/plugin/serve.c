@@ -204,7 +204,8 @@ static int serve_until_end(struct process *process, const struct logical_backend
                                         [PLUGIN_END_ORPHANED] = "the host is gone, stopping",
                                         [PLUGIN_END_DEAF] = "the socket takes no connections any more, exiting",
                                         [PLUGIN_END_STUCK] = "requests wait and none is taken up, exiting" };
-    enum plugin_end end = plugin_watch(process->stop_fd, process->dir.socket, plugin_server_look_after, process->server);
+    enum plugin_end end =
+        plugin_watch(process->stop_fd, process->dir.socket, plugin_server_look_after, process->server);
     bool ill = end == PLUGIN_END_DEAF || end == PLUGIN_END_STUCK;
 
     vp_log(ill ? VP_LOG_ERROR : VP_LOG_DEBUG, ENDS[end], NULL);

@@ -3,8 +3,22 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { WORDS_MAX = 400, HEADERS_MAX = 4, STATUS_NOT_FOUND = 404, STATUS_PRECONDITION = 412, STATUS_TOO_MANY = 429 };
+#include "vp/clock.h"
+
+enum {
+    WORDS_MAX = 400,
+    HEADERS_MAX = 4,
+    STATUS_TEMPORARY_REDIRECT = 307,
+    STATUS_FORBIDDEN = 403,
+    STATUS_NOT_FOUND = 404,
+    STATUS_PRECONDITION = 412,
+    STATUS_TOO_MANY = 429,
+    STATUS_SERVER_ERROR = 500,
+    NEW_TOKEN_MS = 1500,
+    NEW_TOKEN_PAUSE_MS = 100,
+};
 
 const struct vp_json_source VAULT_ANSWER = {
     .what = "the answer",
@@ -33,6 +47,7 @@ enum vp_code vault_new(struct http_client *client, const struct vault_options *o
         .max_concurrent = 1, /* one connection for all */
         .max_queued = 8,
         .max_retries = options->max_retries,
+        .has_standbys = true,
         .user_agent = "arv-vault",
     };
     struct vault *vault = calloc(1, sizeof *vault);
@@ -87,6 +102,16 @@ enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token,
     return VP_OK;
 }
 
+static int64_t now_ms(void)
+{
+    return VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
+}
+
+void vault_token_is_new(struct vault *vault)
+{
+    vault->known_ms = now_ms() + NEW_TOKEN_MS;
+}
+
 /* ---- what comes back ---- */
 
 /* {"errors": ["...", ...]}: the server's own words, or nothing. */
@@ -106,13 +131,17 @@ static void add_words(const struct http_exchange *exchange, struct vp_buf *words
     vp_json_free(document);
 }
 
-static enum vp_reason reason_of(int status, bool is_secret)
+/* `words` are the server's. A standby without a leader says 307 to where the last one was, or 500. */
+static enum vp_reason reason_of(int status, const char *words, bool is_secret)
 {
-    if (status == 403)
+    if (status == STATUS_FORBIDDEN)
         return VP_REASON_FORBIDDEN;
+    if (status == STATUS_TEMPORARY_REDIRECT ||
+        (status == STATUS_SERVER_ERROR && strstr(words, "active cluster node not found") != NULL))
+        return VP_REASON_UPSTREAM_BUSY;
     if (status == STATUS_NOT_FOUND && is_secret)
         return VP_REASON_SECRET_MISSING;
-    if (status == STATUS_PRECONDITION || status == STATUS_TOO_MANY || status > 500)
+    if (status == STATUS_PRECONDITION || status == STATUS_TOO_MANY || status > STATUS_SERVER_ERROR)
         return VP_REASON_UPSTREAM_BUSY;
     return VP_REASON_VAULT_REFUSES;
 }
@@ -120,15 +149,18 @@ static enum vp_reason reason_of(int status, bool is_secret)
 static enum vp_code refused(const struct vault_request *request, const struct http_exchange *exchange,
                             struct vp_error *err)
 {
-    enum vp_reason reason = reason_of(exchange->status, request->is_secret);
     struct vp_buf words = VP_BUF_INIT(WORDS_MAX);
+    add_words(exchange, &words);
+    enum vp_reason reason = reason_of(exchange->status, vp_buf_text(&words), request->is_secret);
     if (reason == VP_REASON_SECRET_MISSING)
         (void)vp_fail(err, reason, "there is no secret at %.300s", request->path);
-    else {
-        add_words(exchange, &words);
+    else if (exchange->status == STATUS_TEMPORARY_REDIRECT)
+        (void)vp_fail(err, reason,
+                      "%.200s: the server is a standby that can't reach its leader; try again, or name another node",
+                      request->path);
+    else
         (void)vp_fail(err, reason, "%.200s: the server answers %d%s", request->path, exchange->status,
                       vp_buf_text(&words));
-    }
     vp_buf_clear(&words);
     return vp_reason_code(reason);
 }
@@ -175,8 +207,8 @@ static void add_target(struct vp_buf *target, const struct vault_request *reques
         vp_buf_add_text(target, request->query);
 }
 
-enum vp_code vault_ask(struct vault *vault, const struct vault_request *request, struct vp_json **ret_document,
-                       struct vp_error *err)
+static enum vp_code ask_once(struct vault *vault, const struct vault_request *request, struct vp_json **ret_document,
+                             struct vp_error *err)
 {
     /* Without the first, an agent in between would take it for a browser's. */
     struct http_header headers[HEADERS_MAX] = { { .name = "X-Vault-Request", .text = "true" } };
@@ -207,6 +239,28 @@ enum vp_code vault_ask(struct vault *vault, const struct vault_request *request,
         code = read_answer(request, &exchange, ret_document, err);
     http_exchange_clear(&exchange);
     vp_buf_clear(&target);
+    return code;
+}
+
+static bool may_be_unknown_yet(const struct vault *vault, const struct vault_request *request)
+{
+    int64_t now = now_ms();
+    return !request->without_token && vault->token != NULL && now < vault->known_ms && now < vault->deadline_ms &&
+           !vp_cancel_is_set(vault->cancel);
+}
+
+enum vp_code vault_ask(struct vault *vault, const struct vault_request *request, struct vp_json **ret_document,
+                       struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    enum vp_code code = ask_once(vault, request, ret_document, &fault);
+    while (code != VP_OK && fault.reason == VP_REASON_FORBIDDEN && may_be_unknown_yet(vault, request)) {
+        (void)nanosleep(&(const struct timespec){ .tv_nsec = NEW_TOKEN_PAUSE_MS * 1000000L }, NULL);
+        fault = (struct vp_error){ 0 };
+        code = ask_once(vault, request, ret_document, &fault);
+    }
+    if (code != VP_OK && err != NULL)
+        *err = fault;
     return code;
 }
 

@@ -19,6 +19,7 @@ struct vault_mount {
 struct vault {
     struct http_site *site;
     struct vp_secret *token; /* NULL before the first */
+    int64_t known_ms;        /* monotonic: from when on every node knows the token */
     char *name_space;
     int64_t deadline_ms;
     struct vp_cancel *cancel;

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from client import SECRET
-from false_vault import AUTH, TOKEN, FalseVault, plain, secret
+from false_vault import AUTH, TOKEN, FalseVault, asked, in_turn, logged_in, plain, secret
 
 
 def test_the_false_vault_would_work_if_it_were_true(false_vault):
@@ -22,11 +22,37 @@ def test_the_false_vault_would_work_if_it_were_true(false_vault):
 
 def test_no_redirect_is_followed_and_no_token_goes_there(false_vault, tmp_path):
     other = FalseVault(tmp_path)
-    for status in (301, 302, 307, 308):
+    for status in (301, 302, 303, 308):
         false_vault.answers[:0] = [("/login", plain(status, {}, f"Location: {other.address}/v1/auth/arvados/login"))]
         assert "redirect" in false_vault.client.refused(69, "login")
+    false_vault.answers[:0] = [("/login", plain(307, {}, f"Location: {other.address}/v1/auth/arvados/login"))]
+    assert "a standby that can't reach its leader" in false_vault.client.refused(75, "login")
     assert other.seen == []
     other.close()
+
+
+LEADERLESS = [plain(307, {}, "Location: https://127.0.0.1:1/v1/x"), plain(500, {"errors": ["local node not active but active cluster node not found"]})]
+
+
+@pytest.mark.parametrize("answer", LEADERLESS, ids=["307", "500"])
+def test_a_standby_without_a_leader_is_asked_again(false_vault, answer):
+    false_vault.answers[:0] = [("/login", in_turn(answer, answer, logged_in("s.false"))), ("data/x", in_turn(answer, plain(200, secret())))]
+    assert false_vault.client.ok("get", "secret/x#pw", "--max-retries=3") == SECRET
+    false_vault.answers[:0] = [("data/x", answer)]
+    false_vault.client.refused(75, "get", "secret/x#pw", "--max-retries=1")
+
+
+def test_a_token_of_this_moment_that_a_standby_does_not_know_yet_is_tried_again(false_vault):
+    unknown = plain(403, {"errors": ["permission denied"]})
+    false_vault.answers[:0] = [("data/x", in_turn(unknown, unknown, plain(200, secret())))]
+    assert false_vault.client.ok("get", "secret/x#pw") == SECRET
+    assert asked(false_vault, "data/x") == 3
+
+
+def test_a_given_token_that_may_not_is_told_so_at_once(false_vault):
+    false_vault.answers[:0] = [("data/x", plain(403, {"errors": ["permission denied"]}))]
+    false_vault.client.refused(77, "get", "secret/x#pw", env={"BAO_TOKEN": "s.given"})
+    assert asked(false_vault, "data/x") == 1
 
 
 def test_no_token_in_an_address_and_none_to_a_stranger(false_vault):

@@ -21,7 +21,7 @@ from test_docs import BLOCK  # noqa: E402
 
 PAGE = (ROOT / "docs/development.md").read_text()
 SCRIPTS = sorted(path for folder in ("scripts", "deploy") for path in (ROOT / folder).rglob("*")
-                 if path.is_file() and os.access(path, os.X_OK) and "lib" not in path.parts)
+                 if path.is_file() and not path.is_symlink() and os.access(path, os.X_OK) and "lib" not in path.parts)
 # They stand in for another program and hand every argument on to it.
 STAND_INS = {"arv-vault-oci", "singularity"}
 ANSWERING = [script for script in SCRIPTS if script.name not in STAND_INS]
