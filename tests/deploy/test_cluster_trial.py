@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,9 @@ class Trial:
     def plugin_version(self) -> str:
         return self.call("GET", "auth/arvados/version/client-only").json()["data"]["plugin"]
 
-    def leader(self) -> int:
+    def leader(self, nodes: Iterable[int] = NODES) -> int:
         """0 while there is none."""
-        return next((node for node in NODES if self.call("GET", "sys/health", node=node).status_code == 200), 0)
+        return next((node for node in nodes if self.call("GET", "sys/health", node=node).status_code == 200), 0)
 
     def pids(self) -> list[int]:
         return [int(path.read_text()) for path in [*(self.dir / f"bao-{node}/pid" for node in NODES), self.dir / "arvados.pid"]]
@@ -309,12 +310,17 @@ def test_a_node_keeps_within_what_its_unit_lets_it(trial, tmp_path):
                                   env={**trial.env, "TMPDIR": str(home / "tmp")}, stdout=log, stderr=log)
     trial.run(f"deploy/cluster/node unseal {number}")
     wait_until(trial.serving, "all three", 120)
-    # Only a leader runs the plugin. The one that leads goes, until it is this one's turn.
+    # Only a leader runs the plugin. While one node is away and another starts anew it is this one's turn, sooner or later.
+    leader = wait_until(trial.leader, "a leader", 60)
+    (idle,) = {*NODES} - {number, leader} if leader != number else {1}
+    trial.run(f"deploy/cluster/node stop {idle}")
+    here = [node for node in NODES if node != idle]
     for _ in range(10):
-        if (leader := wait_until(trial.leader, "a leader", 60)) != number:
+        if (leader := wait_until(lambda: trial.leader(here), "a leader", 60)) != number:
             trial.run(f"deploy/cluster/node restart {leader}")
-            wait_until(trial.serving, "all three", 120)
-    assert trial.leader() == number
+    assert trial.leader(here) == number
+    trial.run(f"deploy/cluster/node start {idle}; deploy/cluster/node unseal {idle}")
+    wait_until(trial.serving, "all three", 120)
     wait_until(lambda: trial.log_in(number).status == 200 and trial.call("GET", "auth/arvados/config/check", node=number).status_code == 200,
                "the node to serve", 120)
     os.kill(int(Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0]), signal.SIGINT)
