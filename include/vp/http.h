@@ -60,7 +60,9 @@ struct http_site_options {
     unsigned max_concurrent;     /* transfers at one time; more wait in a queue */
     unsigned max_queued;         /* length of that queue; past it VP_REASON_OVERLOADED */
     unsigned max_retries;        /* extra tries per exchange for failed connections and 5xx */
-    bool has_standbys; /* a 307 comes from one that knows no leader to ask: tried again like a 503, then an answer */
+    bool
+        has_standbys; /* a 307 comes from one that can't reach its leader: an answer, tried again like a 5xx. Neither it
+                                  * nor a 503 says that nothing was done */
     struct http_stats *stats; /* borrowed, outlives the site; NULL: nobody counts */
     const char *user_agent;   /* a constant; NULL: the plugin's name */
 };

@@ -5,7 +5,7 @@
  * with:
  *   VP_REASON_FORBIDDEN       403
  *   VP_REASON_SECRET_MISSING  404, where a secret was asked for
- *   VP_REASON_UPSTREAM_BUSY   429, 412 and 5xx other than 500: sealed, no leader, Arvados not reached; try again
+ *   VP_REASON_UPSTREAM_BUSY   429, 412, 307 and 5xx, of 500 only a standby's: sealed, no leader, Arvados not reached; try again
  *   VP_REASON_VAULT_REFUSES   any other status; the message has the server's own words
  *   VP_REASON_UPSTREAM_BAD_ANSWER  no answer of such a server */
 #pragma once
@@ -43,9 +43,9 @@ void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel
 /* The token for what comes next; a copy is kept. VP_REASON_LOCAL_CONFIG: it holds what no header may. */
 VP_MUST_USE enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token, struct vp_error *err);
 
-/* That token was made just now. A standby of OpenBao that answers reads itself may hear of it a moment later, and says 403
- * meanwhile: seen with 9 of 119 jobs. So for a second or two a 403 is asked again. */
-void vault_token_is_new(struct vault *vault);
+/* That token was made at that moment (monotonic). A standby of OpenBao that answers reads itself may hear of it a little later, and
+ * says 403 meanwhile: seen with 9 of 119 jobs. So for a second or two a 403 is asked again, some times. */
+void vault_token_is_of(struct vault *vault, int64_t made_ms);
 
 /* ---- any path ---- */
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 enum {
-    KNOWN_MAX = 4096, /* users whose memberships one table remembers */
+    KNOWN_MAX = 4096,                  /* users that one table remembers */
+    OWN_LINKS_MAX = 2 * ARV_LINKS_MAX, /* of them together: some 50 MB */
     LOOK_AROUND_MS = 100,
     RECENT_MS = 1000,
 };
@@ -28,6 +29,7 @@ struct auth_table {
     pthread_cond_t learned;
     void *known; /* tree of struct known, see tsearch(3) */
     size_t n_known;
+    size_t n_own_links; /* of all known users */
 };
 
 /* A flight is one attempt to load the table. */
@@ -39,7 +41,7 @@ struct auth_cache {
     uint64_t n_landed;
     struct vp_error failure; /* of the last flight; reason NONE: it brought a table */
 
-    atomic_bool too_many; /* links for one table. Not asked for again before the config changes */
+    atomic_bool too_many; /* links for one table. Not asked for again before the config changes or an admin looks */
 };
 
 /* ---- waiting for what another request asks ---- */
@@ -168,20 +170,22 @@ enum vp_code auth_links_to(const struct auth_question *question, const struct vp
     return code;
 }
 
-/* All links; where they are too many for that, those to groups, and each user's own are asked for when he comes. */
-static enum vp_code fill(const struct auth_question *question, struct auth_table *table, struct vp_error *err)
+/* All links; where they are too many for that, those to groups, and each user's own are asked for when he comes. `anew`: whether they
+ * are too many is found out as well. */
+static enum vp_code fill(const struct auth_question *question, bool anew, struct auth_table *table,
+                         struct vp_error *err)
 {
     const struct auth_config *config = config_of(question);
     const struct arv_asker asker = auth_asker(question, NULL);
     struct auth_cache *cache = question->snapshot->cache;
     struct arv_link_query query = auth_link_query(config);
     query.too_many_is_fine = true;
-    if (!atomic_load(&cache->too_many)) {
+    table->groups_only = !anew && atomic_load(&cache->too_many);
+    if (!table->groups_only) {
         VP_TRY(arv_links_list(question->snapshot->arvados, &asker, &query, &table->links, err));
-        if (table->links.too_many)
-            atomic_store(&cache->too_many, true);
+        table->groups_only = table->links.too_many;
+        atomic_store(&cache->too_many, table->groups_only);
     }
-    table->groups_only = atomic_load(&cache->too_many);
     query.too_many_is_fine = false;
     query.groups_of = config->cluster_id;
     if (table->groups_only)
@@ -191,8 +195,8 @@ static enum vp_code fill(const struct auth_question *question, struct auth_table
     return add_listed(question, &config->group_alias_uuids, &table->groups, err);
 }
 
-static enum vp_code load(const struct auth_question *question, const struct vp_secret *token, const char *user_uuid,
-                         struct auth_table **ret_table, struct vp_error *err)
+static enum vp_code load(const struct auth_question *question, bool anew, const struct vp_secret *token,
+                         const char *user_uuid, struct auth_table **ret_table, struct vp_error *err)
 {
     struct auth_table *table = calloc(1, sizeof *table);
     if (table == NULL)
@@ -202,7 +206,7 @@ static enum vp_code load(const struct auth_question *question, const struct vp_s
     init_condition(&table->learned);
     table->asked_ms = now_ms(question);
     enum vp_code code = config_of(question)->service_token != NULL
-                            ? fill(question, table, err)
+                            ? fill(question, anew, table, err)
                             : auth_links_to(question, token, user_uuid, &table->links, err);
     if (code != VP_OK) {
         auth_table_release(&table);
@@ -244,23 +248,27 @@ static bool is_young(const struct auth_question *question, const struct auth_cac
     return cache->table != NULL && now_ms(question) - cache->table->asked_ms < limit_ms;
 }
 
-/* Keeps the table for others, unless a younger one is there. Lock held. */
-static void keep(struct auth_cache *cache, struct auth_table *table)
+/* Keeps the table for others, unless a younger one is there. What is in its place then is for the caller to release when he has let go
+ * of the lock: there is much in it to free. Lock held. */
+static struct auth_table *keep(struct auth_cache *cache, struct auth_table *table)
 {
-    if (cache->table != NULL && cache->table->asked_ms > table->asked_ms)
-        return;
-    auth_table_release(&cache->table);
+    struct auth_table *former = cache->table;
+    if (former != NULL && former->asked_ms > table->asked_ms)
+        return NULL;
     cache->table = hold(table);
+    return former;
 }
 
-static enum vp_code load_fresh(const struct auth_question *question, struct auth_cache *cache,
+static enum vp_code load_fresh(const struct auth_question *question, bool anew, struct auth_cache *cache,
                                struct auth_table **ret_table, struct vp_error *err)
 {
-    VP_TRY(load(question, NULL, NULL, ret_table, err));
+    struct auth_table *former = NULL;
+    VP_TRY(load(question, anew, NULL, NULL, ret_table, err));
     pthread_mutex_lock(&cache->lock);
     if (config_of(question)->cache_ttl_s > 0)
-        keep(cache, *ret_table);
+        former = keep(cache, *ret_table);
     pthread_mutex_unlock(&cache->lock);
+    auth_table_release(&former);
     return VP_OK;
 }
 
@@ -268,15 +276,17 @@ static enum vp_code fly(const struct auth_question *question, struct auth_cache 
                         struct vp_error *err)
 {
     struct vp_error failure = { 0 };
-    enum vp_code code = load(question, NULL, NULL, ret_table, &failure);
+    struct auth_table *former = NULL;
+    enum vp_code code = load(question, false, NULL, NULL, ret_table, &failure);
     pthread_mutex_lock(&cache->lock);
     if (code == VP_OK)
-        keep(cache, *ret_table);
+        former = keep(cache, *ret_table);
     cache->failure = failure;
     cache->in_flight = false;
     cache->n_landed++;
     pthread_cond_broadcast(&cache->landed);
     pthread_mutex_unlock(&cache->lock);
+    auth_table_release(&former);
     if (code != VP_OK && err != NULL)
         *err = failure;
     return code;
@@ -320,9 +330,9 @@ enum vp_code auth_table_get(const struct auth_question *question, enum auth_age 
     struct auth_cache *cache = question->snapshot->cache;
     struct auth_table *table = NULL;
     if (config_of(question)->service_token == NULL)
-        return load(question, token, user_uuid, ret_table, err);
+        return load(question, false, token, user_uuid, ret_table, err);
     if (age == AUTH_FRESH || config_of(question)->cache_ttl_s == 0)
-        return load_fresh(question, cache, ret_table, err);
+        return load_fresh(question, age == AUTH_FRESH, cache, ret_table, err);
     VP_TRY(take_or_board(question, age, cache, &table, err));
     atomic_fetch_add(table != NULL ? &question->counters->cache_hits : &question->counters->cache_misses, 1);
     if (table == NULL)
@@ -358,7 +368,8 @@ static int compare_known(const void *a, const void *b)
 /* Something to be asked, in the tree so that others wait for it; NULL where it can't be remembered. Lock held. */
 static struct known *board(struct auth_table *table, const struct known *wanted)
 {
-    struct known *known = table->n_known < KNOWN_MAX ? calloc(1, sizeof *known) : NULL;
+    bool has_room = table->n_known < KNOWN_MAX && table->n_own_links < OWN_LINKS_MAX;
+    struct known *known = has_room ? calloc(1, sizeof *known) : NULL;
     if (known == NULL)
         return NULL;
     known->user_uuid = strdup(wanted->user_uuid);
@@ -398,6 +409,7 @@ static void land(struct auth_table *table, struct known *mine, struct auth_user 
     pthread_mutex_lock(&table->lock);
     if (user != NULL) {
         mine->user = hold_user(user);
+        table->n_own_links += user->links.n;
     } else {
         (void)tdelete(mine, &table->known, compare_known);
         free_known(mine);

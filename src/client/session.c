@@ -70,6 +70,8 @@ enum vp_code session_reconnect(struct session *session, struct vp_error *err)
     enum vp_code code = token == NULL ? VP_OK : vault_set_token(session->vault, token, err);
     if (code != VP_OK)
         session_disconnect(session);
+    else if (session->logged_in)
+        vault_token_is_of(session->vault, session->logged_in_ms);
     return code;
 }
 
@@ -124,6 +126,13 @@ static void revoke_replaced(struct session *session)
         (void)!vault_revoke_self(session->vault, &unread);
 }
 
+/* A refused request is a use too. */
+static bool has_counted_uses(const struct vault_login *login)
+{
+    const struct vp_json *n = vp_json_get(login->auth, "num_uses");
+    return vp_json_type(n) == VP_JSON_INT && vp_json_int(n) != 0;
+}
+
 enum vp_code session_log_in(struct session *session, struct vp_error *err)
 {
     struct vault_login login = { 0 };
@@ -135,7 +144,8 @@ enum vp_code session_log_in(struct session *session, struct vp_error *err)
         vault_login_clear(&login);
         return code;
     }
-    vault_token_is_new(session->vault);
+    session->logged_in_ms = has_counted_uses(&login) ? 0 : VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
+    vault_token_is_of(session->vault, session->logged_in_ms);
     vault_login_clear(&session->login);
     session->login = login;
     session->logged_in = true;

@@ -12,6 +12,7 @@ struct session {
     struct vault *vault;
     struct progress *progress; /* tells a person what is waited for; NULL: nobody */
     struct vault_login login;  /* empty with a given token */
+    int64_t logged_in_ms;      /* monotonic, of that login; 0: its uses are counted, and none is to be wasted */
     bool logged_in;
     bool keep_token; /* somebody else lives on it: leases, or whoever it was handed to */
 };

@@ -622,12 +622,19 @@ bool http_says_busy(int status)
     return status == STATUS_TOO_MANY || status == STATUS_UNAVAILABLE;
 }
 
-/* What may be done twice, or was certainly not begun. */
+/* It was certainly not begun. A standby says 503, and 307, also when its leader was lost while it worked on the request. */
+static bool is_put_off(const struct http_try *attempt)
+{
+    int status = attempt->exchange->status;
+    return status == STATUS_TOO_MANY || (status == STATUS_UNAVAILABLE && !attempt->site->has_standbys);
+}
+
+/* What may be done twice, or was not begun. */
 static bool may_repeat(const struct http_try *attempt)
 {
     const struct http_exchange *exchange = attempt->exchange;
-    return exchange->method == HTTP_GET || exchange->repeatable || http_says_busy(exchange->status) ||
-           is_leaderless(attempt) || !has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
+    return exchange->method == HTTP_GET || exchange->repeatable || is_put_off(attempt) ||
+           !has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
 }
 
 bool http_try_finish(struct http_try *attempt, CURLcode code, int64_t *ret_pause_ms)

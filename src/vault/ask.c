@@ -17,7 +17,7 @@ enum {
     STATUS_TOO_MANY = 429,
     STATUS_SERVER_ERROR = 500,
     NEW_TOKEN_MS = 1500,
-    NEW_TOKEN_PAUSE_MS = 100,
+    NEW_TOKEN_PAUSE_MS = 100, /* the first; each is twice as long as the one before */
 };
 
 const struct vp_json_source VAULT_ANSWER = {
@@ -99,17 +99,13 @@ enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token,
         return vp_fail_no_memory(err);
     vp_secret_free(vault->token);
     vault->token = copy;
+    vault->known_ms = 0;
     return VP_OK;
 }
 
-static int64_t now_ms(void)
+void vault_token_is_of(struct vault *vault, int64_t made_ms)
 {
-    return VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
-}
-
-void vault_token_is_new(struct vault *vault)
-{
-    vault->known_ms = now_ms() + NEW_TOKEN_MS;
+    vault->known_ms = made_ms + NEW_TOKEN_MS;
 }
 
 /* ---- what comes back ---- */
@@ -242,25 +238,32 @@ static enum vp_code ask_once(struct vault *vault, const struct vault_request *re
     return code;
 }
 
-static bool may_be_unknown_yet(const struct vault *vault, const struct vault_request *request)
+/* Whether the token may be unknown there yet, and there is time to pause and ask once more. */
+static bool may_ask_again(const struct vault *vault, const struct vault_request *request, int64_t pause_ms)
 {
-    int64_t now = now_ms();
-    return !request->without_token && vault->token != NULL && now < vault->known_ms && now < vault->deadline_ms &&
+    int64_t then_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + pause_ms;
+    return !request->without_token && then_ms < vault->known_ms && then_ms < vault->deadline_ms &&
            !vp_cancel_is_set(vault->cancel);
 }
 
 enum vp_code vault_ask(struct vault *vault, const struct vault_request *request, struct vp_json **ret_document,
                        struct vp_error *err)
 {
-    struct vp_error fault = { 0 };
-    enum vp_code code = ask_once(vault, request, ret_document, &fault);
-    while (code != VP_OK && fault.reason == VP_REASON_FORBIDDEN && may_be_unknown_yet(vault, request)) {
-        (void)nanosleep(&(const struct timespec){ .tv_nsec = NEW_TOKEN_PAUSE_MS * 1000000L }, NULL);
-        fault = (struct vp_error){ 0 };
-        code = ask_once(vault, request, ret_document, &fault);
+    enum vp_code code = ask_once(vault, request, ret_document, err);
+    for (int64_t pause_ms = NEW_TOKEN_PAUSE_MS; code == VP_ERR_DENIED && may_ask_again(vault, request, pause_ms);
+         pause_ms *= 2) {
+        struct vp_error fault = { 0 };
+        (void)nanosleep(&(const struct timespec){ .tv_nsec = pause_ms * 1000000L }, NULL);
+        enum vp_code again = ask_once(vault, request, ret_document, &fault);
+        /* What keeps us from an answer takes nothing from the one that we have. */
+        if (again == VP_ERR_UNAVAILABLE)
+            return code;
+        code = again;
+        if (code != VP_OK && err != NULL)
+            *err = fault;
     }
-    if (code != VP_OK && err != NULL)
-        *err = fault;
+    if (code == VP_OK && err != NULL)
+        *err = (struct vp_error){ 0 };
     return code;
 }
 

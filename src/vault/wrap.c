@@ -82,6 +82,15 @@ static enum vp_code opened_already(enum vp_code code, struct vp_error *err)
     return code;
 }
 
+/* Opened, perhaps, and the answer lost. */
+static enum vp_code opened_perhaps(enum vp_code code, struct vp_error *err)
+{
+    if (code == VP_ERR_UNAVAILABLE && err != NULL)
+        vp_error_add_detail(err, "this very request may have opened the wrapping: if it is not valid any more, have "
+                                 "the secret wrapped anew");
+    return code;
+}
+
 /* Looked up before it is opened, since opening is once only: a token that somebody put in the place of the right one, having
  * opened that, is told by the path it was made at. */
 static enum vp_code check_creation_path(struct vault *vault, const struct vp_secret *token, const char *expected,
@@ -121,6 +130,6 @@ enum vp_code vault_unwrap(struct vault *vault, const struct vp_secret *token, co
     VP_TRY(check_creation_path(vault, token, creation_path, err));
     VP_TRY(vault_set_token(vault, token, err));
     /* Between the two requests somebody else may have been faster. */
-    VP_TRY(opened_already(vault_ask(vault, &REQUEST, ret_document, err), err));
+    VP_TRY(opened_perhaps(opened_already(vault_ask(vault, &REQUEST, ret_document, err), err), err));
     return *ret_document == NULL ? vault_bad_answer(err, REQUEST.path, "it is empty") : VP_OK;
 }

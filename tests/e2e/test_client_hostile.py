@@ -42,6 +42,22 @@ def test_a_standby_without_a_leader_is_asked_again(false_vault, answer):
     false_vault.client.refused(75, "get", "secret/x#pw", "--max-retries=1")
 
 
+@pytest.mark.parametrize("status", [307, 503])
+def test_what_must_not_be_done_twice_is_not_though_a_standby_asks_for_it(false_vault, status):
+    lookup = plain(200, {"data": {"creation_path": "secret/data/x"}})
+    false_vault.answers[:0] = [("wrapping/lookup", lookup), ("wrapping/unwrap", plain(status, {}))]
+    words = false_vault.client.refused(75, "unwrap", "--creation-path=secret/data/x", "--max-retries=3", stdin="s.wrap")
+    assert "may have opened the wrapping" in words
+    assert asked(false_vault, "wrapping/unwrap") == 1
+
+
+def test_a_token_with_counted_uses_is_not_tried_again(false_vault):
+    auth = {"auth": {**AUTH["auth"], "num_uses": 5}}
+    false_vault.answers[:0] = [("/login", plain(200, auth)), ("data/x", plain(403, {"errors": ["permission denied"]}))]
+    false_vault.client.refused(77, "get", "secret/x#pw")
+    assert asked(false_vault, "data/x") == 1
+
+
 def test_a_token_of_this_moment_that_a_standby_does_not_know_yet_is_tried_again(false_vault):
     unknown = plain(403, {"errors": ["permission denied"]})
     false_vault.answers[:0] = [("data/x", in_turn(unknown, unknown, plain(200, secret())))]

@@ -6,9 +6,10 @@ import concurrent.futures
 
 import pytest
 
+from simulator import faults
 from test_cache import IDENTITY, LINKS, MEMBERSHIPS, asked
 from test_explain import explained
-from test_grants import read
+from test_grants import listed, read
 from test_groups import policies, refused
 
 MOST = 10000
@@ -93,6 +94,13 @@ def test_admins_see_roles_in_the_list_each_user_by_himself_and_are_told_so(many)
     assert [(grant["policy"], grant["kept"]) for grant in read(mount, role)] == [("arvados-team", True)]
     told = explained(mount, user_uuid=mount.sim.user("active"))
     assert sorted(grant["policy"] for grant in told["grants"] if grant["kept"]) == ["arvados-own", "arvados-team"]
+
+
+def test_an_admin_who_looks_finds_out_that_they_are_few_again(granted):
+    mount, container = granted
+    mount.sim.faults.add(LINKS, faults.mutate(lambda page: {**page, "items_available": 2 * MOST}))
+    assert policies(mount, container) == ["arvados-read"]
+    assert list(listed(mount)["key_info"]) == [mount.sim.user("active")]
 
 
 def test_whoever_has_too_many_of_his_own_keeps_nobody_else_out(many):
