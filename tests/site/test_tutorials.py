@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ def test_runbook(arvados_site, reader, sim):  # noqa: F811
     mount, bao, admin = arvados_site, arvados_site.bao, reader.people[""]
     mount.bao.call("DELETE", "auth/arvados/role/pipeline")
     mount.configure(service_token=sim.new_token("admin", SCOPES))
-    first = mount.read_config()["service_token_uuid"]
+    service_tokens = [mount.read_config()["service_token_uuid"]]  # each is ended by a rotation
     bao.call("POST", "sys/policies/acl/arvados-read", {"policy": 'path "secret/data/*" { capabilities = ["read"] }'})
     bao.call("POST", "secret/data/genomics/db", {"data": {"password": "geheim"}})
     for user in ("active", "spectator"):
@@ -134,17 +135,28 @@ def test_runbook(arvados_site, reader, sim):  # noqa: F811
 
     def it_leaks() -> None:
         log_in(leaked)
-        admin["LEAKED_UUID"], admin["USER_UUID"] = leaked.token_uuid, leaked.user_uuid
+        admin["LEAKED_UUID"] = leaked.token_uuid
+        dispatcher.start()
+
+    def end_what_is_cancelled() -> None:
+        wait_until(lambda: sim.record(leaked.request_uuid)["priority"] == 0, "the container's request to be cancelled", 120)
+        while_it_runs.append(mount.login(leaked.token).status_code)
+        sim.finish(leaked, "Cancelled")
+
+    dispatcher = threading.Thread(target=end_what_is_cancelled)
+    while_it_runs: list[int] = []  # what a login is answered between the cancelling and the end
 
     def leak_is_closed() -> None:
+        dispatcher.join()
+        assert while_it_runs == [403]
         all_ended()
-        assert sim.record(leaked.request_uuid)["priority"] == 0
-        assert mount.login(leaked.token).status_code == 403  # his entity is disabled
-        sim.finish(leaked, "Cancelled")  # the dispatcher
         assert mount.reason(mount.login(leaked.token)) == "token_rejected"
+        mount.logged_in(sim.run_container("spectator").token)  # he is let in again
+        service_tokens.append(mount.read_config()["service_token_uuid"])
 
     def somebody_grants_too_much() -> None:
-        admin["WRONG_POLICY"], admin["USER_UUID"] = "arvados-payroll", reader.container.user_uuid
+        bao.call("POST", "auth/arvados/config", {"cache_ttl": "3s"})
+        admin["WRONG_POLICY"] = "arvados-payroll"
         sim.grant("arvados-payroll", reader.container.user_uuid)
         wait_until(lambda: "arvados-payroll" in mount.logged_in(reader.container.token)["auth"]["policies"], "the grant to act")
         log_in(reader.container)
@@ -152,7 +164,14 @@ def test_runbook(arvados_site, reader, sim):  # noqa: F811
     def wrong_grant_is_gone() -> None:
         all_ended()
         assert mount.logged_in(reader.container.token)["auth"]["policies"] == ["arvados-read", "default"]
+        bao.call("POST", "auth/arvados/role/team", {"bound_user_uuids": [reader.container.user_uuid]})
+        bao.call("POST", "auth/arvados/role/anybody", {})
+        bao.call("POST", "auth/arvados/config", {"default_role": "team"})
         log_in(reader.container)
+
+    def all_is_stopped() -> None:
+        all_ended()
+        assert [mount.login(reader.container.token, **role).status_code for role in ({}, {"role": "team"}, {"role": "anybody"})] == [403] * 3
 
     def seal() -> None:
         admin["UNSEAL_KEY"] = bao.unseal_key
@@ -172,15 +191,17 @@ def test_runbook(arvados_site, reader, sim):  # noqa: F811
     shown = reader.follow("runbook.md", before={
         "Arvados is away": sim.stop, "Arvados is back": sim.start, "The vault is away": seal, "The plugin does not start": the_file_is_another_one,
         "A run token has leaked": it_leaks, "The service token has leaked": leak_is_closed, "A wrong grant": somebody_grants_too_much,
-        "Stop everything": wrong_grant_is_gone})
-    all_ended()
-    assert mount.login(reader.container.token).status_code == 403
+        "Stop everything": wrong_grant_is_gone, "Open it again": all_is_stopped})
+    log_in(reader.container)
+    other = sim.run_container("spectator").token
+    assert [mount.login(other, **role).status_code for role in ({}, {"role": "anybody"})] == [403, 200]
+    assert set(bao.call("LIST", "auth/arvados/role").json()["data"]["keys"]) == {"anybody", "team"}
     assert '"ok": false' in shown["Arvados is away"] and "unreachable" in shown["Arvados is away"]
     assert shown["Arvados is back"].startswith("true") and '"granted"' in shown["Arvados is back"]
     assert "exit status 2" in shown["The vault is away"]
     assert " read secret/data/genomics/db " in shown["A run token has leaked"]
-    assert first not in mount.read_config()["service_token_uuid"]
-    assert sim.try_call("GET", f"api_client_authorizations/{first}").status == 404  # the rotation ended it
+    service_tokens.append(mount.read_config()["service_token_uuid"])
+    assert [sim.try_call("GET", f"api_client_authorizations/{uuid}").status for uuid in service_tokens] == [404, 404, 200]
 
 
 def another_version(plugin: bytes, old: bytes, new: bytes) -> bytes:
