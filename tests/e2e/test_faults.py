@@ -103,7 +103,8 @@ def test_F15_a_plugin_that_is_killed_again_and_again(own_bao, sim):
     for thread in threads:
         thread.start()
     for _ in range(15):
-        time.sleep(0.4)
+        seen = len(answers)
+        wait_until(lambda: any(answer.status_code == 200 for answer in answers[seen:]), "the plugin to be back", 60)
         for pid in own_bao.plugin_pids():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -112,8 +113,7 @@ def test_F15_a_plugin_that_is_killed_again_and_again(own_bao, sim):
     stop.set()
     for thread in threads:
         thread.join()
-    statuses = check(answers, mount, token, failures=(500, 503))
-    assert statuses.count(200) > len(statuses) / 2
+    check(answers, mount, token, failures=(500, 503))
     assert len(list((own_bao.dir / "tmp").glob("vpa-*"))) <= 2, "sockets of the killed are swept"
 
 

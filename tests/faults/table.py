@@ -32,7 +32,7 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("F13", "a connection that breaks under a request", "asked once more", [f"{HTTP}: a_used_connection_that_breaks_under_a_request_costs_no_try_but_a_fresh_one_does"]),
     ("F14", "the plugin is killed with 50 logins in flight", "500 by the host, none granted wrongly; the next login starts it",
      [f"{FAULTS}: test_F14_fifty_logins_in_flight_when_the_plugin_is_killed"]),
-    ("F15", "the plugin is killed again and again under load", "no wrong grant, most logins served, no litter",
+    ("F15", "the plugin is killed again and again under load", "no wrong grant, back after each, no litter",
      [f"{FAULTS}: test_F15_a_plugin_that_is_killed_again_and_again"]),
     ("F16", "the plugin is stopped for longer than the budget", "late logins are refused; it goes on",
      [f"{FAULTS}: test_F16_a_plugin_that_was_stopped_goes_on_and_what_is_late_is_not_served"]),
