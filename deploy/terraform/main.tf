@@ -29,7 +29,8 @@ resource "vault_auth_backend" "this" {
   }
 }
 
-# Which version the mount runs. It is started anew by `bao plugin reload -plugin=arvados -scope=global`, when all servers have the file.
+# Which version the mount runs. It is started anew by `bao plugin reload -mounts=auth/arvados/`, when all servers have the file: at the leader, and
+# with standby reads on at each node's own address.
 resource "vault_generic_endpoint" "version" {
   path                 = "sys/auth/${vault_auth_backend.this.path}/tune"
   disable_delete       = true

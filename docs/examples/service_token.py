@@ -3,8 +3,9 @@
 
     service_token.py make FILE [--expires-in=DAYS]       a new one, checked, written to FILE (0600; - is standard output)
     service_token.py check FILE                          does it allow what the plugin asks, and nothing else? (- is standard input)
-    service_token.py rotate --mount=MOUNT ... [--expires-in=DAYS]
-                                                         a new one, checked, written to the mounts' config, checked there; then the old one is deleted
+    service_token.py rotate --mount=MOUNT ... [--node=ADDRESS ...] [--expires-in=DAYS]
+                                                         a new one, checked, written to the mounts' config, checked there, awaited at each of the
+                                                         nodes; then the old one is deleted
     service_token.py delete UUID                         ends one of your own
     service_token.py FILE                                short for make FILE
 
@@ -41,6 +42,8 @@ OUR_CA = "/etc/arvados/ca-certificates.crt"  # where Arvados' own tools look
 TOKENS = "/arvados/v1/api_client_authorizations"
 ANSWER_S = 60
 EXPIRY_WARNING_DAYS = 14  # as config/check has it
+FAIL_OVER_S = 15  # a cluster that lost its leader has another by then
+NODE_S = 60  # and a node hears of a change within moments
 
 Json = dict
 
@@ -122,8 +125,8 @@ def arvados(token: str) -> Api:
     return Api(arvados_setting("ARVADOS_API_HOST"), {"Authorization": f"Bearer {token}"}, ca_file)
 
 
-def vault() -> Api:
-    address, token = first_of("BAO_ADDR", "VAULT_ADDR"), first_of("BAO_TOKEN", "VAULT_TOKEN")
+def vault(node: str | None = None) -> Api:
+    address, token = node or first_of("BAO_ADDR", "VAULT_ADDR"), first_of("BAO_TOKEN", "VAULT_TOKEN")
     namespace = first_of("BAO_NAMESPACE", "VAULT_NAMESPACE")
     if not address or not token:
         raise Failure("BAO_ADDR and BAO_TOKEN (or VAULT_ADDR and VAULT_TOKEN) are not set")
@@ -332,27 +335,69 @@ def delete_old(report: Report, admin: Api, uuid: str) -> None:
     report.say(f"{uuid} is deleted")
 
 
+def token_of(bao: Api, mount: str, wanted: str | None, seconds: float) -> str | None:
+    """Which token the mount's config has; None if it can't be read. Asked again for so long, until it is the wanted one, or any."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            has = bao.ask("GET", f"/v1/auth/{mount}/config")["data"].get("service_token_uuid") or ""
+        except Failure:
+            has = None
+        if has is not None and wanted in (None, has) or time.monotonic() >= end:
+            return has
+        time.sleep(0.2)
+
+
+def write_mounts(report: Report, admin: Api, bao: Api, mounts: list[str], uuid: str, token: str) -> None:
+    """A write without a good answer may have been carried out all the same (a time-out, a fail-over). So the config is asked, and a token
+    that may be in use is not deleted."""
+    written: list[str] = []
+    for mount in mounts:
+        in_use = f"{uuid} is in use at {', '.join(f'auth/{name}' for name in written)}; " if written else ""
+        unknown = f"{in_use}it is not known whether auth/{mount} has {uuid}: read service_token_uuid of its config, and delete the other one"
+        try:
+            bao.ask("POST", f"/v1/auth/{mount}/config", body={"service_token": token})
+        except KeyboardInterrupt:
+            raise Failure(f"interrupted; {unknown}") from None
+        except Failure as error:
+            has = token_of(bao, mount, None, FAIL_OVER_S)
+            if has is None:
+                raise Failure(f"{error}; {unknown}") from None
+            if has != uuid and written:
+                raise Failure(f"{error}; {in_use}auth/{mount} still has {has or 'none'}. Nothing was deleted: mend that and rotate again") from None
+            if has != uuid:
+                delete_token(admin, uuid)
+                raise
+        written.append(mount)
+        report.say(f"auth/{mount} has {uuid}")
+
+
+def await_nodes(report: Report, nodes: list[str], mounts: list[str], uuid: str, old: list[str]) -> None:
+    for address in nodes:
+        node = vault(address)
+        for mount in mounts:
+            if token_of(node, mount, uuid, NODE_S) != uuid:
+                rest = "; ".join(f"service_token.py delete {each}" for each in old) or "nothing is left to do"
+                raise Failure(f"{address} was not heard to have {uuid} at auth/{mount} within a minute. {uuid} is in use: do NOT start over. When that node is "
+                              f"back, or removed from the cluster: {rest}")
+        report.say(f"{address} has {uuid}")
+
+
 def rotate(options: argparse.Namespace) -> bool:
     report = Report(quiet=False)
     admin, bao = arvados(arvados_setting("ARVADOS_API_TOKEN")), vault()
     before = {mount: read_mount(bao, admin, mount) for mount in options.mount}
+    olds = sorted({config["service_token_uuid"] for config in before.values() if config.get("service_token_uuid")})
     uuid, token = make_token(report, admin, options.expires_in)
-    written: list[str] = []
-    try:
-        for mount in before:
-            bao.ask("POST", f"/v1/auth/{mount}/config", body={"service_token": token})
-            written.append(mount)
-            report.say(f"auth/{mount} has {uuid}")
-    finally:
-        if not written:
-            delete_token(admin, uuid)
+    write_mounts(report, admin, bao, list(before), uuid, token)
     for mount in before:
         check_mount(report, bao, mount)
     if not report.good:
         raise Failure(f"the mounts have the new token, {uuid}, but don't like it; the old ones are not deleted. Mend that and rotate again")
+    await_nodes(report, options.node, list(before), uuid, olds)
     # A login that began with the old token has that long to end.
     time.sleep(max(config["request_timeout"] for config in before.values()))
-    for old in sorted({config["service_token_uuid"] for config in before.values() if config.get("service_token_uuid")}):
+    for old in olds:
         delete_old(report, admin, old)
     return True
 
@@ -370,6 +415,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
             command.add_argument("--expires-in", type=int, metavar="DAYS", help="none: it does not expire, as far as the cluster allows that")
         if function is rotate:
             command.add_argument("--mount", action="append", required=True, help="where the auth method is enabled; all mounts that share the token")
+            command.add_argument("--node", action="append", default=[], metavar="ADDRESS", help="a node of the cluster that is waited for before the old one is deleted")
         if function is delete:
             command.add_argument("uuid", metavar="UUID")
     known = ("make", "check", "rotate", "delete", "-h", "--help")

@@ -153,7 +153,7 @@ def test_the_policies_let_each_do_his_work_and_no_more(trial):
         answer = trial.call("POST", "auth/token/create-orphan", {"policies": [policy], "ttl": "10m"}, token=trial.secret("root-token"))
         return answer.json()["auth"]["client_token"]
 
-    admin, operator = token("arvados-admin"), token("operator")
+    admin, operator, responder = token("arvados-admin"), token("operator"), token("responder")
     assert trial.call("GET", "auth/arvados/config", token=admin).status_code == 200
     assert trial.call("POST", "auth/arvados/role/pipeline", {"token_ttl": "10m"}, token=admin).status_code == 204
     assert trial.call("DELETE", "auth/arvados/role/pipeline", token=admin).status_code == 204
@@ -163,12 +163,52 @@ def test_the_policies_let_each_do_his_work_and_no_more(trial):
     for who, method, path in [(admin, "POST", "sys/plugins/catalog/auth/arvados"), (admin, "GET", "secret/data/genomics/db"),
                               (admin, "POST", "sys/policies/acl/operator"), (admin, "GET", "sys/storage/raft/snapshot"),
                               (operator, "POST", "auth/arvados/config"), (operator, "POST", "sys/policies/acl/arvados-x"),
-                              (operator, "GET", "secret/data/genomics/db"), (operator, "POST", "sys/plugins/catalog/secret/other")]:
+                              (operator, "GET", "secret/data/genomics/db"), (operator, "POST", "sys/plugins/catalog/secret/other"),
+                              (admin, "POST", "identity/group"), (admin, "POST", "identity/group-alias"), (responder, "POST", "identity/group"),
+                              (responder, "GET", "secret/data/genomics/db"), (responder, "POST", "auth/arvados/config"), (responder, "POST", "auth/token/create")]:
         assert trial.call(method, path, {} if method == "POST" else None, token=who).status_code == 403, path
 
 
+def test_the_quota_can_be_set_for_logins_and_for_nothing_else(trial):
+    answer = trial.call("POST", "auth/token/create-orphan", {"policies": ["arvados-admin"], "ttl": "10m"}, token=trial.secret("root-token"))
+    admin, at = answer.json()["auth"]["client_token"], "sys/quotas/rate-limit/arvados-login"
+    assert trial.call("POST", at, {"path": "auth/arvados/login", "rate": 200, "interval": "10s"}, token=admin).status_code == 204
+    assert trial.call("GET", f"{at}?path=auth/arvados/login", token=admin).json()["data"]["path"] == "auth/arvados/login"
+    for body in ({"rate": 1}, {"path": "", "rate": 1}, {"path": "secret/", "rate": 1}, {"path": "auth/arvados/", "rate": 1},
+                 {"path": "auth/arvados/login", "rate": 1, "inheritable": True}):
+        assert trial.call("POST", at, body, token=admin).status_code == 403, body
+    assert trial.call("POST", "sys/quotas/rate-limit/arvados-x", {"path": "auth/arvados/login", "rate": 1}, token=admin).status_code == 403
+
+
+def test_who_is_on_call_can_do_what_the_runbook_says(trial):
+    """With the token of `up`, of all three policies; what each is for stands in docs/runbook.md."""
+    at_login = trial.call("POST", "auth/arvados/login", {"token": trial.job}, token="").json()["auth"]
+    accessor, entity = at_login["accessor"], at_login["entity_id"]
+    assert accessor in trial.call("LIST", "auth/token/accessors").json()["data"]["keys"]
+    found = trial.call("POST", "auth/token/lookup-accessor", {"accessor": accessor}).json()["data"]
+    assert found["entity_id"] == entity
+    mount = trial.call("GET", "sys/auth/arvados").json()["data"]["accessor"]
+    user = {"alias_name": found["meta"]["user_uuid"], "alias_mount_accessor": mount}
+    assert trial.call("POST", "identity/lookup/entity", user).json()["data"]["id"] == entity
+    at = f"identity/entity/id/{entity}"
+    assert trial.call("POST", at, {"policies": ["operator"]}).status_code == 403
+    before = trial.call("GET", at).json()["data"]
+    assert trial.call("POST", at, {"disabled": True}).ok
+    assert trial.call("GET", "auth/token/lookup-self", token=at_login["client_token"]).status_code == 403
+    assert trial.call("POST", at, {"disabled": False}).ok
+    after = trial.call("GET", at).json()["data"]
+    assert [after[key] for key in ("name", "metadata", "policies")] == [before[key] for key in ("name", "metadata", "policies")]
+    assert trial.call("GET", "auth/token/lookup-self", token=at_login["client_token"]).ok
+    assert trial.call("POST", "auth/token/revoke-accessor", {"accessor": accessor}).status_code == 204
+    for method, path, body in [("PUT", "sys/leases/revoke-prefix/auth/arvados/login", {"sync": True}), ("GET", "sys/audit", None),
+                               ("POST", "sys/audit-hash/file", {"input": "x"}), ("POST", "sys/loggers", {"level": "debug"}), ("DELETE", "sys/loggers", None),
+                               ("GET", "sys/plugins/catalog", None), ("POST", "auth/arvados/explain", {"user_uuid": found["meta"]["user_uuid"]})]:
+        answer = trial.call(method, path, body)
+        assert answer.ok, (path, answer.text)
+
+
 def test_the_quota_of_an_address(trial):
-    at = "sys/quotas/rate-limit/arvados-login"
+    at = "sys/quotas/rate-limit/arvados-login?path=auth/arvados/login"
     assert trial.call("GET", at).json()["data"]["rate"] == 200
     trial.call("POST", at, {"path": "auth/arvados/login", "rate": 5, "interval": "1h"})
     wait_until(lambda: trial.log_in(1).status == 429, "too many logins")
@@ -187,6 +227,10 @@ def test_the_audit_log_shows_who_and_hides_tokens(trial):
     assert ours[-1]["request"]["data"]["role"] == "nobody" and ours[-1]["request"]["data"]["token"].startswith("hmac-")
     granted = [entry for entry in ours if entry["type"] == "response" and "metadata" in entry.get("auth", {})]
     assert granted[-1]["auth"]["metadata"]["container_uuid"] == "zzzzz-dz642-runningcontainr"
+    shown = trial.call("GET", "sys/auth/arvados/tune").json()["data"]
+    page = (ROOT / "docs/operations.md").read_text()
+    for kind in ("request", "response"):
+        assert shown[f"audit_non_hmac_{kind}_keys"] == re.findall(rf"-audit-non-hmac-{kind}-keys=(\w+)", page)
 
 
 def test_the_audit_log_can_be_rotated(trial):
@@ -195,6 +239,25 @@ def test_the_audit_log_can_be_rotated(trial):
     for pid in trial.pids()[:3]:
         os.kill(pid, signal.SIGHUP)
     wait_until(lambda: trial.log_in(2).status == 200 and log.exists() and "auth/arvados/login" in log.read_text(), "a new audit log")
+
+
+def test_set_up_again_leaves_what_the_site_made_its_own(trial):
+    """With root's token, as the first time."""
+    quota = "sys/quotas/rate-limit/arvados-login?path=auth/arvados/login"
+    trial.call("POST", "auth/arvados/config", {"allowed_policy_prefixes": ["arvados-", "site-"]})
+    trial.run('bao write sys/quotas/rate-limit/arvados-login path=auth/arvados/login rate=300 interval=10s')
+    trial.run('bao auth tune -audit-non-hmac-request-keys=role arvados')
+    trial.run("""
+        file=$(cd "$CLUSTER/bao-1/plugins" && echo vault-plugin-auth-arvados-v*)
+        export BAO_TOKEN=$(cat "$CLUSTER/keys/root-token") ARVADOS_CA_FILE=$SSL_CERT_FILE
+        ARVADOS_API_TOKEN=$ADMIN_TOKEN python3 docs/examples/service_token.py make "$CLUSTER/keys/again" > /dev/null
+        deploy/cluster/set-up "$CLUSTER/keys/again" "$(sha256sum < "$CLUSTER/bao-1/plugins/$file" | cut -d' ' -f1)" "$file"
+        rm "$CLUSTER/keys/again"
+        ! deploy/cluster/set-up x "$(printf x | sha256sum | cut -d' ' -f1)" vault-plugin-auth-arvados""")
+    assert trial.call("GET", "auth/arvados/config").json()["data"]["allowed_policy_prefixes"] == ["arvados-", "site-"]
+    assert trial.call("GET", quota).json()["data"]["rate"] == 300
+    assert trial.call("GET", "sys/auth/arvados/tune").json()["data"]["audit_non_hmac_request_keys"] == ["role"]
+    assert trial.serving()
 
 
 # ---- under load ----

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import http.server
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "docs/examples/service_token.py"
+# The program, but that it does not wait.
+IN_HASTE = "import sys, service_token as program; program.FAIL_OVER_S = program.NODE_S = 0; sys.exit(program.main())"
 
 
 def scopes() -> list[str]:
@@ -23,10 +28,11 @@ def scopes() -> list[str]:
 
 @pytest.fixture
 def program(sim, tmp_path):
-    def run(*words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:
+    def run(*words: str, stdin: str = "", haste: bool = False, **env: str) -> subprocess.CompletedProcess:
+        start = ["-c", IN_HASTE] if haste else [str(PROGRAM)]
         usual = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SSL_CERT_FILE": sim.ca_pem, "ARVADOS_API_HOST": sim.host,
-                 "ARVADOS_API_TOKEN": sim.admin_token}
-        done = subprocess.run([sys.executable, str(PROGRAM), *words], env={**usual, **env}, input=stdin, capture_output=True,
+                 "ARVADOS_API_TOKEN": sim.admin_token, "PYTHONPATH": str(PROGRAM.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run([sys.executable, *start, *words], env={**usual, **env}, input=stdin, capture_output=True,
                               text=True, timeout=120, check=False, cwd=tmp_path)
         assert sim.admin_token not in done.stdout + done.stderr and "Traceback" not in done.stderr, done.stderr
         return done
@@ -203,6 +209,92 @@ def test_a_rotation_that_fails_leaves_the_old_token_in_its_place(program, mount,
     assert tokens_of_admin(mount.sim) == before
     assert mount.read_config()["service_token_uuid"] == rotating
     mount.logged_in(mount.sim.run_container("active").token)
+
+
+@pytest.fixture
+def losing(bao):
+    """Starts a way to the server, by plain HTTP, that passes a write of a config on and loses its answer; what is asked after that, it loses as well if
+    it is to. Its address."""
+    servers = []
+
+    def start(afterwards: bool) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            lost = False
+
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if Handler.lost and afterwards:
+                    return
+                with requests.Session() as session:
+                    session.trust_env = False
+                    answer = session.request(self.command, bao.address + self.path, data=body, headers={"X-Vault-Token": self.headers["X-Vault-Token"]},
+                                             verify=bao.ca, timeout=60)
+                if self.command == "POST":
+                    assert answer.ok
+                    Handler.lost = True
+                    return
+                self.send_response(answer.status_code)
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+            do_POST = do_GET
+
+            def log_message(self, *words) -> None:
+                """pytest shows enough."""
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_write_whose_answer_is_lost_was_carried_out_if_the_config_says_so(program, mount, rotating, losing):
+    before = tokens_of_admin(mount.sim)
+    done = program("rotate", f"--mount={mount.path}", **{**vault_env(mount), "BAO_ADDR": losing(afterwards=False)})
+    assert done.returncode == 0, done.stderr
+    assert tokens_of_admin(mount.sim) == before - {rotating} | {mount.read_config()["service_token_uuid"]}
+    mount.logged_in(mount.sim.run_container("active").token)
+
+
+def test_a_token_that_may_be_in_use_is_not_deleted(program, mount, rotating, losing):
+    before = tokens_of_admin(mount.sim)
+    done = program("rotate", f"--mount={mount.path}", haste=True, **{**vault_env(mount), "BAO_ADDR": losing(afterwards=True)})
+    new = mount.read_config()["service_token_uuid"]
+    assert done.returncode == 1 and f"it is not known whether auth/{mount.path} has {new}" in done.stderr
+    assert tokens_of_admin(mount.sim) == before | {new} and new != rotating
+    mount.logged_in(mount.sim.run_container("active").token)
+
+
+def test_a_second_mount_that_refuses_is_named_and_nothing_is_deleted(program, mount, rotating, bao, tmp_path):
+    second = type(mount)(bao, mount.sim, f"{mount.path}-second")
+    assert bao.enable(second.path).status_code == 204
+    second.configure(service_token=(tmp_path / "service-token").read_text(), request_timeout="1s")
+    bao.call("POST", "sys/policies/acl/half", {"policy": f'path "auth/{mount.path}/*" {{ capabilities = ["read", "update"] }}\n'
+                                                         f'path "auth/{second.path}/*" {{ capabilities = ["read"] }}'})
+    half = bao.call("POST", "auth/token/create", {"policies": ["half"]}).json()["auth"]["client_token"]
+    before = tokens_of_admin(mount.sim)
+    done = program("rotate", f"--mount={mount.path}", f"--mount={second.path}", **{**vault_env(mount), "BAO_TOKEN": half})
+    new = mount.read_config()["service_token_uuid"]
+    assert done.returncode == 1 and f"{new} is in use at auth/{mount.path}; auth/{second.path} still has {rotating}" in done.stderr, done.stderr
+    assert tokens_of_admin(mount.sim) == before | {new}
+    again = program("rotate", f"--mount={mount.path}", f"--mount={second.path}", **vault_env(mount))
+    assert again.returncode == 0 and again.stdout.count("is deleted") == 2
+    bao.disable(second.path)
+
+
+def test_the_old_token_stays_until_each_node_has_the_new_one(program, mount, rotating):
+    nodes = [f"--node={mount.bao.address}", "--node=https://127.0.0.1:1"]
+    done = program("rotate", f"--mount={mount.path}", *nodes, haste=True, **vault_env(mount))
+    new = mount.read_config()["service_token_uuid"]
+    assert done.returncode == 1 and f"{mount.bao.address} has {new}" in done.stdout
+    assert "127.0.0.1:1 was not heard" in done.stderr and "do NOT start over" in done.stderr and f"service_token.py delete {rotating}" in done.stderr
+    assert {rotating, new} <= tokens_of_admin(mount.sim)
 
 
 def test_somebodys_own_token_is_not_deleted(program, mount):

@@ -97,6 +97,11 @@ def changed(release: Path, tmp_path: Path) -> list[str | Path]:
     return ["--test-key", Key(tmp_path / "good").secret]
 
 
+def unlisted(release: Path, tmp_path: Path) -> list[str | Path]:
+    (release / "arv-vault_9.9.9_amd64.deb").write_text("from elsewhere")
+    return ["--test-key", Key(tmp_path / "good").secret]
+
+
 def without_passphrase(release: Path, tmp_path: Path) -> list[str | Path]:
     return [Key(tmp_path / "bare").secret]
 
@@ -110,7 +115,7 @@ def in_the_tree(release: Path, tmp_path: Path) -> list[str | Path]:
 
 
 @pytest.mark.parametrize("prepare, words", [
-    (changed, "is not as scripts/release made it"), (without_passphrase, "has no passphrase"),
+    (changed, "is not as scripts/release made it"), (unlisted, "arv-vault_9.9.9_amd64.deb; take them away"), (without_passphrase, "has no passphrase"),
     (public, "is not a secret key"), (in_the_tree, "is in the source tree"),
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_what_must_not_be_signed_is_not(release, tmp_path, prepare, words):
