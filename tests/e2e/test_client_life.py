@@ -265,7 +265,7 @@ def test_accounts_in_use_outlive_a_new_login(vault, memory):
 
 def test_what_could_not_be_read_with_the_new_token_is_read_again(vault, memory):
     """The token itself is good then, so no renewal would fail any more."""
-    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 2), logged_in("s.two"))),
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two"))),
                          ("renew-self", in_turn(plain(403, {"errors": []}), renewed(900))), ("leases/renew", plain(200, {"lease_duration": 900})),
                          ("v1/db/creds/x", in_turn(account("first"), plain(503, {"errors": []}), account("second")))]
     job = supervised(vault, f"--file={memory}/pw=db/creds/x#password")
