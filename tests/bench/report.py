@@ -152,8 +152,14 @@ def plots(figures: dict) -> dict[str, str]:
     out["mounts"] = svg.lines("Memory of one process by mounts", "MB", {"resident": [(row["mounts"], row["rss"]) for row in figures["mounts"]]}, "mounts")
     out["grants"] = svg.bars("Plugin CPU by grants of the mount", "ms", [f"{row['grants']:,}" for row in figures["grants"]],
                              {words: [(row[figure],) * 3 for row in figures["grants"]] for words, figure in (("the login that reads them", "first_cpu"), ("a warm login", "cpu"))})
-    out["many"] = svg.lines("Resident memory over many logins", "MB", {NAMES[OURS]: [tuple(row) for row in figures["many"]]}, "logins")
+    many = figures["many"]
+    out["many"] = svg.lines("Resident memory over many logins", "MB", {NAMES[OURS]: [tuple(row) for row in many[::max(1, len(many) // 20)]]}, "logins")
     return out
+
+
+def _of_another_run(about: dict) -> str:
+    """Sections that were measured apart, and when."""
+    return f" {about['apart']}" if "apart" in about else ""
 
 
 def page(figures: dict) -> str:
@@ -182,7 +188,7 @@ def page(figures: dict) -> str:
     many = figures["many"]
     return f"""# Performance
 
-Written by `scripts/bench`; do not edit. {about['date']}, commit {about['commit']}, OpenBao {about['openbao']}, Go peer vault-plugin-auth-kubernetes {about['peer']}.
+Written by `scripts/bench`; do not edit. {about['date']}, commit {about['commit']}, OpenBao {about['openbao']}, Go peer vault-plugin-auth-kubernetes {about['peer']}.{_of_another_run(about)}
 {about['machine']}; OpenBao, plugin, API server and clients share the cores, so look at ratios. Each figure is a median, with the lowest and highest in brackets.
 
 To repeat: `scripts/bench --full` (a quarter of an hour), `scripts/bench` (its short form); `--page docs/performance.md` writes this page. Where the time goes:
