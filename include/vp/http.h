@@ -60,14 +60,15 @@ struct http_site_options {
     unsigned max_concurrent;     /* transfers at one time; more wait in a queue */
     unsigned max_queued;         /* length of that queue; past it VP_REASON_OVERLOADED */
     unsigned max_retries;        /* extra tries per exchange for failed connections and 5xx */
-    bool
-        has_standbys; /* a 307 comes from one that can't reach its leader: an answer, tried again like a 5xx. Neither it
-                                  * nor a 503 says that nothing was done */
-    struct http_stats *stats; /* borrowed, outlives the site; NULL: nobody counts */
-    const char *user_agent;   /* a constant; NULL: the plugin's name */
+    bool has_standbys;           /* see below */
+    struct http_stats *stats;    /* borrowed, outlives the site; NULL: nobody counts */
+    const char *user_agent;      /* a constant; NULL: the plugin's name */
 };
 
-/* Copies what it keeps. Freeing is for when no round is under way on it. */
+/* Copies what it keeps. Freeing is for when no round is under way on it.
+ *
+ * has_standbys: a 307 comes from a node that can't reach its leader. It is an answer then, tried again like a 5xx; and neither it nor a
+ * 503 says that nothing was done, so they alone make nobody repeat what is not repeatable. */
 VP_MUST_USE enum vp_code http_site_new(struct http_client *client, const struct http_site_options *options,
                                        struct http_site **ret_site, struct vp_error *err);
 void http_site_free(struct http_site *site);
