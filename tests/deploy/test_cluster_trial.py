@@ -123,6 +123,11 @@ def test_every_node_takes_logins(trial):
     assert told.count(" leader\n") == 1 and told.count(" standby\n") == 2 and told.count("true") == 3
 
 
+def test_a_node_unseals_once(trial):
+    """Given its keys again while it joins it does so twice, and then its two loops take the news of who leads from each other."""
+    assert [(trial.dir / f"bao-{node}/server.log").read_text().count("core: vault is unsealed") for node in NODES] == [1, 1, 1]
+
+
 def test_what_up_says_can_be_typed(trial):
     said = trial.told.split("==> The cluster is up")[1]
     assert f". {trial.dir}/env" in said

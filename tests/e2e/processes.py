@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import time
 from pathlib import Path
 
 
 def free_port() -> int:
-    with contextlib.closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """For a server that is started later; the port after it is free too. Below those that the kernel deals out by itself, since one of
+    those may be somebody's connection before the server has come up."""
+    dealt_out = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10_000, dealt_out - 1)
+        with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
+            first.bind(("", port))
+            second.bind(("", port + 1))
+            return port
 
 
 def wait_until(condition, what: str = "", seconds: float = 20.0, step: float = 0.02):
