@@ -38,17 +38,23 @@ VP_MUST_USE enum vp_code http_check_ca_pem(const char *pem, struct vp_error *err
 
 /* What became of the requests of one mount, whatever sites it had. Zeroed at the start; written by the transfer thread,
  * read by anybody. */
-enum { HTTP_STATUS_END = 600, HTTP_LATENCIES = 80 };
+enum { HTTP_STATUS_END = 600, HTTP_LATENCIES = 81, HTTP_BOUNDS = 14 };
 struct http_stats {
     atomic_uint_least64_t by_status[HTTP_STATUS_END]; /* tries that were answered */
     atomic_uint_least64_t by_reason[VP_REASON_N];     /* tries that were not, and what the full queue refused */
     atomic_uint_least64_t latencies[HTTP_LATENCIES];  /* of the answered ones; see http_stats_latency_ms() */
+    atomic_uint_least64_t latency_sum_ms;             /* of these, all together */
     atomic_uint in_flight;
     atomic_uint queued; /* waiting for a place, or pausing before another try */
 };
 
 /* The time within which `percent` of the answers came, to 25 %; -1 before the first answer. */
 int64_t http_stats_latency_ms(const struct http_stats *stats, unsigned percent);
+
+/* How many answers took no longer than each of the bounds, exactly; gives the number of all. Read while others count, none is less
+ * than the one before it, nor than it was at an earlier read. */
+extern const int64_t HTTP_BOUNDS_MS[HTTP_BOUNDS]; /* ascending */
+uint64_t http_stats_within(const struct http_stats *stats, uint64_t ret_within[HTTP_BOUNDS]);
 
 /* One server as one mount sees it: where, whom to trust, how much at a time. */
 struct http_site;

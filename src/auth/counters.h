@@ -16,7 +16,8 @@ struct auth_counters {
     int64_t since_s;
     struct auth_outcomes logins;
     struct auth_outcomes renewals;
-    atomic_uint_least64_t drops[POLICY_N_DROPS]; /* links that logins and renewals came across */
+    /* Links that were dropped at logins that were granted, at each login anew. Refused logins, renewals and explain add nothing. */
+    atomic_uint_least64_t drops[POLICY_N_DROPS];
     atomic_uint_least64_t cache_hits;
     atomic_uint_least64_t cache_misses;
 };

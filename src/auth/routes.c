@@ -99,7 +99,8 @@ const struct logical_route AUTH_ROUTES[] = {
         .summary = "What this mount did on this node since its start.",
         .help =
             "Logins and renewals by outcome, calls to Arvados by status, how many wait, how long they take, the cache, "
-            "dropped grants, and when the service token ends.",
+            "dropped grants, and when the service token ends. In latency_buckets_ms stands how many of the answered "
+            "calls took no longer than so many milliseconds, in latency_sum_ms how long all of them took together.",
         .on = { [LOGICAL_READ] = auth_status },
     },
     {

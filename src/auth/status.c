@@ -1,4 +1,5 @@
 /* The path status: what this mount did on this node since its start. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,23 @@ static void write_latency(const struct http_stats *stats, unsigned percent, cons
         vp_json_put_int(writer, ms);
 }
 
+/* Counts by upper bound, each with those before it, as Prometheus has them: two reads tell how it was in between. */
+static void write_buckets(const struct http_stats *stats, struct vp_json_writer *writer)
+{
+    uint64_t within[HTTP_BOUNDS];
+    uint64_t total = http_stats_within(stats, within);
+    vp_json_put_key(writer, "latency_buckets_ms");
+    vp_json_open_object(writer);
+    for (unsigned i = 0; i < HTTP_BOUNDS; i++) {
+        char text[24];
+        (void)snprintf(text, sizeof text, "%" PRId64, HTTP_BOUNDS_MS[i]);
+        vp_json_add_int(writer, text, (int64_t)within[i]);
+    }
+    vp_json_add_int(writer, "inf", (int64_t)total);
+    vp_json_close_object(writer);
+    vp_json_add_int(writer, "latency_sum_ms", (int64_t)atomic_load(&stats->latency_sum_ms));
+}
+
 static void write_arvados(const struct http_stats *stats, struct vp_json_writer *writer)
 {
     vp_json_put_key(writer, "arvados");
@@ -64,6 +82,7 @@ static void write_arvados(const struct http_stats *stats, struct vp_json_writer 
     write_latency(stats, 50, "p50", writer);
     write_latency(stats, 99, "p99", writer);
     vp_json_close_object(writer);
+    write_buckets(stats, writer);
     vp_json_close_object(writer);
 }
 

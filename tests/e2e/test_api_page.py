@@ -67,9 +67,15 @@ class Steady:
         text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-24T12:00:00Z", text)
         text = re.sub(r'"(p50|p99)": \d+', r'"\1": 20', text)
         text = re.sub(r'"200": \d+', '"200": 24', text)
+        text = re.sub(r'"latency_buckets_ms": \{[^}]*\}', self.of_24_in_20_ms_each, text)
+        text = re.sub(r'"latency_sum_ms": \d+', '"latency_sum_ms": 480', text)
         text = re.sub(r'"commit": "[^"]*"', '"commit": "b466152"', text)
         text = re.sub(r'"plugin": "[^"]*"', '"plugin": "v0.1.0"', text)
         return re.sub(r"(it expires at) [^\"]*", r"\1 2038-01-01T00:00:00Z", text)
+
+    @staticmethod
+    def of_24_in_20_ms_each(buckets: re.Match[str]) -> str:
+        return re.sub(r'"(\d+|inf)": \d+', lambda one: f'"{one[1]}": {24 if float(one[1]) >= 20 else 0}', buckets[0])
 
 
 def field_rows(schema: dict) -> list[str]:

@@ -193,6 +193,36 @@ def test_calls_to_arvados_are_counted_by_status_and_failure(granted):
     assert 0 <= told["latency_ms"]["p50"] <= told["latency_ms"]["p99"]
 
 
+def by_bound(told: dict) -> list[tuple[float, int]]:
+    return sorted((float(bound), count) for bound, count in told["latency_buckets_ms"].items())
+
+
+def test_answered_calls_are_counted_by_how_long_they_took(granted):
+    mount, container = granted
+    mount.logged_in(container.token)
+    status(mount)  # which asks Arvados for the service token's end
+    fresh = status(mount)["arvados"]
+    with mount.sim.faults.add("/arvados/v1/users/current", faults.delay(0.7), times=1):
+        mount.logged_in(container.token)
+    with mount.sim.faults.add("/arvados/v1/users/current", faults.hang(), times=None):
+        mount.configure(request_timeout="1s")
+        assert mount.login(container.token).status_code == 503
+        mount.sim.faults.release()
+
+    told = status(mount)["arvados"]
+
+    for one in (fresh, told):
+        bounds, within = zip(*by_bound(one))
+        assert bounds == (*(5 * 2**k for k in range(14)), float("inf"))
+        assert list(within) == sorted(within), "each counts those before it"
+        assert within[-1] == sum(count for outcome, count in one["calls"].items() if outcome.isdigit()), "the answered ones, and no others"
+    new = {bound: count - before for (bound, count), (_, before) in zip(by_bound(told), by_bound(fresh))}
+    assert new[float("inf")] - new[640] >= 1, "the slow one took longer than 640 ms"
+    assert all(count >= before for (_, count), (_, before) in zip(by_bound(told), by_bound(fresh)))
+    assert told["calls"]["timeout"] == 1
+    assert told["latency_sum_ms"] - fresh["latency_sum_ms"] >= 700
+
+
 def test_the_expiry_of_the_service_token_is_shown(bare_mount):
     end = at(30 * 24 * 3600)
     bare_mount.configure(service_token=bare_mount.sim.new_token("admin", expires_at=end))
@@ -205,6 +235,7 @@ def test_the_expiry_of_the_service_token_is_shown(bare_mount):
 def test_it_is_there_when_nothing_else_is(bare_mount):
     told = status(bare_mount)
     assert told["logins"] == {"granted": 0} and told["arvados"]["latency_ms"] == {"p50": None, "p99": None}
+    assert set(told["arvados"]["latency_buckets_ms"].values()) == {0} and told["arvados"]["latency_sum_ms"] == 0
     bare_mount.configure()
     with bare_mount.sim.faults.add("/arvados/v1/*", faults.overload(), times=None):
         answer = bare_mount.bao.call("GET", f"auth/{bare_mount.path}/status").json()

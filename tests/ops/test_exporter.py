@@ -111,8 +111,12 @@ def test_the_numbers_are_those_of_what_was_done(site):
     told = site.active.call("GET", f"auth/{mount.path}/status").json()["data"]
     calls = told["arvados"]["calls"]
     assert scrape.counted("arvados_auth_upstream_calls_total", "outcome", **active) == calls and calls["200"] > 10
-    for quantile, key in [("0.5", "p50"), ("0.99", "p99")]:
-        assert scrape.value("arvados_auth_upstream_latency_seconds", quantile=quantile, **active) == told["arvados"]["latency_ms"][key] / 1000
+    durations = "arvados_auth_upstream_duration_seconds"
+    buckets = {sample.labels["le"]: sample.value for sample in scrape.samples if sample.name == f"{durations}_bucket" and active.items() <= sample.labels.items()}
+    assert buckets == {"+Inf" if bound == "inf" else str(int(bound) / 1000): count for bound, count in told["arvados"]["latency_buckets_ms"].items()}
+    assert list(map(float, buckets)) == sorted(map(float, buckets)) and list(buckets.values()) == sorted(buckets.values())
+    assert scrape.value(f"{durations}_count", **active) == buckets["+Inf"] == sum(calls.values())
+    assert scrape.value(f"{durations}_sum", **active) == told["arvados"]["latency_sum_ms"] / 1000
     for name in ("in_flight", "queued"):
         assert scrape.value(f"arvados_auth_upstream_{name}", **active) == 0
     ends = datetime.datetime.fromisoformat(told["service_token_expires_at"].replace("Z", "+00:00")).timestamp()
@@ -277,7 +281,7 @@ def once(liar, *options: str) -> Scrape:
     return Scrape(answer.stdout)
 
 
-GOOD = {"data": {"arvados": {"calls": {}, "in_flight": 0, "latency_ms": {"p50": None, "p99": None}, "queued": 0}, "cache": {"hits": 0, "misses": 0},
+GOOD = {"data": {"arvados": {"calls": {}, "in_flight": 0, "latency_buckets_ms": {"5": 0, "inf": 0}, "latency_sum_ms": 0, "queued": 0}, "cache": {"hits": 0, "misses": 0},
                  "dropped_grants": {}, "logins": {"granted": 0}, "renewals": {"granted": 0}, "service_token_expires_at": None,
                  "since": "2026-01-01T00:00:00Z"}, "warnings": None}
 
@@ -294,8 +298,10 @@ def spoiled(*path: str, value: object) -> bytes:
 @pytest.mark.parametrize("body", [
     b"", b"<html>", b"[]", b'"text"', b'{"data": null}', b"\xff\xfe", b"[" * 100_000, spoiled("data", "since", value="yesterday"), spoiled("data", "since", value=7),
     spoiled("data", "logins", value=[1]), spoiled("data", "logins", value={"granted": "many"}), spoiled("data", "logins", value={"granted": 10**400}),
-    spoiled("data", "arvados", "latency_ms", value=None), spoiled("data", "cache", value={}), spoiled("warnings", value=7),
-], ids=range(15))
+    spoiled("data", "arvados", "latency_sum_ms", value=None), spoiled("data", "arvados", "latency_buckets_ms", value={}),
+    spoiled("data", "arvados", "latency_buckets_ms", value={"5": 1}), spoiled("data", "arvados", "latency_buckets_ms", value={"few": 1, "inf": 1}),
+    spoiled("data", "cache", value={}), spoiled("warnings", value=7),
+], ids=range(18))
 def test_an_answer_of_another_form_is_told(liar, body):
     liar.action = lambda handler: handler.reply(200, body)
     scrape = once(liar, f"--ca-file={liar.tmp}/ca.pem")

@@ -49,7 +49,7 @@ TEST(a_status_that_is_none_is_still_counted)
 
 TEST(a_latency_is_told_to_a_quarter_and_never_too_short)
 {
-    static const int64_t MS[] = { 0, 1, 31, 32, 33, 63, 64, 100, 999, 1000, 9999, 60000, 100000 };
+    static const int64_t MS[] = { 0, 1, 31, 32, 33, 40, 41, 63, 64, 65, 100, 999, 1000, 9999, 60000, 100000, 131072 };
     for (size_t i = 0; i < sizeof MS / sizeof MS[0]; i++) {
         memset(&stats, 0, sizeof stats);
         answered(200, MS[i]);
@@ -68,6 +68,52 @@ TEST(of_a_hundred_the_slowest_two_are_beyond_the_99th)
     EXPECT_INT(10, http_stats_latency_ms(&stats, 50));
     EXPECT_INT(20, http_stats_latency_ms(&stats, 99));
     EXPECT_INT(30, http_stats_latency_ms(&stats, 100));
+}
+
+TEST(a_count_by_bound_is_exact_at_its_bound)
+{
+    for (size_t bound = 0; bound < HTTP_BOUNDS; bound++) {
+        uint64_t within[HTTP_BOUNDS];
+        memset(&stats, 0, sizeof stats);
+        answered(200, HTTP_BOUNDS_MS[bound] - 1);
+        answered(200, HTTP_BOUNDS_MS[bound]);
+        answered(200, HTTP_BOUNDS_MS[bound] + 1);
+        EXPECT_INT(3, http_stats_within(&stats, within));
+        for (size_t i = 0; i < HTTP_BOUNDS; i++)
+            EXPECT_INT(i < bound ? 0 : i == bound ? 2 : 3, within[i]);
+    }
+}
+
+TEST(counts_by_bound_are_what_counting_one_by_one_gives)
+{
+    uint64_t want[HTTP_BOUNDS] = { 0 };
+    uint64_t within[HTTP_BOUNDS];
+    uint64_t n = 0;
+    uint64_t sum = 0;
+    for (int64_t ms = 0; ms < 200000; ms += 1 + ms / 50, n++) {
+        answered(200, ms);
+        sum += (uint64_t)ms;
+        for (size_t i = 0; i < HTTP_BOUNDS; i++)
+            want[i] += ms <= HTTP_BOUNDS_MS[i];
+    }
+    EXPECT_INT(n, http_stats_within(&stats, within));
+    EXPECT(want[0] == 6 && want[HTTP_BOUNDS - 1] < n);
+    for (size_t i = 0; i < HTTP_BOUNDS; i++)
+        EXPECT_INT(want[i], within[i]);
+    EXPECT_INT(sum, atomic_load(&stats.latency_sum_ms));
+}
+
+TEST(what_was_not_answered_took_no_time_and_neither_does_a_clock_that_went_back)
+{
+    uint64_t within[HTTP_BOUNDS];
+    struct http_exchange failed = { .error = { .reason = VP_REASON_UPSTREAM_TIMEOUT }, .took_ms = 10000 };
+    http_stats_count(&stats, &failed);
+    EXPECT_INT(0, http_stats_within(&stats, within));
+    answered(200, -5);
+    answered(200, INT64_MAX);
+    EXPECT_INT(2, http_stats_within(&stats, within));
+    EXPECT(within[0] == 1 && within[HTTP_BOUNDS - 1] == 1);
+    EXPECT(atomic_load(&stats.latency_sum_ms) == (uint64_t)INT64_MAX);
 }
 
 TEST(gauges_follow_a_job_from_the_queue_to_its_end)
@@ -101,6 +147,9 @@ int main(void)
         FRESH(a_status_that_is_none_is_still_counted),
         FRESH(a_latency_is_told_to_a_quarter_and_never_too_short),
         FRESH(of_a_hundred_the_slowest_two_are_beyond_the_99th),
+        FRESH(a_count_by_bound_is_exact_at_its_bound),
+        FRESH(counts_by_bound_are_what_counting_one_by_one_gives),
+        FRESH(what_was_not_answered_took_no_time_and_neither_does_a_clock_that_went_back),
         FRESH(gauges_follow_a_job_from_the_queue_to_its_end),
         FRESH(nobody_counting_is_fine),
     };
