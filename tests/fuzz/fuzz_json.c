@@ -5,7 +5,7 @@
 
 #include "vp/json.h"
 
-static const struct vp_json_source SOURCE = { "fuzz", VP_REASON_BAD_REQUEST, 65536, 16, 4096, 0, false };
+static const struct vp_json_source SOURCE = { "fuzz", VP_REASON_BAD_REQUEST, 65536, 16, 4096, 0, true };
 
 static void check_text(const char *text)
 {
