@@ -15,6 +15,7 @@ import tempfile
 RUN_TOKEN = re.compile(r"ARVADOS_API_TOKEN=v2/[a-z0-9]{5}-gj3su-[a-z0-9]{15}/[a-z0-9]{20,128}/[a-z0-9]{5}-dz642-[a-z0-9]{15}")
 OPT_IN = "ARV_VAULT_NODE=1"
 SECRETS = "/run/secrets"
+PARTS_MAX = 255  # of a path with all its links; more are a circle, or an image that is up to no good
 
 
 def bundle_of(words):
@@ -38,18 +39,48 @@ def lies_in(path, folder):
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def can_mount(config, bundle, destination):
+def resolve(root, path):
+    """Where a path of the container lies, as the runtime will follow its image's links: none leads out of the root. The image is anybody's;
+    so that the kernel never follows one, each part is looked at before the next. What is not there has no links.
+    Links inside of what gets mounted are not seen here: nothing is mounted yet."""
+    done, todo, seen = [], path.split("/")[::-1], 0
+    while todo:
+        part = todo.pop()
+        seen += 1
+        if seen > PARTS_MAX:
+            raise ValueError("links in a circle")
+        if part == "..":
+            del done[-1:]
+        elif part not in ("", "."):
+            try:
+                target = os.readlink(os.path.join(root, *done, part))
+            except OSError:  # no link, or nothing
+                done.append(part)
+                continue
+            if target.startswith("/"):
+                done = []
+            todo += target.split("/")[::-1]
+    return "/" + "/".join(done)
+
+
+def can_mount(config, root, destination):
     """Nothing is there yet, and the runtime can make the place. In a mount that lies above it, it could not (read-only), or would make it
     in what somebody else mounted: his collection."""
+    place = resolve(root, destination)
     for mount in config.get("mounts", []):
-        there = os.path.normpath(mount["destination"])
-        if lies_in(there, destination) or (there != "/" and lies_in(destination, there)):
+        there = resolve(root, mount["destination"])
+        if lies_in(there, place) or (there != "/" and lies_in(place, there)):
             return False
-    root = config["root"]
-    return not root.get("readonly", False) or os.path.isdir(os.path.join(bundle, root["path"], destination.lstrip("/")))
+    above = root + place
+    if not config["root"].get("readonly", False):
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+    return place != "/" and os.path.isdir(above)
 
 
 def additions(config, bundle, folder):
+    root = os.path.join(bundle, config["root"]["path"])
+    os.stat(root)  # an image that is not there yet can't be looked at
     user = config["process"].get("user", {})
     wanted = [
         {"destination": "/opt/arv-vault", "type": "bind", "source": folder, "options": ["bind", "ro", "nosuid", "nodev"]},
@@ -57,7 +88,7 @@ def additions(config, bundle, folder):
          "options": ["nosuid", "nodev", "noexec", "mode=0700", "size=1m", f"uid={int(user.get('uid', 0))}",
                      f"gid={int(user.get('gid', 0))}"]},
     ]
-    return [mount for mount in wanted if can_mount(config, bundle, mount["destination"])]
+    return [mount for mount in wanted if can_mount(config, root, mount["destination"])]
 
 
 def replace(path, config):

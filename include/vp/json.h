@@ -24,6 +24,7 @@ struct vp_json_source {
     unsigned max_depth;    /* levels of arrays and objects */
     unsigned max_tokens;   /* values and keys in all */
     unsigned unique_depth; /* keys are checked for duplicates down to this level of nesting; 0 = everywhere */
+    bool tells_keys;       /* messages may name the key that a fault is under: whoever reads them may see the text */
 };
 
 struct vp_json; /* a value; values inside a document are borrowed from it */

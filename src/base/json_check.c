@@ -8,6 +8,14 @@
 
 #include "utf8.h"
 
+enum { KEY_SHOWN_MAX = 64 };
+
+/* As it is written, escapes and all. */
+struct key {
+    const char *text; /* NULL outside of objects */
+    size_t len;
+};
+
 struct checker {
     const char *start;
     const char *at;
@@ -18,6 +26,7 @@ struct checker {
     size_t *key_offsets; /* into keys.data */
     size_t n_keys;
     size_t keys_capacity;
+    struct key key; /* the innermost that the value stands under */
     struct vp_error *err;
 };
 
@@ -213,6 +222,15 @@ static bool fits_int64(const char *digits, size_t n_digits, bool negative)
     return memcmp(digits, negative ? MIN : MAX, n_digits) <= 0;
 }
 
+static enum vp_code fail_beyond_64_bits(struct checker *c)
+{
+    if (!c->source->tells_keys || c->key.text == NULL)
+        return fault(c, "a whole number beyond 64 bits");
+    return vp_fail(c->err, c->source->reason,
+                   "%s has a whole number beyond 64 bits under the key \"%.*s\": store it as a string, in quotes",
+                   c->source->what, (int)(c->key.len < KEY_SHOWN_MAX ? c->key.len : KEY_SHOWN_MAX), c->key.text);
+}
+
 static enum vp_code check_number(struct checker *c)
 {
     bool negative = next_is(c, '-');
@@ -236,7 +254,7 @@ static enum vp_code check_number(struct checker *c)
             return fault(c, "a number without digits in its exponent");
     }
     if (whole && !fits_int64(digits, n_digits, negative))
-        return fault(c, "a whole number beyond 64 bits");
+        return fail_beyond_64_bits(c);
     return VP_OK;
 }
 
@@ -285,8 +303,11 @@ static enum vp_code check_member(struct checker *c, unsigned depth, bool unique)
 {
     skip_space(c);
     size_t offset = c->keys.len;
+    struct key outer = c->key;
+    const char *quoted = c->at;
     VP_TRY(count_token(c));
     VP_TRY(check_string(c, unique ? &c->keys : NULL));
+    c->key = (struct key){ quoted + 1, (size_t)(c->at - quoted) - 2 };
     if (unique) {
         vp_buf_add(&c->keys, "", 1);
         VP_TRY(vp_buf_check(&c->keys, "the list of keys", c->err));
@@ -295,7 +316,9 @@ static enum vp_code check_member(struct checker *c, unsigned depth, bool unique)
     skip_space(c);
     if (!next_is(c, ':'))
         return fault(c, "a key without its colon");
-    return check_value(c, depth);
+    enum vp_code code = check_value(c, depth);
+    c->key = outer;
+    return code;
 }
 
 /* Behind '{'. */

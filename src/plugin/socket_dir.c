@@ -107,25 +107,51 @@ static void sweep(const char *parent, const struct owner *self)
         closedir(dir);
 }
 
+/* Where sockets go, and which variable says so. */
+struct place {
+    const char *path;
+    const char *variable;
+};
+
+static struct place find_place(const char *from_host)
+{
+    const char *tmpdir = getenv("TMPDIR");
+
+    if (from_host != NULL)
+        return (struct place){ from_host, "PLUGIN_UNIX_SOCKET_DIR" };
+    if (tmpdir != NULL && *tmpdir != '\0')
+        return (struct place){ tmpdir, "TMPDIR" };
+    return (struct place){ "/tmp", "TMPDIR, not set" };
+}
+
+static enum vp_code fail_too_long(const struct place *place, size_t socket_len, struct vp_error *err)
+{
+    size_t len = strlen(place->path);
+    size_t rest = socket_len - len;
+
+    return vp_fail(err, VP_REASON_INTERNAL,
+                   "%.120s is too long a path for a unix socket: it has %zu bytes, with the socket in it %zu, and %d "
+                   "are "
+                   "allowed. Set %s in the server's environment to a directory of at most %zu bytes, such as /tmp",
+                   place->path, len, socket_len, SOCKET_PATH_MAX, place->variable, (size_t)SOCKET_PATH_MAX - rest);
+}
+
 enum vp_code plugin_socket_dir_make(const char *parent, struct plugin_socket_dir *ret_dir, struct vp_error *err)
 {
     struct plugin_socket_dir dir = { 0 };
     struct owner self = this_process();
+    struct place place = find_place(parent);
     char template[SOCKET_PATH_MAX + 1];
 
-    if (parent == NULL)
-        parent = getenv("TMPDIR");
-    if (parent == NULL || *parent == '\0')
-        parent = "/tmp";
-    int len = snprintf(template, sizeof template, "%s/vpa-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-XXXXXX", parent,
+    int len = snprintf(template, sizeof template, "%s/vpa-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-XXXXXX", place.path,
                        self.pid_namespace, (uint64_t)self.pid, self.started);
-    if (len < 0 || (size_t)len + 1 + strlen(SOCKET_NAME) > SOCKET_PATH_MAX)
-        return vp_fail(err, VP_REASON_INTERNAL,
-                       "the socket directory %.200s is too long a path (a socket has 107 bytes)", parent);
-    sweep(parent, &self);
+    size_t socket_len = (size_t)len + 1 + strlen(SOCKET_NAME);
+    if (len < 0 || socket_len > SOCKET_PATH_MAX)
+        return fail_too_long(&place, socket_len, err);
+    sweep(place.path, &self);
     if (mkdtemp(template) == NULL)
-        return vp_fail(err, VP_REASON_INTERNAL, "cannot make a directory for the socket in %.200s: %s", parent,
-                       strerror(errno));
+        return vp_fail(err, VP_REASON_INTERNAL, "cannot make a directory for the socket in %.200s (%s): %s", place.path,
+                       place.variable, strerror(errno));
     dir.path = strdup(template);
     if (dir.path == NULL || asprintf(&dir.socket, "%s/%s", template, SOCKET_NAME) < 0) {
         free(dir.path);

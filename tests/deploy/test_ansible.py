@@ -123,20 +123,24 @@ def test_it_passes_ansible_lint():
 
 
 def test_the_first_run_sets_all_up_the_second_changes_nothing_and_a_login_works(site):
-    # What a dry run would do, it does not do.
-    site.ok("--limit=vault_servers", command=DRY_RUN)
-    assert site.bao.call("GET", "sys/auth").json()["data"].keys() == {"token/"}
+    # What a dry run would do, it does not do: neither where there is nothing yet, not even a Docker,
+    node = site.dir / "node"
+    docker = node.rename(site.dir / "docker")
+    dry = site.ok(command=DRY_RUN)
+    assert site.bao.call("GET", "sys/auth").json()["data"].keys() == {"token/"} and not node.exists()
+    docker.rename(node)
 
     first = site.ok()
-    assert first["bao-1"] > 0 and first["compute-1"] > 0
+    assert first["bao-1"] > 0 and first["compute-1"] == dry["compute-1"]
     auth = site.logs_in()
     assert "arvados-genomics-ro" in auth["policies"] and auth["lease_duration"] == 600
     assert site.read("auth/arvados/config/check")["ok"]
 
     del site.hosts["bao-2"]
     assert site.ok() == {"bao-1": 0, "compute-1": 0}
+    # nor where all is there.
+    assert site.ok(command=DRY_RUN) == {"bao-1": 0, "compute-1": 0}
 
-    node = site.dir / "node"
     settings = json.loads((node / "etc/docker/daemon.json").read_text())
     assert settings == {"log-driver": "journald", "default-runtime": "arv-vault",
                         "runtimes": {"other": {"path": "/bin/other"}, "arv-vault": {"path": str(node / "arv-vault-oci")}}}

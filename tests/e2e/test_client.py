@@ -210,8 +210,29 @@ def test_numbers_are_the_same_digits(client):
     client.ok("put-all", path, stdin=numbers)
     assert client.ok("get-all", path) == numbers + "\n"
     assert client.ok("get", f"{path}#a") == "0.1"
-    assert "64 bits" in client.refused(78, "put-all", path, stdin='{"a": 12345678901234567890123}')
+    words = client.refused(78, "put-all", path, stdin='{"a": 12345678901234567890123}')
+    assert 'under the key "a": store it as a string' in words and "12345" not in words
     assert "1e400" in client.refused(69, "put-all", path, stdin='{"a": 1e400}')  # in the server's words
+
+
+def test_a_number_that_would_change_is_told_by_its_key(granted, tmp_path):
+    mount, container = granted
+    client = make_client(mount, tmp_path, container, version=1)
+    path = client.put("mine/large", version=1, password=SECRET, limits={"rows": [{"n": 1}, 12345678901234567890123]})
+    for words in (["get", f"{path}#password"], ["get-all", path], ["exec", f"--env=A={path}#password", "true"]):
+        told = client.refused(69, *words)
+        assert 'a whole number beyond 64 bits under the key "rows": store it as a string, in quotes' in told and "12345" not in told, told
+        assert path in told
+    client.put("mine/large", version=1, password=SECRET, limits={"rows": [{"n": 1}, "12345678901234567890123"]})
+    assert client.ok("get", f"{path}#password") == SECRET
+
+
+def test_kv_v2_itself_changes_numbers_of_more_than_53_bits(client):
+    """As docs/client.md says; should a server keep them, the page is to be mended."""
+    path = client.put("mine/large", n=9007199254740993)
+    assert client.ok("get", f"{path}#n") == "9007199254740992"
+    client.put("mine/large", n=9223372036854775807)
+    assert 'under the key "n"' in client.refused(69, "get", path)
 
 
 def test_secrets_may_be_deep(client):

@@ -102,6 +102,52 @@ def test_a_mount_above_a_place_takes_it(node, taken, left):
     assert [mount["destination"] for mount in node.create()["mounts"]] == [taken, *left]
 
 
+BOTH = ["/opt/arv-vault", "/run/secrets"]
+
+
+@pytest.mark.parametrize("links, taken, left", [
+    # A mount by another name: the places lie in it, or it in them.
+    ({"var/run": "/run"}, "/var/run", BOTH[:1]), ({"var/run": "../run"}, "/var/run", BOTH[:1]), ({"var/run": "/run"}, "/var/run/secrets/x", BOTH[:1]),
+    ({"var/run": "/run"}, "/var/run/other", BOTH), ({"run": "var/run"}, "/var", BOTH[:1]), ({"opt": "/usr/local/opt"}, "/usr/local", BOTH[1:]),
+    ({"opt": "usr/opt"}, "/opt", BOTH[1:]), ({"a": "b", "b": "/c", "c": "opt"}, "/a/../a/./arv-vault//x", BOTH[1:]),
+    # Out of the root leads nothing; what lies there on the node is not asked.
+    ({"run": "../../../../../../var/run"}, "/var/run", BOTH[:1]), ({"run": "/../../proc/self/root/run"}, "/data", BOTH), ({"run": "/proc/self/cwd"}, "/proc", BOTH[:1]),
+    ({"opt": "NODE"}, "/data", BOTH), ({"opt/arv-vault": "/"}, "/data", BOTH[1:]), ({"run": "..", "secrets": "."}, "/data", BOTH[:1]),
+    # In a circle, or nearly so: nothing is added.
+    ({"run": "run"}, "/data", []), ({"run": "/var/run", "var/run": "/run"}, "/data", []), ({"a": "a/a"}, "/a", []), ({"opt": "x/" * 2000}, "/data", []),
+    ({f"l{i}": f"l{i + 1}/" + "x/" * 100 for i in range(300)}, "/l0", []),
+])
+def test_links_of_an_image_are_followed_as_the_runtime_does(node, links, taken, left):
+    for name, target in links.items():
+        link = node.config.parent / "rootfs" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(str(node.dir / "nowhere") if target == "NODE" else target)
+    node.write(changed(mounts=[{"destination": taken, "type": "bind", "source": "/keep", "options": ["rbind"]}]))
+    assert [mount["destination"] for mount in node.create()["mounts"]] == [taken, *left]
+
+
+def test_where_no_place_can_be_made_none_is_asked_for(node):
+    rootfs = node.config.parent / "rootfs"
+    (rootfs / "opt").write_text("a file")
+    (rootfs / "var").mkdir()
+    (rootfs / "run").symlink_to("var")
+    assert [mount["destination"] for mount in node.create()["mounts"][2:]] == ["/run/secrets"]
+    # A root that is read-only must have the place, and the node's own folders are none of its.
+    config = changed(root={"path": "rootfs", "readonly": True})
+    (rootfs / "opt").unlink()
+    (rootfs / "opt").symlink_to(node.dir)
+    (node.dir / "arv-vault").mkdir()
+    text = node.write(config)
+    node.create()
+    assert node.config.read_text() == text
+    (rootfs / "var/secrets").mkdir()
+    assert [mount["destination"] for mount in node.create()["mounts"][2:]] == ["/run/secrets"]
+    rootfs.rename(node.config.parent / "elsewhere")
+    text = node.write(CONFIG)
+    node.create()
+    assert node.config.read_text() == text
+
+
 @pytest.mark.parametrize("config", [
     with_env("PATH=/bin", f"ARVADOS_API_TOKEN={TOKEN}"),
     with_env("ARV_VAULT_NODE=1"),
@@ -177,6 +223,20 @@ def test_with_a_real_runc(node, tmp_path):
     for how in ("ro", "rw"):
         node.write({**spec, "process": {**spec["process"], "args": ["echo", "started"]}, "mounts": [
             *spec["mounts"], {"destination": "/opt", "type": "bind", "source": str(collection), "options": ["rbind", how]}]})
+        done = node.call(*run, ARV_VAULT_RUNTIME=runc, PATH=os.environ["PATH"])
+        assert done.stdout == "started\n" and list(collection.iterdir()) == [], (done, how)
+    # The same in an image with links, the one out of its root to a folder of the node.
+    rootfs, outside = node.config.parent / "rootfs", tmp_path / "outside"
+    outside.mkdir()
+    for name, target in (("opt", str(outside)), ("run", "../../var/run")):
+        shutil.rmtree(rootfs / name)
+        (rootfs / name).symlink_to(target)
+    node.write(spec)
+    done = node.call(*run, ARV_VAULT_RUNTIME=runc, PATH=os.environ["PATH"])
+    assert done.stdout.split() == ["client", "tmpfs", "700", "written", "read-only"] and list(outside.iterdir()) == [], (done, plain)
+    for how in ("ro", "rw"):
+        node.write({**spec, "process": {**spec["process"], "args": ["echo", "started"]}, "mounts": [
+            *spec["mounts"], {"destination": "/var/run", "type": "bind", "source": str(collection), "options": ["rbind", how]}]})
         done = node.call(*run, ARV_VAULT_RUNTIME=runc, PATH=os.environ["PATH"])
         assert done.stdout == "started\n" and list(collection.iterdir()) == [], (done, how)
 

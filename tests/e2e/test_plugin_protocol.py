@@ -505,6 +505,7 @@ def test_a_seventh_field_comes_when_it_is_asked_for(tmp_path, host, env, fields)
     ({"PLUGIN_CLIENT_CERT": "rubbish"}, "PLUGIN_CLIENT_CERT"),
     ({"TMPDIR": "/nonexistent"}, "/nonexistent"),
     ({"TMPDIR": "/tmp/" + "x" * 100}, "too long"),
+    ({"PLUGIN_UNIX_SOCKET_DIR": "/tmp/" + "x" * 100}, "Set PLUGIN_UNIX_SOCKET_DIR in"),
     ({"PLUGIN_UNIX_SOCKET_DIR": "/nonexistent/dir"}, "/nonexistent/dir"),
     ({"PLUGIN_UNIX_SOCKET_GROUP": "no-such-group-here"}, "no-such-group-here"),
 ])

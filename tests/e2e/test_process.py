@@ -127,3 +127,20 @@ def test_it_serves_where_nothing_may_be_locked(tmp_path, sim):
         assert json.dumps(mount.logged_in(sim.run_container("active").token)["auth"]["policies"]) == '["arvados-read", "default"]'
     finally:
         stop_server(server)
+
+
+def test_a_temporary_directory_whose_path_is_too_long_is_told_in_the_servers_log(tmp_path):
+    """The host's own error says only that the plugin told it nothing; it then asks once more, with an older protocol."""
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    server = start_server(tmp_path / "server", env={"TMPDIR": str(folder)})
+    try:
+        server.register()
+        answer = server.enable("arvados")
+        assert answer.status_code == 400 and "Failed to read any lines" in answer.text, answer.text
+        errors = [line for line in server.log().splitlines() if "[ERROR]" in line and "the plugin cannot start" in line]
+        assert re.search(re.escape(str(folder)[:100]) + rf".* it has {len(str(folder))} bytes, with the socket in it \d+, and 107 are allowed. "
+                         r"Set TMPDIR in the server's environment to a directory of at most \d+ bytes", errors[-2]), errors
+        assert "the cause is the error before this one" in errors[-1], errors
+    finally:
+        stop_server(server)

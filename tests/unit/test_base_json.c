@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 4096, 6, 64, 0 };
+static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 4096, 6, 64, 0, false };
 
 static enum vp_code parse(const char *text, size_t len, struct vp_error *err)
 {
@@ -213,9 +213,60 @@ TEST(duplicates_may_stand_below_the_level_that_is_looked_at)
     EXPECT_NULL(none);
 }
 
+/* The key of the innermost object around it, and never a digit of the number. */
+TEST(a_number_beyond_64_bits_is_told_with_its_key_where_the_source_allows)
+{
+    static const struct {
+        const char *text;
+        const char *words; /* NULL: no key is told */
+    } CASES[] = {
+        { "{\"a\":{\"b\":1,\"c\":7777777777777777777777}}", "under the key \"c\": store it as a string" },
+        { "{\"a\":[{\"b\":1},-7777777777777777777777]}", "under the key \"a\": store it" },
+        { "{\"a\":{\"b\":{}},\"\":7777777777777777777777}", "under the key \"\": store it" },
+        { "{\"a\\\"b\": 7777777777777777777777}", "under the key \"a\\\"b\": store it" },
+        { "[{\"a\":1},7777777777777777777777]", NULL },
+        { "7777777777777777777777", NULL },
+    };
+    struct vp_json_source source = SOURCE;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        for (int tells = 0; tells <= 1; tells++) {
+            struct vp_json *document = NULL;
+            struct vp_error err = { 0 };
+            source.tells_keys = tells == 1;
+            EXPECT_FAIL(VP_REASON_BAD_REQUEST,
+                        vp_json_parse(CASES[i].text, strlen(CASES[i].text), &source, &document, &err), &err);
+            bool told = tells == 1 && CASES[i].words != NULL;
+            EXPECT_CONTAINS("a whole number beyond 64 bits", err.message);
+            EXPECT_CONTAINS(told ? CASES[i].words : "at byte", err.message);
+            EXPECT(strstr(err.message, "777") == NULL && *err.detail == '\0');
+            EXPECT(told || strchr(err.message, '"') == NULL);
+        }
+    }
+}
+
+TEST(a_key_is_told_up_to_64_bytes)
+{
+    struct vp_json_source source = SOURCE;
+    struct vp_json *document = NULL;
+    struct vp_error err = { 0 };
+    struct vp_buf text = VP_BUF_INIT(4096);
+    char words[100];
+    source.tells_keys = true;
+    vp_buf_add_text(&text, "{\"");
+    for (int i = 0; i < 500; i++)
+        vp_buf_add_text(&text, "k");
+    vp_buf_add_text(&text, "\":7777777777777777777777}");
+
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, vp_json_parse(vp_buf_text(&text), text.len, &source, &document, &err), &err);
+
+    snprintf(words, sizeof words, "key \"%.64s\": store", vp_buf_text(&text) + 2);
+    EXPECT_CONTAINS(words, err.message);
+    vp_buf_clear(&text);
+}
+
 TEST(an_object_of_thousands_of_keys_is_checked_for_duplicates_as_well)
 {
-    const struct vp_json_source wide = { "wide", VP_REASON_BAD_REQUEST, 1024 * 1024, 2, 100000, 0 };
+    const struct vp_json_source wide = { "wide", VP_REASON_BAD_REQUEST, 1024 * 1024, 2, 100000, 0, false };
     struct vp_buf text = VP_BUF_INIT(1024 * 1024);
     struct vp_error err = { 0 };
     vp_buf_add_text(&text, "{");
@@ -448,6 +499,8 @@ int main(void)
         CASE(nul_bytes_are_refused_inside_and_behind_a_document),
         CASE(bytes_and_tokens_have_a_ceiling),
         CASE(duplicates_may_stand_below_the_level_that_is_looked_at),
+        CASE(a_number_beyond_64_bits_is_told_with_its_key_where_the_source_allows),
+        CASE(a_key_is_told_up_to_64_bytes),
         CASE(an_object_of_thousands_of_keys_is_checked_for_duplicates_as_well),
         CASE(values_are_what_they_were_written_as),
         CASE(decoding_takes_the_type_asked_for_and_nothing_that_could_be_made_into_it),

@@ -124,18 +124,43 @@ TEST(a_directory_of_the_dead_with_more_in_it_stays)
 
 TEST(a_place_that_cannot_work_is_named)
 {
-    char long_path[160];
     struct plugin_socket_dir dir = { 0 };
     struct vp_error err = { 0 };
-    memset(long_path, 'x', sizeof long_path - 1);
-    long_path[0] = '/';
-    long_path[sizeof long_path - 1] = '\0';
 
-    EXPECT_FAIL(VP_REASON_INTERNAL, plugin_socket_dir_make(long_path, &dir, &err), &err);
-    EXPECT_CONTAINS("too long", err.message);
     EXPECT_FAIL(VP_REASON_INTERNAL, plugin_socket_dir_make("/nonexistent", &dir, &err), &err);
-    EXPECT_CONTAINS("/nonexistent", err.message);
+
+    EXPECT_CONTAINS("/nonexistent (PLUGIN_UNIX_SOCKET_DIR)", err.message);
     plugin_socket_dir_clear(&dir);
+}
+
+/* The words tell the longest path that would do. It depends on the pid: one of that length works, one more byte does not. */
+TEST(a_path_that_is_too_long_is_told_with_what_would_do)
+{
+    static const char *const VARIABLES[] = { "PLUGIN_UNIX_SOCKET_DIR", "TMPDIR" };
+    char path[400];
+    struct plugin_socket_dir dir = { 0 };
+    struct vp_error err = { 0 };
+    memset(path, '/', sizeof path);
+    memcpy(path, parent, strlen(parent));
+    path[sizeof path - 1] = '\0';
+    EXPECT_INT(0, setenv("TMPDIR", path, 1));
+
+    for (size_t i = 0; i < sizeof VARIABLES / sizeof VARIABLES[0]; i++) {
+        const char *from_host = i == 0 ? path : NULL;
+        char words[80];
+        EXPECT_FAIL(VP_REASON_INTERNAL, plugin_socket_dir_make(from_host, &dir, &err), &err);
+        EXPECT_CONTAINS("is too long a path for a unix socket: it has 399 bytes", err.message);
+        snprintf(words, sizeof words, "Set %s in the server's environment to a directory of at most ", VARIABLES[i]);
+        EXPECT_CONTAINS(words, err.message);
+    }
+    size_t limit = strtoul(strstr(err.message, "at most ") + strlen("at most "), NULL, 10);
+    path[limit + 1] = '\0';
+    EXPECT_FAIL(VP_REASON_INTERNAL, plugin_socket_dir_make(path, &dir, &err), &err);
+    path[limit] = '\0';
+    EXPECT_OK(plugin_socket_dir_make(path, &dir, &err), &err);
+    EXPECT_INT(107, strlen(dir.socket));
+    plugin_socket_dir_clear(&dir);
+    EXPECT_INT(0, unsetenv("TMPDIR"));
 }
 
 int main(void)
@@ -143,7 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_directory_is_private_and_goes_away), CASE(litter_of_the_dead_is_removed),
         CASE(what_the_living_and_others_own_stays), CASE(a_directory_of_the_dead_with_more_in_it_stays),
-        CASE(a_place_that_cannot_work_is_named),
+        CASE(a_place_that_cannot_work_is_named),    CASE(a_path_that_is_too_long_is_told_with_what_would_do),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
