@@ -67,9 +67,8 @@ enum vp_code plugin_handshake_read(struct plugin_handshake *ret_handshake, struc
 
     if (!offers_protocol_5(getenv("PLUGIN_PROTOCOL_VERSIONS")))
         return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "the host does not offer plugin protocol 5, and no other is spoken. A host that knows it asks "
-                       "so after a "
-                       "start with 5 that failed: then the cause is the error before this one");
+                       "the host does not offer plugin protocol 5, and no other is spoken. "
+                       "A host that knows 5 asks so after a start with it failed: the error before this one says why");
     if (!copy_variable("PLUGIN_CLIENT_CERT", &read.host_cert_pem) ||
         !copy_variable("PLUGIN_UNIX_SOCKET_DIR", &read.socket_dir) ||
         !copy_variable("PLUGIN_UNIX_SOCKET_GROUP", &read.socket_group)) {

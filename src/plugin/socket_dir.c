@@ -130,9 +130,9 @@ static enum vp_code fail_too_long(const struct place *place, size_t socket_len, 
     size_t rest = socket_len - len;
 
     return vp_fail(err, VP_REASON_INTERNAL,
-                   "%.120s is too long a path for a unix socket: it has %zu bytes, with the socket in it %zu, and %d "
-                   "are "
-                   "allowed. Set %s in the server's environment to a directory of at most %zu bytes, such as /tmp",
+                   "%.120s is too long a path for a unix socket: it has %zu bytes, with the socket in it %zu, "
+                   "and %d are allowed. "
+                   "Set %s in the server's environment to a directory of at most %zu bytes, such as /tmp",
                    place->path, len, socket_len, SOCKET_PATH_MAX, place->variable, (size_t)SOCKET_PATH_MAX - rest);
 }
 

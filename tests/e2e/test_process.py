@@ -141,6 +141,6 @@ def test_a_temporary_directory_whose_path_is_too_long_is_told_in_the_servers_log
         errors = [line for line in server.log().splitlines() if "[ERROR]" in line and "the plugin cannot start" in line]
         assert re.search(re.escape(str(folder)[:100]) + rf".* it has {len(str(folder))} bytes, with the socket in it \d+, and 107 are allowed. "
                          r"Set TMPDIR in the server's environment to a directory of at most \d+ bytes", errors[-2]), errors
-        assert "the cause is the error before this one" in errors[-1], errors
+        assert "the error before this one says why" in errors[-1], errors
     finally:
         stop_server(server)
