@@ -16,6 +16,14 @@
 
 /* ---- in ---- */
 
+enum {
+    /* Messages may name the key that a fault is under: whoever reads them may see the text. */
+    VP_JSON_TELLS_KEYS = 1,
+    /* Whole numbers beyond 64 bits are let through, and read as the nearest that fits: for texts with parts that anybody writes and
+     * nobody reads. */
+    VP_JSON_ANY_NUMBER = 2,
+};
+
 /* Where a text comes from decides how much of it is taken and what a fault in it is called. */
 struct vp_json_source {
     const char *what;      /* for messages: "the request", "the answer of users/current" */
@@ -24,7 +32,7 @@ struct vp_json_source {
     unsigned max_depth;    /* levels of arrays and objects */
     unsigned max_tokens;   /* values and keys in all */
     unsigned unique_depth; /* keys are checked for duplicates down to this level of nesting; 0 = everywhere */
-    bool tells_keys;       /* messages may name the key that a fault is under: whoever reads them may see the text */
+    unsigned options;      /* VP_JSON_... */
 };
 
 struct vp_json; /* a value; values inside a document are borrowed from it */

@@ -161,15 +161,35 @@ static enum vp_code judge_status(const struct arv_asker *asker, const struct arv
                 status);
 }
 
+/* A 404 alone may be a proxy's, or for a path that this Arvados does not have. */
+static bool is_missing(const struct arv_question *question, const struct http_exchange *exchange)
+{
+    struct vp_json *document = NULL;
+    struct vp_error unread;
+    if (exchange->status != 404)
+        return false;
+    if (question->missing_word == NULL)
+        return true;
+    if (vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &ANSWER, &document, &unread) != VP_OK)
+        return false;
+    const struct vp_json *words = vp_json_at(vp_json_get(document, "errors"), 0);
+    bool missing = vp_json_type(words) == VP_JSON_TEXT && strstr(vp_json_text(words), question->missing_word) != NULL;
+    vp_json_free(document);
+    return missing;
+}
+
 /* Higher wins when several calls of a round fail. */
 static int weight(enum vp_reason reason)
 {
     static const int BY_CODE[] = {
-        [VP_ERR_INTERNAL] = 6, [VP_ERR_HOST] = 6, [VP_ERR_UNAVAILABLE] = 5, [VP_ERR_UPSTREAM] = 4, [VP_ERR_DENIED] = 1,
+        [VP_ERR_INTERNAL] = 7, [VP_ERR_HOST] = 7, [VP_ERR_UNAVAILABLE] = 6, [VP_ERR_UPSTREAM] = 5, [VP_ERR_DENIED] = 1,
     };
     if (reason == VP_REASON_CANCELLED)
-        return 7;
-    if (reason == VP_REASON_TOKEN_REJECTED || reason == VP_REASON_SERVICE_TOKEN)
+        return 8;
+    /* Where both are refused it may be that all are: the login's is the one that is looked into. */
+    if (reason == VP_REASON_TOKEN_REJECTED)
+        return 4;
+    if (reason == VP_REASON_SERVICE_TOKEN)
         return 3;
     if (reason == VP_REASON_TOKEN_SCOPE)
         return 2;
@@ -192,7 +212,7 @@ static enum vp_code read_answer(const struct arv_asker *asker, struct arv_questi
         vp_error_add_detail(err, "%s", question->name);
         return vp_reason_code(err->reason);
     }
-    if (exchange->status == 404 && question->may_be_missing) {
+    if (question->may_be_missing && is_missing(question, exchange)) {
         question->missing = true;
         return VP_OK;
     }

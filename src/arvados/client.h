@@ -20,6 +20,7 @@ struct arv_question {
     const struct vp_buf *body; /* JSON; NULL for a GET. With one, refusals are told in Arvados' own words */
     enum vp_reason not_found;  /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
     bool may_be_missing;       /* a 404 is as good as an answer */
+    const char *missing_word;  /* if Arvados' own words with it contain this; NULL: any 404 */
     const struct vp_json_source *source;
     const struct arv_asker *asker; /* NULL: the round's. Its token is what this question is asked with */
     bool missing;                  /* out: it was a 404 that may be */

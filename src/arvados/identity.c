@@ -143,7 +143,11 @@ enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *ask
         [USER] = current_user_question(NULL),
         [TOKEN] = token_question(NULL),
     };
-    questions[CONTAINER].may_be_missing = wanted == ARV_ANY_TOKEN;
+    if (wanted == ARV_ANY_TOKEN) {
+        questions[CONTAINER].not_found = VP_REASON_NONE;
+        questions[CONTAINER].may_be_missing = true;
+        questions[CONTAINER].missing_word = "container"; /* "Token is not associated with a container." */
+    }
     enum vp_code code = arv_ask(client, asker, questions, N_RECORDS, err);
     if (code == VP_OK)
         code = take_current(questions, &identity, err);

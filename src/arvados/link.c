@@ -25,13 +25,15 @@ static const struct vp_json_field LINK_FIELDS[] = {
     { 0 },
 };
 
-/* A page of 1000 links has some 400 kB, and what admins note in their properties. One that is too big keeps everybody out. */
+/* A page of 1000 links has some 400 kB, and what people note in their properties. One that can't be read keeps everybody out, so it may
+ * be as deep as Rails takes JSON (100 levels). */
 static const struct vp_json_source LINKS = {
     .what = "the answer",
     .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
     .max_bytes = (size_t)8 * ARV_BODY_MAX,
-    .max_depth = 16,
+    .max_depth = 110,
     .max_tokens = 500000,
+    .options = VP_JSON_ANY_NUMBER,
 };
 
 struct page {

@@ -89,7 +89,9 @@ void auth_mount_forget(struct auth_mount *mount)
 void auth_mount_written(struct auth_mount *mount, enum vp_code outcome)
 {
     pthread_mutex_lock(&mount->lock);
-    mount->distrust_until_ms = outcome == VP_OK ? 0 : now_ms(mount) + DISTRUST_MS;
+    /* One that went well says nothing of an earlier one. */
+    if (outcome != VP_OK)
+        mount->distrust_until_ms = now_ms(mount) + DISTRUST_MS;
     pthread_mutex_unlock(&mount->lock);
     auth_mount_forget(mount);
 }

@@ -56,8 +56,8 @@ VP_MUST_USE enum vp_code auth_client_new(struct auth_mount *mount, const struct 
 /* Forgets the snapshot; requests under way keep theirs. */
 void auth_mount_forget(struct auth_mount *mount);
 
-/* The same after a write to storage. One that failed may still land later, and nobody would say so: for a while every request
- * then reads its configuration anew. */
+/* The same after a write that was sent to storage. One that failed may still land later, and nobody would say so: for a while every
+ * request then reads its configuration anew. Refused before it was sent is not written: else who may write a role keeps all busy. */
 void auth_mount_written(struct auth_mount *mount, enum vp_code outcome);
 
 /* Monotonic time by which all Arvados calls of a request that starts now must be done. */

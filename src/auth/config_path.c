@@ -7,6 +7,7 @@
 #include "backend.h"
 #include "identify.h"
 #include "paths.h"
+#include "record.h"
 
 static const char *text_or_empty(const char *text)
 {
@@ -137,7 +138,6 @@ static enum vp_code store(const struct logical_call *call, const struct auth_con
     pthread_mutex_lock(&mount->write_lock);
     enum vp_code code = auth_config_store(call, config, expected, err);
     pthread_mutex_unlock(&mount->write_lock);
-    auth_mount_written(mount, code);
     return code;
 }
 
@@ -215,8 +215,7 @@ enum vp_code auth_config_delete(const struct logical_call *call, struct vp_error
 {
     struct auth_mount *mount = call->mount;
     pthread_mutex_lock(&mount->write_lock);
-    enum vp_code code = call->storage->remove(call->storage->self, AUTH_CONFIG_KEY, NULL, err);
+    enum vp_code code = auth_record_remove(call, AUTH_CONFIG_KEY, err);
     pthread_mutex_unlock(&mount->write_lock);
-    auth_mount_written(mount, code);
     return code;
 }

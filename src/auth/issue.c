@@ -48,6 +48,16 @@ enum vp_code auth_lifetime(const struct auth_role *role, int64_t token_expires_a
     return VP_OK;
 }
 
+enum vp_code auth_check_address(const struct auth_role *role, const char *remote_addr, struct vp_error *err)
+{
+    if (role->token_bound_cidrs.n == 0)
+        return VP_OK;
+    if (remote_addr != NULL && auth_cidr_has(&role->token_bound_cidrs, remote_addr))
+        return VP_OK;
+    return vp_fail(err, VP_REASON_CIDR_MISMATCH, "role %.64s is not for %.64s", role->name,
+                   remote_addr == NULL ? "an unknown address" : remote_addr);
+}
+
 enum vp_code auth_check_window(const struct auth_role *role, const struct arv_container *container, int64_t now_s,
                                struct vp_error *err)
 {

@@ -44,6 +44,11 @@ VP_MUST_USE enum vp_code auth_issue(const struct auth_question *question, const 
                                     int64_t now_s, const char *remote_addr, struct logical_reply *reply,
                                     struct vp_error *err);
 
+/* Is the caller's address one that the role is bound to? NULL: unknown, which is none of them. The host enforces at each use of a token
+ * what the role said at its login, but not at the login itself, and not what the role says now. VP_REASON_CIDR_MISMATCH. */
+VP_MUST_USE enum vp_code auth_check_address(const struct auth_role *role, const char *remote_addr,
+                                            struct vp_error *err);
+
 /* Did the container start recently enough for the role? VP_REASON_WINDOW_CLOSED. */
 VP_MUST_USE enum vp_code auth_check_window(const struct auth_role *role, const struct arv_container *container,
                                            int64_t now_s, struct vp_error *err);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "backend.h"
-#include "cidr.h"
 #include "issue.h"
 #include "paths.h"
 #include "roles.h"
@@ -71,17 +70,6 @@ static enum vp_code pick_token(const struct login_args *args, const struct vp_se
     return VP_OK;
 }
 
-/* The host enforces the addresses at each use of the token, but not at the login itself. */
-static enum vp_code check_address(const struct logical_call *call, const struct auth_role *role, struct vp_error *err)
-{
-    if (role->token_bound_cidrs.n == 0)
-        return VP_OK;
-    if (call->remote_addr != NULL && auth_cidr_has(&role->token_bound_cidrs, call->remote_addr))
-        return VP_OK;
-    return vp_fail(err, VP_REASON_CIDR_MISMATCH, "logins by role %.64s are not accepted from %.64s", role->name,
-                   call->remote_addr == NULL ? "an unknown address" : call->remote_addr);
-}
-
 static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
                            const struct auth_token *token, struct vp_error *err)
 {
@@ -112,7 +100,7 @@ static enum vp_code login_by(const struct logical_call *call, const struct login
     const struct auth_question question = auth_question_of(call, snapshot, role);
     VP_TRY(pick_token(args, &given, err));
     VP_TRY(auth_token_check(snapshot, given, &token, err));
-    enum vp_code code = check_address(call, role, err);
+    enum vp_code code = auth_check_address(role, call->remote_addr, err);
     if (code == VP_OK)
         code = decide(call, &question, &token, err);
     auth_token_clear(&token);

@@ -5,6 +5,8 @@
 #include "vp/arvados.h"
 #include "vp/policy.h"
 
+#include "backend.h"
+
 /* Arvados' secrets have 50 characters or so, its uuids 27. */
 enum { RECORD_VERSION = 1, QUOTE_MAX = 32 };
 
@@ -48,6 +50,16 @@ enum vp_code auth_record_decode(const struct auth_record *record, const struct v
     return logical_fields_load(record->fields, head.fields, target, err);
 }
 
+/* Not cancelled with its caller: a write that is given up here may still land. */
+static enum vp_code put(const struct logical_call *call, const char *key, const struct vp_buf *text, bool seal_wrap,
+                        struct vp_error *err)
+{
+    enum vp_code code =
+        call->storage->put(call->storage->self, key, vp_buf_text(text), text->len, seal_wrap, NULL, err);
+    auth_mount_written(call->mount, code);
+    return code;
+}
+
 enum vp_code auth_record_store(const struct auth_record *record, const struct logical_call *call, const char *key,
                                const void *source, struct vp_error *err)
 {
@@ -62,10 +74,16 @@ enum vp_code auth_record_store(const struct auth_record *record, const struct lo
     vp_json_close_object(&writer);
     vp_json_close_object(&writer);
     enum vp_code code = vp_buf_check(&text, record->what, err);
-    /* Not cancelled with its caller: a write that is given up here may still land. */
     if (code == VP_OK)
-        code = call->storage->put(call->storage->self, key, vp_buf_text(&text), text.len, record->seal_wrap, NULL, err);
+        code = put(call, key, &text, record->seal_wrap, err);
     vp_buf_clear(&text);
+    return code;
+}
+
+enum vp_code auth_record_remove(const struct logical_call *call, const char *key, struct vp_error *err)
+{
+    enum vp_code code = call->storage->remove(call->storage->self, key, NULL, err);
+    auth_mount_written(call->mount, code);
     return code;
 }
 

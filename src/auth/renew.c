@@ -119,6 +119,7 @@ static enum vp_code renew(const struct logical_call *call, const struct auth_lea
     const struct auth_role *role = NULL;
     VP_TRY(check_kind(lease, snapshot, err));
     VP_TRY(auth_role_for(call, snapshot, lease->role, &role, err));
+    VP_TRY(auth_check_address(role, call->remote_addr, err));
     return renew_by(call, lease, snapshot, role, err);
 }
 

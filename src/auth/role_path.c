@@ -4,6 +4,7 @@
 
 #include "backend.h"
 #include "paths.h"
+#include "record.h"
 #include "role.h"
 
 static enum vp_code check_name(const struct logical_call *call, struct vp_error *err)
@@ -72,7 +73,6 @@ enum vp_code auth_role_write(const struct logical_call *call, struct vp_error *e
     if (code == VP_OK)
         code = auth_role_store(call, &role, err);
     pthread_mutex_unlock(&mount->write_lock);
-    auth_mount_written(mount, code);
     auth_role_clear(&role);
     return code;
 }
@@ -112,10 +112,9 @@ enum vp_code auth_role_delete(const struct logical_call *call, struct vp_error *
     enum vp_code code = vp_buf_check(&key, "the role's name", err);
     pthread_mutex_lock(&mount->write_lock); /* or a write under way would bring it back */
     if (code == VP_OK)
-        code = call->storage->remove(call->storage->self, vp_buf_text(&key), NULL, err);
+        code = auth_record_remove(call, vp_buf_text(&key), err);
     pthread_mutex_unlock(&mount->write_lock);
     vp_buf_clear(&key);
-    auth_mount_written(mount, code);
     return code;
 }
 

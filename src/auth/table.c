@@ -239,13 +239,16 @@ void auth_cache_free(struct auth_cache *cache)
     free(cache);
 }
 
-/* Lock held. */
-static bool is_young(const struct auth_question *question, const struct auth_cache *cache, enum auth_age age)
+/* One that was asked for since somebody came is as good as his own, however long the answer took: else all who waited for a slow one
+ * would ask again, one after the other. Lock held. */
+static bool is_young(const struct auth_question *question, const struct auth_cache *cache, enum auth_age age,
+                     int64_t came_ms)
 {
     int64_t limit_ms = config_of(question)->cache_ttl_s * 1000;
     if (age == AUTH_RECENT && limit_ms > RECENT_MS)
         limit_ms = RECENT_MS;
-    return cache->table != NULL && now_ms(question) - cache->table->asked_ms < limit_ms;
+    return cache->table != NULL &&
+           (cache->table->asked_ms >= came_ms || now_ms(question) - cache->table->asked_ms < limit_ms);
 }
 
 /* Keeps the table for others, unless a younger one is there. What is in its place then is for the caller to release when he has let go
@@ -312,11 +315,12 @@ static enum vp_code wait_for_landing(const struct auth_question *question, struc
 static enum vp_code take_or_board(const struct auth_question *question, enum auth_age age, struct auth_cache *cache,
                                   struct auth_table **ret_table, struct vp_error *err)
 {
+    int64_t came_ms = now_ms(question);
     enum vp_code code = VP_OK;
     pthread_mutex_lock(&cache->lock);
-    while (code == VP_OK && !is_young(question, cache, age) && cache->in_flight)
+    while (code == VP_OK && !is_young(question, cache, age, came_ms) && cache->in_flight)
         code = wait_for_landing(question, cache, err);
-    if (code == VP_OK && is_young(question, cache, age))
+    if (code == VP_OK && is_young(question, cache, age, came_ms))
         *ret_table = hold(cache->table);
     else if (code == VP_OK)
         cache->in_flight = true;

@@ -224,7 +224,7 @@ static bool fits_int64(const char *digits, size_t n_digits, bool negative)
 
 static enum vp_code fail_beyond_64_bits(struct checker *c)
 {
-    if (!c->source->tells_keys || c->key.text == NULL)
+    if ((c->source->options & VP_JSON_TELLS_KEYS) == 0 || c->key.text == NULL)
         return fault(c, "a whole number beyond 64 bits");
     return vp_fail(c->err, c->source->reason,
                    "%s has a whole number beyond 64 bits under the key \"%.*s\": store it as a string, in quotes",
@@ -253,7 +253,7 @@ static enum vp_code check_number(struct checker *c)
         if (!some_digits(c))
             return fault(c, "a number without digits in its exponent");
     }
-    if (whole && !fits_int64(digits, n_digits, negative))
+    if (whole && (c->source->options & VP_JSON_ANY_NUMBER) == 0 && !fits_int64(digits, n_digits, negative))
         return fail_beyond_64_bits(c);
     return VP_OK;
 }

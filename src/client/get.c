@@ -64,7 +64,7 @@ static const struct vp_json_source GIVEN = {
     .max_bytes = SECRET_MAX,
     .max_depth = 32,
     .max_tokens = 100000,
-    .tells_keys = true,
+    .options = VP_JSON_TELLS_KEYS,
 };
 
 struct put {

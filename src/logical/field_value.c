@@ -303,7 +303,7 @@ enum vp_code logical_field_read(const struct logical_field *field, const struct 
 enum vp_code logical_field_read_text(const struct logical_field *field, const char *text, void *target,
                                      struct vp_error *err)
 {
-    static const struct vp_json_source PRESET = { "a preset", VP_REASON_INTERNAL, 4096, 1, 1, 0, false };
+    static const struct vp_json_source PRESET = { "a preset", VP_REASON_INTERNAL, 4096, 1, 1, 0, 0 };
     struct vp_buf quoted = VP_BUF_INIT(4096);
     struct vp_json_writer writer;
     vp_json_begin(&writer, &quoted);

@@ -26,7 +26,7 @@ const struct vp_json_source VAULT_ANSWER = {
     .max_bytes = VAULT_BODY_MAX,
     .max_depth = 64,
     .max_tokens = 200000,
-    .tells_keys = true,
+    .options = VP_JSON_TELLS_KEYS,
 };
 
 enum vp_code vault_bad_answer(struct vp_error *err, const char *path, const char *what)

@@ -25,7 +25,7 @@ static const struct logical_field FIELDS[] = {
     { "map", LOGICAL_MAP, AT(map), 0, NULL, 0, 0, "" },
     { 0 },
 };
-static const struct vp_json_source SOURCE = { "fuzz", VP_REASON_BAD_REQUEST, 65536, 8, 4096, 0, false };
+static const struct vp_json_source SOURCE = { "fuzz", VP_REASON_BAD_REQUEST, 65536, 8, 4096, 0, 0 };
 
 static void save(const struct target *target, struct vp_buf *out)
 {
@@ -47,7 +47,7 @@ static void check(const struct target *target)
         assert(*target->list.items[i] != '\0');
     save(target, &once);
     assert(vp_json_parse(vp_buf_text(&once), once.len,
-                         &(struct vp_json_source){ "record", VP_REASON_INTERNAL, 1024 * 1024, 8, 65536, 0, false }, &record,
+                         &(struct vp_json_source){ "record", VP_REASON_INTERNAL, 1024 * 1024, 8, 65536, 0, 0 }, &record,
                          NULL) == VP_OK);
     if (logical_fields_load(FIELDS, record, &loaded, NULL) == VP_OK) {
         save(&loaded, &twice);

@@ -15,7 +15,7 @@ static void check_text(const char *text)
     vp_json_begin(&writer, &out);
     vp_json_put_text(&writer, text);
     assert(vp_json_parse(vp_buf_text(&out), out.len,
-                         &(struct vp_json_source){ "fuzz", VP_REASON_BAD_REQUEST, 1024 * 1024, 1, 1, 0, false }, &again,
+                         &(struct vp_json_source){ "fuzz", VP_REASON_BAD_REQUEST, 1024 * 1024, 1, 1, 0, 0 }, &again,
                          NULL) == VP_OK);
     assert(strcmp(vp_json_text(again), text) == 0);
     vp_json_free(again);

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct vp_json_source LINE = { "the line", VP_REASON_INTERNAL, PIPE_BUF, 2, 64, 0, false };
+    static const struct vp_json_source LINE = { "the line", VP_REASON_INTERNAL, PIPE_BUF, 2, 64, 0, 0 };
     static int ends[2] = { -1, -1 };
     static char line[PIPE_BUF + 1];
     struct fuzz_input input = { data, size };

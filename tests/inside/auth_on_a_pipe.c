@@ -28,7 +28,7 @@ static void step(int direction)
         failing_step(direction);
 }
 
-static const struct vp_json_source COMMAND = { "the command", VP_REASON_BAD_REQUEST, 4 * 1024 * 1024, 32, 100000, 0, false };
+static const struct vp_json_source COMMAND = { "the command", VP_REASON_BAD_REQUEST, 4 * 1024 * 1024, 32, 100000, 0, 0 };
 
 static int64_t now_s = 1700000000;
 

@@ -116,7 +116,7 @@ static enum vp_code toy_role(const struct logical_call *call, struct vp_error *e
 
 static enum vp_code toy_renew(const struct logical_call *call, struct vp_error *err)
 {
-    static const struct vp_json_source SOURCE = { "internal data", VP_REASON_INTERNAL, 4096, 4, 100, 0, false };
+    static const struct vp_json_source SOURCE = { "internal data", VP_REASON_INTERNAL, 4096, 4, 100, 0, 0 };
     VP_AUTO(vp_json_freep) struct vp_json *data = NULL;
 
     VP_TRY(vp_json_parse(call->auth->internal_data, strlen(call->auth->internal_data), &SOURCE, &data, err));

@@ -174,7 +174,7 @@ static const struct scene SCENES[] = {
 };
 enum { N_SCENES = sizeof SCENES / sizeof SCENES[0] };
 
-static const struct vp_json_source BODY = { "the request", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, false };
+static const struct vp_json_source BODY = { "the request", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, 0 };
 
 static enum vp_code request(struct fake_mount *mount, enum logical_operation operation, const char *path,
                             const char *body)

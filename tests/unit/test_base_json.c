@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 4096, 6, 64, 0, false };
+static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 4096, 6, 64, 0, 0 };
 
 static enum vp_code parse(const char *text, size_t len, struct vp_error *err)
 {
@@ -232,7 +232,7 @@ TEST(a_number_beyond_64_bits_is_told_with_its_key_where_the_source_allows)
         for (int tells = 0; tells <= 1; tells++) {
             struct vp_json *document = NULL;
             struct vp_error err = { 0 };
-            source.tells_keys = tells == 1;
+            source.options = tells == 1 ? VP_JSON_TELLS_KEYS : 0;
             EXPECT_FAIL(VP_REASON_BAD_REQUEST,
                         vp_json_parse(CASES[i].text, strlen(CASES[i].text), &source, &document, &err), &err);
             bool told = tells == 1 && CASES[i].words != NULL;
@@ -251,7 +251,7 @@ TEST(a_key_is_told_up_to_64_bytes)
     struct vp_error err = { 0 };
     struct vp_buf text = VP_BUF_INIT(4096);
     char words[100];
-    source.tells_keys = true;
+    source.options = VP_JSON_TELLS_KEYS;
     vp_buf_add_text(&text, "{\"");
     for (int i = 0; i < 500; i++)
         vp_buf_add_text(&text, "k");
@@ -266,7 +266,7 @@ TEST(a_key_is_told_up_to_64_bytes)
 
 TEST(an_object_of_thousands_of_keys_is_checked_for_duplicates_as_well)
 {
-    const struct vp_json_source wide = { "wide", VP_REASON_BAD_REQUEST, 1024 * 1024, 2, 100000, 0, false };
+    const struct vp_json_source wide = { "wide", VP_REASON_BAD_REQUEST, 1024 * 1024, 2, 100000, 0, 0 };
     struct vp_buf text = VP_BUF_INIT(1024 * 1024);
     struct vp_error err = { 0 };
     vp_buf_add_text(&text, "{");

@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-static const struct vp_json_source SOURCE = { "the text", VP_REASON_UPSTREAM_BAD_ANSWER, 65536, 6, 64, 0, false };
+static const struct vp_json_source SOURCE = { "the text", VP_REASON_UPSTREAM_BAD_ANSWER, 65536, 6, 64, 0, 0 };
 
 struct target {
     const char *text;

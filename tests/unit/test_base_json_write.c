@@ -6,7 +6,7 @@
 
 #include "check.h"
 
-static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 1 << 20, 32, 100000, 0, false };
+static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 1 << 20, 32, 100000, 0, 0 };
 
 static char buffer[1024];
 

@@ -9,7 +9,7 @@
 
 #include "check.h"
 
-static const struct vp_json_source LINE = { "the line", VP_REASON_INTERNAL, PIPE_BUF, 1, 100, 0, false };
+static const struct vp_json_source LINE = { "the line", VP_REASON_INTERNAL, PIPE_BUF, 1, 100, 0, 0 };
 
 static int ends[2];
 

@@ -14,7 +14,7 @@
 
 enum { N_THREADS = 4, N_LINES = 500, ALL_BYTES = 64 * 1024 * 1024 };
 
-static const struct vp_json_source LINE = { "the line", VP_REASON_INTERNAL, PIPE_BUF, 1, 100, 0, false };
+static const struct vp_json_source LINE = { "the line", VP_REASON_INTERNAL, PIPE_BUF, 1, 100, 0, 0 };
 
 static int ends[2];
 

@@ -112,7 +112,7 @@ TEST(a_secret_is_made_whole_or_not_at_all)
 
 static enum vp_code parse_object(struct vp_error *err)
 {
-    static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, false };
+    static const struct vp_json_source SOURCE = { "the text", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, 0 };
     static const char TEXT[] = "{\"a\":{\"b\":[1,2,{\"c\":\"d\"}]},\"\\u0065\":null}";
     struct vp_json *document = NULL;
     enum vp_code code = vp_json_parse(TEXT, sizeof TEXT - 1, &SOURCE, &document, err);
@@ -232,7 +232,7 @@ static enum vp_code update_fields(struct vp_error *err)
 
 TEST(fields_and_pairs_stay_whole)
 {
-    static const struct vp_json_source SOURCE = { "the body", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, false };
+    static const struct vp_json_source SOURCE = { "the body", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, 0 };
     static const char TEXT[] = "{\"text\":\"after\",\"secret\":\"after\",\"list\":[\"after\",\"that\"]}";
     struct vp_error err = { 0 };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;

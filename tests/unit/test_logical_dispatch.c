@@ -161,7 +161,7 @@ TEST(what_can_not_block_is_quick_and_logins_are_told_apart)
 
 /* ---- help ---- */
 
-static const struct vp_json_source ANSWER = { "the answer", VP_REASON_INTERNAL, 1 << 20, 32, 10000, 0, false };
+static const struct vp_json_source ANSWER = { "the answer", VP_REASON_INTERNAL, 1 << 20, 32, 10000, 0, 0 };
 
 static struct vp_json *help(const char *path)
 {

@@ -29,7 +29,7 @@ static const struct logical_field FIELDS[] = {
     { 0 },
 };
 
-static const struct vp_json_source BODY = { "the request", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, false };
+static const struct vp_json_source BODY = { "the request", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, 0 };
 
 static enum vp_code update(struct target *target, const char *json, bool strict, struct vp_error *err)
 {

@@ -4,7 +4,7 @@
 #include "check.h"
 #include "field_value.h"
 
-static const struct vp_json_source BODY = { "the request", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, false };
+static const struct vp_json_source BODY = { "the request", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, 0 };
 
 union place {
     char *text;

@@ -52,7 +52,7 @@ static const struct logical_backend BACKEND = {
     .name = "toy", .version = "v1.2.3", .help = "A toy.", .routes = ROUTES
 };
 
-static const struct vp_json_source ANSWER = { "the answer", VP_REASON_INTERNAL, LOGICAL_REPLY_MAX, 32, 100000, 0, false };
+static const struct vp_json_source ANSWER = { "the answer", VP_REASON_INTERNAL, LOGICAL_REPLY_MAX, 32, 100000, 0, 0 };
 
 static struct vp_json *document;
 

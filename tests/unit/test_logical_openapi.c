@@ -74,7 +74,7 @@ static const struct logical_backend BACKEND = {
 };
 
 /* Duplicate keys are looked for on every level: one path, method or field written twice fails here. */
-static const struct vp_json_source SOURCE = { "the document", VP_REASON_INTERNAL, 1 << 20, 32, 100000, 0, false };
+static const struct vp_json_source SOURCE = { "the document", VP_REASON_INTERNAL, 1 << 20, 32, 100000, 0, 0 };
 
 static struct vp_json *document;
 
