@@ -162,20 +162,20 @@ static enum vp_code judge_status(const struct arv_asker *asker, const struct arv
 }
 
 /* A 404 alone may be a proxy's, or for a path that this Arvados does not have. */
-static bool is_missing(const struct arv_question *question, const struct http_exchange *exchange)
+static enum vp_code find_missing(const struct arv_question *question, const struct http_exchange *exchange,
+                                 bool *ret_missing, struct vp_error *err)
 {
     struct vp_json *document = NULL;
-    struct vp_error unread;
-    if (exchange->status != 404)
-        return false;
-    if (question->missing_word == NULL)
-        return true;
-    if (vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &ANSWER, &document, &unread) != VP_OK)
-        return false;
+    if (exchange->status != 404 || question->missing_word == NULL) {
+        *ret_missing = exchange->status == 404;
+        return VP_OK;
+    }
+    if (vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &ANSWER, &document, err) != VP_OK)
+        return err->reason == VP_REASON_INTERNAL ? VP_ERR_INTERNAL : VP_OK;
     const struct vp_json *words = vp_json_at(vp_json_get(document, "errors"), 0);
-    bool missing = vp_json_type(words) == VP_JSON_TEXT && strstr(vp_json_text(words), question->missing_word) != NULL;
+    *ret_missing = vp_json_type(words) == VP_JSON_TEXT && strstr(vp_json_text(words), question->missing_word) != NULL;
     vp_json_free(document);
-    return missing;
+    return VP_OK;
 }
 
 /* Higher wins when several calls of a round fail. */
@@ -212,10 +212,10 @@ static enum vp_code read_answer(const struct arv_asker *asker, struct arv_questi
         vp_error_add_detail(err, "%s", question->name);
         return vp_reason_code(err->reason);
     }
-    if (question->may_be_missing && is_missing(question, exchange)) {
-        question->missing = true;
+    if (question->may_be_missing)
+        VP_TRY(find_missing(question, exchange, &question->missing, err));
+    if (question->missing)
         return VP_OK;
-    }
     VP_TRY(judge_status(asker, question, exchange, err));
     struct vp_error fault = { 0 };
     enum vp_code code = vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source_of(question),

@@ -56,6 +56,28 @@ def test_a_warm_login_is_one_round_and_a_first_seen_user_costs_a_second(cached):
     assert asked(mount) == IDENTITY
 
 
+def test_all_who_wait_for_a_slow_answer_share_it_although_it_is_old_when_it_comes(cached):
+    """Longer than what is remembered: one round for those who came before it was asked, and one for all others."""
+    mount, _, container = cached
+    mount.configure(cache_ttl="1s", request_timeout="30s")
+    mount.sim.log.clear()
+    with mount.sim.faults.add(LINKS, faults.delay(1.3), times=None), concurrent.futures.ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: mount.login(container.token), range(12)))
+    assert [answer.status_code for answer in answers] == [200] * 12
+    assert mount.sim.log.count(LINKS) <= 4  # each round asks one page, or two
+
+
+def test_a_refused_role_write_makes_nothing_forgotten(cached):
+    mount, _, container = cached
+    make_role(mount, "any")
+    assert policies(mount, container, role="any") == ["arvados-team"]
+    answer = mount.bao.call("POST", f"auth/{mount.path}/role/any", {"token_policies": ["nope"]})
+    assert answer.status_code == 400
+    asked(mount)
+    assert policies(mount, container, role="any") == ["arvados-team"]
+    assert asked(mount) == IDENTITY
+
+
 def test_where_no_role_has_grants_a_first_seen_user_costs_one_round(mount):
     mount.configure(cache_ttl="60s")
     for user in ("active", "spectator"):

@@ -386,6 +386,21 @@ def test_an_owner_with_a_prefix_of_his_own_grants_under_it_only(bare_mount):
     assert answer["warnings"] == ["grant arvados-prod dropped: outside_prefix"]
 
 
+@pytest.mark.parametrize("note", [{"deep": [[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]}, {"big": 10 ** 40}, {"small": -10 ** 40, "float": 1e308}, ["list"], "text"],
+                         ids=["deep", "big", "small", "list", "text"])
+def test_what_one_owner_notes_on_his_link_keeps_nobody_else_out(bare_mount, note):
+    mount, sim = bare_mount, bare_mount.sim
+    lab = sim.new_project("lab grants")["uuid"]
+    mount.configure(trusted_link_owners=[sim.system_user, lab], prefixes_by_owner={lab: "arvados-lab-"})
+    sim.grant("arvados-ops", "active")
+    link = sim.grant("arvados-lab-x", "spectator", owner=lab)
+    with sim.store.lock:
+        sim.store.update(sim.store.get(link["uuid"]), {"properties": {"note": note}}, None)
+    assert "arvados-ops" in mount.logged_in(sim.run_container("active").token)["auth"]["policies"]
+    answer = mount.bao.call("GET", f"auth/{mount.path}/grants/{sim.user('spectator')}")
+    assert answer.status_code == 200 and link["uuid"] in answer.text
+
+
 @pytest.mark.parametrize("given", [
     {"zzzzz-tpzed-000000000000000": "arvados-lab-"},
     ["zzzzz-tpzed-000000000000000=arvados-lab-"],

@@ -340,6 +340,18 @@ def test_renewal_applies_the_role_as_it_is_now(granted):
     assert answer.status_code == 400 and "not known" in answer.text
 
 
+def test_renewal_looks_at_the_roles_addresses_as_they_are_now(granted):
+    """The token keeps those of its login, and the host looks at these only."""
+    mount, container = granted
+    make_role(mount)
+    auth = mount.login(container.token, role="ci").json()["auth"]
+    make_role(mount, token_bound_cidrs=["10.9.8.7"])
+    assert mount.login(container.token, role="ci").status_code == 403
+    assert mount.renew(auth["client_token"]).status_code in (400, 403)
+    make_role(mount, token_bound_cidrs=["127.0.0.1"])
+    assert mount.renew(auth["client_token"]).status_code == 200
+
+
 def test_a_policy_that_left_the_role_ends_renewal(granted):
     mount, container = granted
     make_role(mount, token_policies=["arvados-extra"])

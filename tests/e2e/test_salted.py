@@ -45,6 +45,15 @@ def test_it_costs_one_round_and_its_container_is_asked_for_with_the_service_toke
     assert mount.sim.log.tokens_in_urls() == []
 
 
+def test_while_the_database_is_away_nobody_is_blamed(salting):
+    """Arvados refuses all tokens then, the service token too."""
+    mount, container, salted = salting
+    with mount.sim.faults.add("/arvados/v1/*", faults.database_down(), times=None):
+        answers = [mount.login(salted, role="salted"), mount.login(container.token, role="plain")]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert {mount.reason(answer) for answer in answers} == {"upstream_error"}
+
+
 def test_the_three_part_form_works_too(salting):
     mount, _, salted = salting
     assert mount.login("/".join(salted.split("/")[:3]), role="salted").status_code == 200

@@ -52,6 +52,18 @@ def test_a_containers_token_is_refused_in_every_form(people, state, form):
     assert refused(people, getattr(container, form)) == "not_user_token"
 
 
+@pytest.mark.parametrize("answer", [faults.html(404), faults.error(404, "Path not found"), faults.reply(404)], ids=["proxy", "path", "empty"])
+def test_that_there_is_no_container_must_be_said_by_arvados_itself(people, answer):
+    """A container's token, shortened: what tells it from a person's is the 404 alone."""
+    container = people.sim.run_container("active")
+    with people.sim.faults.add("/arvados/v1/containers/current", answer, times=None):
+        for token in (container.v2, people.sim.active_token):
+            refusal = people.login(token)
+            assert refusal.status_code == 502, refusal.text
+            assert people.reason(refusal) == "upstream_bad_answer"
+    assert people.login(people.sim.active_token).status_code == 200
+
+
 def test_a_token_with_a_container_behind_it_is_refused_before_a_byte_leaves(people):
     people.sim.log.clear()
     assert refused(people, f"{people.sim.active_token}/zzzzz-dz642-000000000000000") == "not_user_token"

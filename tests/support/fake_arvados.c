@@ -67,5 +67,7 @@ void fake_arvados_answer(void *self, const struct http_exchange *exchange, struc
         vp_buf_add_text(&answer->body, "{\"uuid\":\"zzzzz-gj3su-000000000000009\",\"owner_uuid\":\"" SYSTEM_USER
                                        "\",\"scopes\":[\"all\"],\"expires_at\":null}");
     else
-        vp_buf_add_text(&answer->body, record == FAKE_N_RECORDS ? "{\"errors\":[\"no\"]}" : RECORDS[record].body);
+        vp_buf_add_text(&answer->body, record == FAKE_N_RECORDS
+                                           ? "{\"errors\":[\"Token is not associated with a container.\"]}"
+                                           : RECORDS[record].body);
 }

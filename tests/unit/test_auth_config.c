@@ -184,6 +184,25 @@ TEST(after_a_write_that_failed_the_config_is_read_anew_since_it_may_still_land)
                 fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\"}"), &mount.err);
 }
 
+/* A good one says nothing of the one that may still land. */
+TEST(a_write_that_went_well_does_not_end_the_distrust_of_an_earlier_one)
+{
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    fake_storage_fail(mount.storage, FAKE_PUT, "deadline exceeded");
+    EXPECT_FAIL(VP_REASON_HOST, write_config("{\"allowed_token_clusters\":[\"yyyyy\"]}"), &mount.err);
+    fake_storage_fail(mount.storage, FAKE_PUT, NULL);
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "role/other", "{}"), &mount.err);
+    EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED,
+                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"other\"}"), &mount.err);
+
+    fake_storage_plant(mount.storage, "config",
+                       "{\"record_version\":1,\"config\":{" GOOD ",\"allowed_token_clusters\":[\"yyyyy\"]}}");
+
+    EXPECT_FAIL(VP_REASON_CLUSTER_NOT_ALLOWED,
+                fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"" TOKEN "\",\"role\":\"other\"}"),
+                &mount.err);
+}
+
 TEST(a_token_in_the_wrong_field_is_not_quoted)
 {
     static const char *const BODIES[] = { "{\"trusted_link_owners\":\"" TOKEN "\"}",
@@ -367,6 +386,7 @@ int main(void)
         FRESH(the_words_of_the_hosts_storage_pass_unchanged),
         FRESH(a_stranger_hears_nothing_of_the_hosts_words_but_those_that_forward_a_login),
         FRESH(after_a_write_that_failed_the_config_is_read_anew_since_it_may_still_land),
+        FRESH(a_write_that_went_well_does_not_end_the_distrust_of_an_earlier_one),
         FRESH(a_token_in_the_wrong_field_is_not_quoted),
         FRESH(a_put_that_failed_leaves_no_picture_of_the_new_config),
         FRESH(a_standby_sends_logins_and_renewals_on_and_asks_nobody),

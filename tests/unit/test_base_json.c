@@ -244,6 +244,20 @@ TEST(a_number_beyond_64_bits_is_told_with_its_key_where_the_source_allows)
     }
 }
 
+TEST(numbers_beyond_64_bits_are_the_nearest_where_the_source_lets_them_through)
+{
+    static const char TEXT[] = "[9223372036854775807,9223372036854775808,10000000000000000000000000000000000000000,"
+                               "-9223372036854775808,-9223372036854775809,-10000000000000000000000000000000000000000]";
+    struct vp_json_source source = SOURCE;
+    struct vp_json *document = NULL;
+    struct vp_error err = { 0 };
+    source.options = VP_JSON_ANY_NUMBER;
+    EXPECT_OK(vp_json_parse(TEXT, sizeof TEXT - 1, &source, &document, &err), &err);
+    for (size_t i = 0; i < 6; i++)
+        EXPECT_INT(i < 3 ? INT64_MAX : INT64_MIN, vp_json_int(vp_json_at(document, i)));
+    vp_json_free(document);
+}
+
 TEST(a_key_is_told_up_to_64_bytes)
 {
     struct vp_json_source source = SOURCE;
@@ -500,6 +514,7 @@ int main(void)
         CASE(bytes_and_tokens_have_a_ceiling),
         CASE(duplicates_may_stand_below_the_level_that_is_looked_at),
         CASE(a_number_beyond_64_bits_is_told_with_its_key_where_the_source_allows),
+        CASE(numbers_beyond_64_bits_are_the_nearest_where_the_source_lets_them_through),
         CASE(a_key_is_told_up_to_64_bytes),
         CASE(an_object_of_thousands_of_keys_is_checked_for_duplicates_as_well),
         CASE(values_are_what_they_were_written_as),
