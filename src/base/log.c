@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@ static const char *const LEVELS[] = { "trace", "debug", "info", "warn", "error" 
 static atomic_int least_level = VP_LOG_DEBUG;
 static atomic_int log_fd = STDERR_FILENO;
 static atomic_uint_least64_t dropped;
+static pthread_mutex_t one_writer = PTHREAD_MUTEX_INITIALIZER; /* held over a look and a write that don't wait */
 
 void vp_log_set_level(enum vp_log_level level)
 {
@@ -56,26 +58,31 @@ static void add_capped(struct vp_json_writer *line, const char *key, const char 
     vp_json_add_text(line, key, capped);
 }
 
-/* Pipes keep writes of up to PIPE_BUF whole, and poll calls one writable only when such a write would not block. */
+/* Pipes keep writes of up to PIPE_BUF whole, and poll calls one writable only when such a write would not block: the next one,
+ * not each of several threads'. */
 static bool writable(int fd)
 {
     struct pollfd pipe_end = { .fd = fd, .events = POLLOUT };
     return poll(&pipe_end, 1, 0) == 1 && (pipe_end.revents & POLLOUT) != 0;
 }
 
-static void write_line(struct vp_buf *line)
+static bool write_at_once(int fd, const struct vp_buf *line)
 {
-    int fd = atomic_load(&log_fd);
-    vp_buf_add_text(line, "\n");
-    bool sent = false;
-    if (!line->failed && writable(fd)) {
-        ssize_t written;
+    ssize_t written = -1;
+    pthread_mutex_lock(&one_writer);
+    if (writable(fd)) {
         do
             written = write(fd, line->data, line->len);
         while (written < 0 && errno == EINTR);
-        sent = written == (ssize_t)line->len;
     }
-    if (!sent)
+    pthread_mutex_unlock(&one_writer);
+    return written == (ssize_t)line->len;
+}
+
+static void write_line(struct vp_buf *line)
+{
+    vp_buf_add_text(line, "\n");
+    if (line->failed || !write_at_once(atomic_load(&log_fd), line))
         atomic_fetch_add(&dropped, 1);
 }
 

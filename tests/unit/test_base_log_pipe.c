@@ -1,9 +1,12 @@
 /* Lines of several threads at once, and pipes that are nearly full or that nobody reads any more. */
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vp/buf.h"
@@ -12,7 +15,7 @@
 
 #include "check.h"
 
-enum { N_THREADS = 4, N_LINES = 500, ALL_BYTES = 64 * 1024 * 1024 };
+enum { N_THREADS = 4, N_LINES = 500, ALL_BYTES = 64 * 1024 * 1024, PATIENCE_S = 60 };
 
 static const struct vp_json_source LINE = { "the line", VP_REASON_INTERNAL, PIPE_BUF, 1, 100, 0, 0 };
 
@@ -97,6 +100,55 @@ TEST(lines_of_several_threads_are_never_mixed_and_each_keeps_its_order)
     EXPECT_INT(N_THREADS * N_LINES, n_read + (vp_log_dropped() - before));
     EXPECT(n_read > 0);
     vp_buf_clear(&all);
+}
+
+/* In the place of the C library's: whoever looks is held up a little before he writes, so that the others look as well. */
+static atomic_bool poll_is_slow;
+
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+    const struct timespec limit = { .tv_sec = timeout / 1000, .tv_nsec = timeout % 1000 * 1000000L };
+    int answer = ppoll(fds, n, timeout < 0 ? NULL : &limit, NULL);
+    if (atomic_load(&poll_is_slow))
+        nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+    return answer;
+}
+
+static void *log_a_long_line(void *argument)
+{
+    char text[600];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    const struct vp_log_field fields[] = {
+        { "a", text, 0 }, { "b", text, 0 }, { "c", text, 0 }, { "d", text, 0 }, { 0 }
+    };
+    vp_log(VP_LOG_ERROR, "one that does not fit in one page with another", fields);
+    return argument;
+}
+
+static void leave_room_for_one_line(void)
+{
+    char page[4096] = { 0 };
+    int n_pages = fcntl(ends[1], F_GETPIPE_SZ) / (int)sizeof page;
+    for (int i = 1; i < n_pages; i++)
+        assert_int_equal(sizeof page, write(ends[1], page, sizeof page));
+}
+
+TEST(of_several_threads_that_see_room_for_one_line_none_waits)
+{
+    uint64_t before = vp_log_dropped();
+    pthread_t threads[N_THREADS];
+    struct timespec end;
+    leave_room_for_one_line();
+    atomic_store(&poll_is_slow, true);
+    for (int i = 0; i < N_THREADS; i++)
+        assert_int_equal(0, pthread_create(&threads[i], NULL, log_a_long_line, NULL));
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += PATIENCE_S; /* whoever waits does so for good: nobody reads */
+    for (int i = 0; i < N_THREADS; i++)
+        assert_int_equal(0, pthread_timedjoin_np(threads[i], NULL, &end));
+    atomic_store(&poll_is_slow, false);
+    EXPECT_INT(N_THREADS - 1, vp_log_dropped() - before);
 }
 
 /* ---- pipes ---- */
@@ -209,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest cases[] = {
         FRESH(lines_of_several_threads_are_never_mixed_and_each_keeps_its_order),
+        FRESH(of_several_threads_that_see_room_for_one_line_none_waits),
         FRESH(a_pipe_that_nobody_reads_any_more_drops_lines_and_ends_nothing),
         FRESH(after_a_full_pipe_was_read_lines_are_written_again_and_whole),
         FRESH(a_line_whose_fields_do_not_fit_keeps_its_message),
