@@ -206,6 +206,7 @@ struct arv_links {
     size_t n_pages;
     struct arv_link *items;
     size_t n;
+    size_t memory; /* of the pages, roughly */
     bool too_many; /* then there is none of them: see arv_link_query.too_many_is_fine */
 };
 
@@ -217,7 +218,8 @@ struct arv_link_query {
     const struct vp_texts *owner_uuids;
     const struct vp_texts *tail_uuids;
     const char *groups_of; /* a cluster's id: only links whose tail is a group of it */
-    bool too_many_is_fine; /* more than ARV_LINKS_MAX are an empty list that says so, and no failure */
+    bool
+        too_many_is_fine; /* more than ARV_LINKS_MAX, or than may lie in memory, are an empty list that says so, and no failure */
 };
 
 /* All of them; paged by uuid. The filters are only asked for: the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages

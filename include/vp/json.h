@@ -29,8 +29,9 @@ struct vp_json_source {
     const char *what;      /* for messages: "the request", "the answer of users/current" */
     enum vp_reason reason; /* what a fault in this text means */
     size_t max_bytes;
-    unsigned max_depth;    /* levels of arrays and objects */
-    unsigned max_tokens;   /* values and keys in all */
+    unsigned max_depth; /* levels of arrays and objects */
+    unsigned
+        max_tokens; /* values and keys in all; an object counts as ten, an array as two: so much they take in memory */
     unsigned unique_depth; /* keys are checked for duplicates down to this level of nesting; 0 = everywhere */
     unsigned options;      /* VP_JSON_... */
 };
@@ -44,6 +45,9 @@ VP_MUST_USE enum vp_code vp_json_parse(const char *text, size_t len, const struc
 /* Wipes every string of the document, then frees it. Only for roots. NULL is fine. */
 void vp_json_free(struct vp_json *document);
 void vp_json_freep(struct vp_json **document);
+
+/* What it takes, roughly. */
+size_t vp_json_memory(const struct vp_json *value);
 
 enum vp_json_type {
     VP_JSON_NULL,

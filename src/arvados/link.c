@@ -5,12 +5,20 @@
 
 #include "client.h"
 
-enum { PAGE_LIMIT = 1000, PAGES_MAX = 64, TEXT_MAX = 4 * 255 /* the columns hold 255 characters */ };
+enum {
+    PAGE_LIMIT = 1000,
+    PAGES_MAX = 64,
+    TEXT_MAX = 4 * 255, /* the columns hold 255 characters */
+    /* Of all pages of one list, which are kept until it is read: ARV_LINKS_MAX links take 30 MB, and what their properties say. */
+    MEMORY_MAX = 128 * 1024 * 1024,
+};
 
 #define LINK_COLUMNS \
     "\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\""
 #define LINK_SELECT "[" LINK_COLUMNS ",\"properties\"]"
 #define LINK_SELECT_PLAIN "[" LINK_COLUMNS "]" /* what anybody may write as long as he likes stays out */
+
+static const char TOO_MANY[] = "there are too many, or they hold too much";
 
 #define AT(member) offsetof(struct arv_link, member)
 
@@ -127,7 +135,9 @@ static enum vp_code add_page(struct vp_json *document, struct arv_links *links, 
         return incomplete(err, "more items than asked for");
     if (page.items_available < (int64_t)n || (n == 0 && page.items_available > 0))
         return incomplete(err, "items and items_available contradict each other");
-    links->too_many = page.items_available > ARV_LINKS_MAX || links->n + n > ARV_LINKS_MAX;
+    links->memory += vp_json_memory(document);
+    links->too_many =
+        page.items_available > ARV_LINKS_MAX || links->n + n > ARV_LINKS_MAX || links->memory > MEMORY_MAX;
     if (links->too_many)
         return VP_OK;
     struct arv_link *items = reallocarray(links->items, links->n + n + 1, sizeof *items);
@@ -167,7 +177,7 @@ static enum vp_code read_pages(struct arv_client *client, const struct arv_asker
         VP_TRY(keep_page(links, document, err));
         VP_TRY(add_page(document, links, &whole, err));
         if (links->too_many)
-            return listing->query->too_many_is_fine ? VP_OK : incomplete(err, "there are too many");
+            return listing->query->too_many_is_fine ? VP_OK : incomplete(err, TOO_MANY);
         if (whole)
             return VP_OK;
     }
@@ -203,7 +213,7 @@ enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_ask
     if (code == VP_OK)
         code = add_page(document, &links, &whole, err);
     if (code == VP_OK && links.too_many)
-        code = incomplete(err, "there are too many");
+        code = incomplete(err, TOO_MANY);
     if (code != VP_OK) {
         arv_links_clear(&links);
         return code;

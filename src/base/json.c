@@ -50,16 +50,18 @@ static enum vp_code parse_checked(const char *text, size_t len, const struct vp_
 
 static void count(struct json_object *object, struct vp_json_tally *tally)
 {
-    tally->n_tokens++;
     switch (json_object_get_type(object)) {
     case json_type_string:
+        tally->n_tokens++;
         tally->text_len += (size_t)json_object_get_string_len(object);
         break;
     case json_type_array:
+        tally->n_tokens += JSON_ARRAY_TOKENS;
         for (size_t i = 0; i < json_object_array_length(object); i++)
             count(json_object_array_get_idx(object, i), tally);
         break;
     case json_type_object: {
+        tally->n_tokens += JSON_OBJECT_TOKENS;
         json_object_object_foreach(object, key, value)
         {
             tally->n_tokens++;
@@ -69,8 +71,16 @@ static void count(struct json_object *object, struct vp_json_tally *tally)
         break;
     }
     default:
+        tally->n_tokens++;
         break;
     }
+}
+
+size_t vp_json_memory(const struct vp_json *value)
+{
+    struct vp_json_tally tally = { 0 };
+    count(unwrap(value), &tally);
+    return tally.n_tokens * JSON_TOKEN_BYTES + tally.text_len;
 }
 
 /* json-c 0.16 tells nobody when memory runs out: it takes the value for null, leaves members out, or shortens texts. So an

@@ -78,11 +78,19 @@ static bool next_is(struct checker *c, char wanted)
     return true;
 }
 
-static enum vp_code count_token(struct checker *c)
+static enum vp_code count_tokens(struct checker *c, unsigned n)
 {
-    if (++c->tally.n_tokens > c->source->max_tokens)
+    c->tally.n_tokens += n;
+    if (c->tally.n_tokens > c->source->max_tokens)
         return fault(c, "it holds too many values");
     return VP_OK;
+}
+
+static unsigned tokens_of(char first)
+{
+    if (first == '{')
+        return JSON_OBJECT_TOKENS;
+    return first == '[' ? JSON_ARRAY_TOKENS : 1;
 }
 
 static int hex_digit(char c)
@@ -305,7 +313,7 @@ static enum vp_code check_member(struct checker *c, unsigned depth, bool unique)
     size_t offset = c->keys.len;
     struct key outer = c->key;
     const char *quoted = c->at;
-    VP_TRY(count_token(c));
+    VP_TRY(count_tokens(c, 1));
     VP_TRY(check_string(c, unique ? &c->keys : NULL));
     c->key = (struct key){ quoted + 1, (size_t)(c->at - quoted) - 2 };
     if (unique) {
@@ -369,10 +377,10 @@ static enum vp_code check_nested(struct checker *c, unsigned depth)
 static enum vp_code check_value(struct checker *c, unsigned depth)
 {
     skip_space(c);
-    VP_TRY(count_token(c));
     char first = '\0';
     if (c->at < c->end)
         first = *c->at;
+    VP_TRY(count_tokens(c, tokens_of(first)));
     enum vp_code code;
     if (first == '{' || first == '[')
         code = check_nested(c, depth);

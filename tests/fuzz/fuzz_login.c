@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vp_json *body = NULL;
     static const char LOGIN[] = "{\"token\":\"" FAKE_TOKEN "\"}";
     assert(vp_json_parse(LOGIN, sizeof LOGIN - 1,
-                         &(struct vp_json_source){ "body", VP_REASON_BAD_REQUEST, 4096, 2, 8, 0, 0 }, &body,
+                         &(struct vp_json_source){ "body", VP_REASON_BAD_REQUEST, 4096, 2, 20, 0, 0 }, &body,
                          NULL) == VP_OK);
     call.data = body;
     failing_dice(seed, chance);

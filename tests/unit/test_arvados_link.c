@@ -71,6 +71,21 @@ static void script_page(unsigned first, unsigned n, long long available)
     vp_buf_clear(&page);
 }
 
+/* The next answer: one link whose properties hold this many empty objects. */
+static void script_heavy_page(unsigned number, unsigned n_objects, long long available)
+{
+    struct vp_buf page = VP_BUF_INIT(4 * 1024 * 1024);
+    vp_buf_add_text(&page, "{\"items\":[");
+    add_link(&page, number);
+    page.len -= strlen("{}}");
+    vp_buf_add_text(&page, "{\"x\":[");
+    for (unsigned i = 0; i < n_objects; i++)
+        vp_buf_add_text(&page, i == 0 ? "{}" : ",{}");
+    vp_buf_add_format(&page, "]}}],\"items_available\":%lld}", available);
+    fake_server_answer(cluster.server, LINKS, 200, vp_buf_text(&page));
+    vp_buf_clear(&page);
+}
+
 static void expect_list(size_t n, size_t n_pages)
 {
     struct vp_error err = { 0 };
@@ -169,6 +184,30 @@ TEST(too_many_are_an_empty_list_for_whoever_expects_them)
     EXPECT_OK(ask(&query, &links, &err), &err);
     EXPECT(!links.too_many && links.n == 2);
     arv_links_clear(&links);
+}
+
+TEST(what_all_pages_hold_has_a_ceiling)
+{
+    const struct arv_link_query query = { .link_class = "vault_policy",
+                                          .owner_uuids = &owners,
+                                          .too_many_is_fine = true };
+    enum { PAGE = 49000 };
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    script_heavy_page(1, 50000, 1);
+    expect_refused("a page that is too heavy", VP_REASON_UPSTREAM_BAD_ANSWER);
+    for (unsigned i = 0; i < 3; i++)
+        script_heavy_page(1 + i, PAGE, 3 - i);
+    expect_list(3, 3);
+    fake_server_forget(cluster.server);
+    for (unsigned i = 0; i < 5; i++)
+        script_heavy_page(1 + i, PAGE, 9000);
+    expect_refused("pages that are too heavy together", VP_REASON_LINKS_INCOMPLETE);
+    for (unsigned i = 0; i < 5; i++)
+        script_heavy_page(1 + i, PAGE, 9000);
+    EXPECT_OK(ask(&query, &links, &err), &err);
+    EXPECT(links.too_many && links.n == 0 && links.pages == NULL);
+    EXPECT_INT(4, fake_server_count(cluster.server, LINKS));
 }
 
 TEST(the_query_can_be_for_links_to_groups_of_a_cluster)
@@ -457,6 +496,7 @@ int main(void)
         WITH_SERVER(lists_are_read_until_a_page_says_that_it_is_the_rest),
         WITH_SERVER(ten_thousand_links_are_the_most),
         WITH_SERVER(too_many_are_an_empty_list_for_whoever_expects_them),
+        WITH_SERVER(what_all_pages_hold_has_a_ceiling),
         WITH_SERVER(the_query_can_be_for_links_to_groups_of_a_cluster),
         WITH_SERVER(the_query_names_class_owners_and_tails_and_goes_on_behind_the_last_uuid),
         WITH_SERVER(pages_that_repeat_go_back_or_contradict_themselves_are_no_list),

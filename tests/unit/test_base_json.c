@@ -1,7 +1,9 @@
 /* What is JSON to us, and what never gets past the border. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "vp/buf.h"
 #include "vp/clock.h"
 #include "vp/json.h"
 
@@ -189,12 +191,53 @@ TEST(bytes_and_tokens_have_a_ceiling)
     EXPECT_FAIL(VP_REASON_BAD_REQUEST, parse(big, 4097, &err), &err);
 
     char many[300] = "[";
-    for (int i = 0; i < 63; i++)
+    for (int i = 0; i < 62; i++)
         memcpy(many + 1 + 2 * i, "1,", 2);
-    memcpy(many + 126, "]", 2);
+    memcpy(many + 124, "]", 2);
     EXPECT_OK(parse(many, strlen(many), &err), &err);
-    memcpy(many + 126, ",1]", 4);
+    memcpy(many + 124, ",1]", 4);
     EXPECT_FAIL(VP_REASON_BAD_REQUEST, parse(many, strlen(many), &err), &err);
+}
+
+/* The bytes that the heap gave out. */
+static size_t in_use(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+TEST(no_text_takes_much_more_memory_than_its_tokens_say)
+{
+    static const char *const ITEMS[] = { "1",         "\"\"",     "null",
+                                         "{}",        "[]",       "[1]",
+                                         "{\"a\":1}", "[[[[]]]]", "{\"a\":{\"a\":{}}}" };
+    enum { N = 3000 };
+    for (size_t i = 0; i < sizeof ITEMS / sizeof ITEMS[0]; i++) {
+        const struct vp_json_source wide = { "wide", VP_REASON_BAD_REQUEST, 1024 * 1024, 8, 200000, 0, 0 };
+        struct vp_buf text = VP_BUF_INIT(1024 * 1024);
+        struct vp_json *document = NULL;
+        struct vp_error err = { 0 };
+        vp_buf_add_text(&text, "[");
+        for (int n = 0; n < N; n++)
+            vp_buf_add_format(&text, "%s%s", n == 0 ? "" : ",", ITEMS[i]);
+        vp_buf_add_text(&text, "]");
+        size_t before = in_use();
+        EXPECT_OK(vp_json_parse(vp_buf_text(&text), text.len, &wide, &document, &err), &err);
+        size_t took = in_use() - before;
+        if (took > 2 * vp_json_memory(document)) /* a sanitizer's heap tells nothing, and takes 0 */
+            fail_msg("%s: %zu bytes, thought to be %zu", ITEMS[i], took, vp_json_memory(document));
+        vp_json_free(document);
+        vp_buf_clear(&text);
+    }
+}
+
+TEST(objects_and_arrays_count_as_what_they_take)
+{
+    struct vp_error err = { 0 };
+    static const char SIX[] = "[{},{},{},{},{},{}]", SEVEN[] = "[{},{},{},{},{},{},{}]";
+    EXPECT_OK(parse(SIX, sizeof SIX - 1, &err), &err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, parse(SEVEN, sizeof SEVEN - 1, &err), &err);
+    EXPECT_CONTAINS("too many values", err.message);
 }
 
 TEST(duplicates_may_stand_below_the_level_that_is_looked_at)
@@ -512,6 +555,8 @@ int main(void)
         CASE(everything_else_is_refused),
         CASE(nul_bytes_are_refused_inside_and_behind_a_document),
         CASE(bytes_and_tokens_have_a_ceiling),
+        CASE(no_text_takes_much_more_memory_than_its_tokens_say),
+        CASE(objects_and_arrays_count_as_what_they_take),
         CASE(duplicates_may_stand_below_the_level_that_is_looked_at),
         CASE(a_number_beyond_64_bits_is_told_with_its_key_where_the_source_allows),
         CASE(numbers_beyond_64_bits_are_the_nearest_where_the_source_lets_them_through),
