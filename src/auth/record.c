@@ -7,8 +7,11 @@
 
 #include "backend.h"
 
-/* Arvados' secrets have 50 characters or so, its uuids 27. */
-enum { RECORD_VERSION = 1, QUOTE_MAX = 32 };
+enum {
+    RECORD_VERSION = 1,
+    QUOTE_MAX = 32,                   /* Arvados' secrets have 50 characters or so, its uuids 27. */
+    TEXT_MAX = 4 * LOGICAL_ENTRY_MAX, /* for words about one that is too large to be stored */
+};
 
 struct head {
     int64_t version;
@@ -32,22 +35,36 @@ static enum vp_code decode_head(const struct auth_record *record, const struct v
                    record->what, (long long)head->version, RECORD_VERSION);
 }
 
-enum vp_code auth_record_decode(const struct auth_record *record, const struct vp_buf *text, void *target,
-                                struct vp_error *err)
+static struct vp_json_source source_of(const struct auth_record *record, enum vp_reason reason)
 {
-    const struct vp_json_source source = {
+    return (struct vp_json_source){
         .what = record->what,
-        .reason = VP_REASON_CONFIG_UNREADABLE,
+        .reason = reason,
         .max_bytes = LOGICAL_ENTRY_MAX,
         .max_depth = 6,
         .max_tokens = 20000,
     };
+}
+
+enum vp_code auth_record_decode(const struct auth_record *record, const struct vp_buf *text, void *target,
+                                struct vp_error *err)
+{
+    const struct vp_json_source source = source_of(record, VP_REASON_CONFIG_UNREADABLE);
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     struct head head = { 0 };
     VP_TRY(vp_json_parse(vp_buf_text(text), text->len, &source, &document, err));
     VP_TRY(decode_head(record, document, &source, &head, err));
     VP_TRY(logical_fields_init(record->fields, target, err));
     return logical_fields_load(record->fields, head.fields, target, err);
+}
+
+/* What could not be read again is never written: only a delete would help such a mount. */
+static enum vp_code check_readable(const struct auth_record *record, const struct vp_buf *text, struct vp_error *err)
+{
+    const struct vp_json_source source = source_of(record, VP_REASON_BAD_REQUEST);
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    VP_TRY(vp_buf_check(text, record->what, err));
+    return vp_json_parse(vp_buf_text(text), text->len, &source, &document, err);
 }
 
 /* Not cancelled with its caller: a write that is given up here may still land. */
@@ -63,7 +80,7 @@ static enum vp_code put(const struct logical_call *call, const char *key, const 
 enum vp_code auth_record_store(const struct auth_record *record, const struct logical_call *call, const char *key,
                                const void *source, struct vp_error *err)
 {
-    struct vp_buf text = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    struct vp_buf text = VP_BUF_INIT(TEXT_MAX);
     struct vp_json_writer writer;
     vp_json_begin(&writer, &text);
     vp_json_open_object(&writer);
@@ -73,7 +90,7 @@ enum vp_code auth_record_store(const struct auth_record *record, const struct lo
     logical_fields_save(record->fields, source, &writer);
     vp_json_close_object(&writer);
     vp_json_close_object(&writer);
-    enum vp_code code = vp_buf_check(&text, record->what, err);
+    enum vp_code code = check_readable(record, &text, err);
     if (code == VP_OK)
         code = put(call, key, &text, record->seal_wrap, err);
     vp_buf_clear(&text);

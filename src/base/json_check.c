@@ -82,7 +82,9 @@ static enum vp_code count_tokens(struct checker *c, unsigned n)
 {
     c->tally.n_tokens += n;
     if (c->tally.n_tokens > c->source->max_tokens)
-        return fault(c, "it holds too many values");
+        return vp_fail(c->err, c->source->reason,
+                       "%s holds too many values: it may have %u, and an object counts as ten", c->source->what,
+                       c->source->max_tokens);
     return VP_OK;
 }
 

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums of a few of them stay far from the end of int64_t, in nanoseconds too. */
-enum { DURATION_MAX_S = 10 * 366 * 24 * 3600 };
+enum {
+    DURATION_MAX_S = 10 * 366 * 24 * 3600, /* sums of a few stay far from the end of int64_t, in nanoseconds too */
+    PAIRS_MAX = 10000,                     /* each is compared with all before it; a stored record can't hold as many */
+};
 
 static enum vp_code wrong(const struct logical_field *field, const char *wanted, struct vp_error *err)
 {
@@ -105,6 +107,8 @@ static enum vp_code add_pair(const struct logical_field *field, const char *key,
 {
     if (*key == '\0' || *value == '\0')
         return wrong(field, "a map with neither empty keys nor empty values", err);
+    if (pairs->n >= PAIRS_MAX)
+        return wrong(field, "a map of 10000 keys at the most", err);
     if (logical_pairs_get(pairs, key) != NULL)
         return wrong(field, "a map that has each key once", err);
     return logical_pairs_add(pairs, key, value, err);

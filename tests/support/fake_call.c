@@ -6,7 +6,9 @@
 
 #include "vp/clock.h"
 
-static const struct vp_json_source BODY = { "the request", VP_REASON_BAD_REQUEST, 65536, 8, 1000, 0, 0 };
+static const struct vp_json_source BODY = {
+    "the request", VP_REASON_BAD_REQUEST, 2 * LOGICAL_ENTRY_MAX, 8, 1000, 0, 0
+};
 
 void fake_mount_init(struct fake_mount *mount, const struct logical_backend *backend)
 {

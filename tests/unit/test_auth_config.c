@@ -87,6 +87,43 @@ TEST(a_refused_write_stores_nothing_and_changes_nothing)
     free(before);
 }
 
+/* `n` items as one text with commas: each a number of `width` digits between two texts. */
+struct many {
+    const char *field, *head, *tail;
+    int width;
+    unsigned n;
+};
+
+static enum vp_code write_many(const struct many *many)
+{
+    struct vp_buf body = VP_BUF_INIT(4 * 1024 * 1024);
+    vp_buf_add_format(&body, "{" GOOD ",\"%s\":\"", many->field);
+    for (unsigned i = 0; i < many->n; i++)
+        vp_buf_add_format(&body, "%s%s%0*u%s", i == 0 ? "" : ",", many->head, many->width, i, many->tail);
+    vp_buf_add_text(&body, "\"}");
+    enum vp_code code = write_config(vp_buf_text(&body));
+    vp_buf_clear(&body);
+    return code;
+}
+
+TEST(what_could_not_be_read_again_is_not_stored)
+{
+    static const struct {
+        struct many many;
+        const char *words;
+    } ROWS[] = {
+        { { "allowed_policies", "arvados-", "", 1, 21000 }, "too many values" },
+        { { "allowed_policies", "arvados-", "", 50, 18500 }, "larger than 1048576 bytes" },
+        { { "prefixes_by_owner", "zzzzz-tpzed-", "=arvados-", 15, 10001 }, "10000 keys at the most" },
+    };
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        EXPECT_FAIL(VP_REASON_BAD_REQUEST, write_many(&ROWS[i].many), &mount.err);
+        EXPECT_CONTAINS(ROWS[i].words, mount.err.message);
+        EXPECT_OK(fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
+    }
+}
+
 TEST(records_that_can_not_be_read_as_they_were_meant_refuse)
 {
     static const char *const RECORDS[] = {
@@ -381,6 +418,7 @@ int main(void)
         FRESH(a_record_is_seal_wrapped_and_read_back_by_a_new_mount),
         FRESH(a_service_token_is_stored_without_the_blanks_of_a_paste),
         FRESH(a_refused_write_stores_nothing_and_changes_nothing),
+        FRESH(what_could_not_be_read_again_is_not_stored),
         FRESH(records_that_can_not_be_read_as_they_were_meant_refuse),
         FRESH(a_record_that_breaks_the_rules_of_this_version_serves_no_login),
         FRESH(the_words_of_the_hosts_storage_pass_unchanged),
