@@ -17,12 +17,14 @@
 #include "bytes.h"
 #include "handover.h"
 #include "lane.h"
+#include "translate.h"
 
 enum {
     ARMED_CALLS = 16,          /* calls that can arrive at one time before the reader comes round */
     MESSAGE_MAX = 1024 * 2048, /* of a request that is looked at: a body of PLUGIN_BODY_MAX with room for escapes */
     /* What gRPC takes at all. Hosts let bodies of 32 MiB through, and Go writes '<' as \u003c: six times that. Such a
-     * request is to get its 400 in words rather than a broken call; only the pinned host can send it. */
+     * request is to get its 400 in words rather than a broken call; only the pinned host can send it. Less would save no
+     * memory: gRPC looks at the length of a message when it has all of it. */
     RECEIVE_MAX = 256 * 1024 * 1024,
     METADATA_MAX = 16 * 1024,
     IDLE_MS = 10000,
@@ -58,7 +60,7 @@ struct plugin_server {
     bool reading;          /* the reader was started */
     atomic_size_t n_calls; /* alive, those still to arrive too */
     atomic_bool stopped;   /* the server said so */
-    bool had_storm;        /* of plugin_server_look_after() alone */
+    atomic_bool swollen;   /* memory was needed that is hardly needed again */
 };
 
 struct call;
@@ -86,6 +88,7 @@ struct call {
     grpc_slice status_text;
     int cancelled;
     atomic_bool answered;
+    bool large; /* its message; or it broke off, perhaps within a large one */
 
     struct event arrival, receipt, greeting, answer, closing;
 };
@@ -136,6 +139,8 @@ static void call_release(struct call *call)
     grpc_byte_buffer_destroy(call->sent_message);
     grpc_slice_unref(call->status_text);
     pthread_mutex_destroy(&call->cancel.lock);
+    if (call->large)
+        atomic_store(&server->swollen, true);
     free(call);
     atomic_fetch_sub(&server->n_calls, 1);
 }
@@ -292,10 +297,12 @@ static bool decode(struct call *call)
     struct plugin_exchange *exchange = &call->exchange;
     struct plugin_bytes bytes = { 0 };
     struct vp_error why = { 0 };
+    size_t len = grpc_byte_buffer_length(call->received_message);
     enum vp_code code;
 
     plugin_wire_free(VP_TAKE(exchange->request));
-    if (grpc_byte_buffer_length(call->received_message) > MESSAGE_MAX)
+    call->large = call->large || len > PLUGIN_LOGIN_BODY_MAX;
+    if (len > MESSAGE_MAX)
         code = vp_fail(&why, VP_REASON_BAD_REQUEST, "the request is larger than 1 MiB");
     else if (!plugin_bytes_from_grpc(call->received_message, &bytes))
         code = vp_fail_no_memory(&why);
@@ -341,6 +348,7 @@ static void call_received(struct call *call, bool ok)
     enum plugin_method_kind kind = call->exchange.method->kind;
 
     if (!ok || call->received_message == NULL) {
+        call->large = true;
         if (kind != PLUGIN_HELD) /* its host has said all there is; the stream stays */
             send_answer(call, kind == PLUGIN_FED ? GRPC_STATUS_OK : GRPC_STATUS_CANCELLED, NULL, NULL);
         return;
@@ -474,17 +482,15 @@ static bool wait_until(bool (*reached)(struct plugin_server *server), struct plu
     return true;
 }
 
-/* glibc keeps what a storm of logins needed, up to some ten megabytes. */
+/* glibc keeps what a storm of logins needed, up to some ten megabytes, and what bodies of megabytes did, up to a thousand. */
 static void give_memory_back(struct plugin_server *server)
 {
     size_t n_calls = atomic_load(&server->n_calls);
 
     if (n_calls >= STORM_CALLS)
-        server->had_storm = true;
-    if (server->had_storm && n_calls <= CALM_CALLS) {
-        server->had_storm = false;
+        atomic_store(&server->swollen, true);
+    if (n_calls <= CALM_CALLS && atomic_exchange(&server->swollen, false))
         malloc_trim(0);
-    }
 }
 
 bool plugin_server_look_after(void *context)

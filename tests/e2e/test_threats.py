@@ -7,7 +7,9 @@ import random
 import re
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from conftest import make_mount
 from host import new_name
 from processes import wait_until
@@ -99,6 +101,25 @@ def test_A14_thousands_of_bad_logins_ask_little_and_cost_no_memory(granted):
     assert len(mount.sim.log.entries()) <= 300 * 7
     if not os.environ.get("VPA_SANITIZED"):  # whose allocator keeps what was freed
         assert plugin_rss(mount.bao) - before < 8 * 1024
+    mount.logged_in(container.token)
+
+
+# ---- memory ----
+
+@pytest.mark.skipif(bool(os.environ.get("VPA_SANITIZED")), reason="a sanitizer's allocator keeps what was freed")
+def test_A30_what_huge_bodies_took_goes_back(granted):
+    mount, container = granted
+    mount.logged_in(container.token)
+    before = plugin_rss(mount.bao)
+    body = b'{"token":"' + b"<" * (4 << 20) + b'"}'  # the host sends each "<" on as six bytes
+
+    def send(_) -> int:
+        return mount.bao.call("POST", f"auth/{mount.path}/login", raw=body, token="").status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(send, range(4))) == [400] * 4
+    print(f"{before} KiB before, {plugin_rss(mount.bao)} after the last answer")
+    wait_until(lambda: plugin_rss(mount.bao) < 2 * before, "the plugin gives the memory back", seconds=60)
     mount.logged_in(container.token)
 
 
