@@ -15,7 +15,8 @@ struct auth_record {
 VP_MUST_USE enum vp_code auth_record_decode(const struct auth_record *record, const struct vp_buf *text, void *target,
                                             struct vp_error *err);
 
-/* Writes and forgets the mount's snapshot, whatever became of it. VP_REASON_BAD_REQUEST: too much to be read again. A key that is not there is removed all the same. */
+/* Writes and forgets the mount's snapshot, whatever became of it. VP_REASON_BAD_REQUEST: too much to be read again.
+ * A key that is not there is removed all the same. */
 VP_MUST_USE enum vp_code auth_record_store(const struct auth_record *record, const struct logical_call *call,
                                            const char *key, const void *source, struct vp_error *err);
 VP_MUST_USE enum vp_code auth_record_remove(const struct logical_call *call, const char *key, struct vp_error *err);
