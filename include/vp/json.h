@@ -29,9 +29,8 @@ struct vp_json_source {
     const char *what;      /* for messages: "the request", "the answer of users/current" */
     enum vp_reason reason; /* what a fault in this text means */
     size_t max_bytes;
-    unsigned max_depth; /* levels of arrays and objects */
-    unsigned
-        max_tokens; /* values and keys in all; an object counts as ten, an array as two: so much they take in memory */
+    unsigned max_depth;    /* levels of arrays and objects */
+    unsigned max_tokens;   /* values and keys in all, weighed by what they take: an object is ten, an array two */
     unsigned unique_depth; /* keys are checked for duplicates down to this level of nesting; 0 = everywhere */
     unsigned options;      /* VP_JSON_... */
 };
