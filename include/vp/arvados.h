@@ -218,8 +218,8 @@ struct arv_link_query {
     const struct vp_texts *owner_uuids;
     const struct vp_texts *tail_uuids;
     const char *groups_of; /* a cluster's id: only links whose tail is a group of it */
-    bool
-        too_many_is_fine; /* more than ARV_LINKS_MAX, or than may lie in memory, are an empty list that says so, and no failure */
+    /* More than ARV_LINKS_MAX, or than may lie in memory, are an empty list that says so, and no failure. */
+    bool too_many_is_fine;
 };
 
 /* All of them; paged by uuid. The filters are only asked for: the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages

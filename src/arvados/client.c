@@ -15,13 +15,13 @@ static const struct vp_json_source ANSWER = {
 };
 
 /* A real discovery document holds `uuid` twice in many of its schemas (levels below the third); what is read stands at the
- * top. */
+ * top. It has some thousands of objects, for each parameter of each method one. */
 static const struct vp_json_source DISCOVERY = {
     .what = "the discovery document",
     .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
     .max_bytes = ARV_BODY_MAX,
     .max_depth = 16,
-    .max_tokens = 60000,
+    .max_tokens = 400000,
     .unique_depth = 2,
 };
 
