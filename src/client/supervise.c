@@ -24,8 +24,6 @@ enum {
     SIGNALLED = 128,      /* as shells tell it */
 };
 
-static const int PASSED_ON[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT };
-
 struct keeper {
     struct session *session;
     struct plan *plan;
@@ -264,7 +262,7 @@ static bool has_ended(pid_t child, int *ret_status)
     return true;
 }
 
-/* What a terminal sends (from the kernel) goes to its whole foreground, the child included. */
+/* What the kernel sends goes to a terminal's whole foreground, the child included, or is about us alone. */
 static int wait_for(pid_t child, const sigset_t *signals)
 {
     int status = 0;
@@ -281,9 +279,10 @@ static sigset_t handled_signals(void)
 {
     sigset_t signals;
     (void)sigemptyset(&signals);
+    signals_add_ending(&signals);
     (void)sigaddset(&signals, SIGCHLD);
-    for (size_t i = 0; i < sizeof PASSED_ON / sizeof PASSED_ON[0]; i++)
-        (void)sigaddset(&signals, PASSED_ON[i]);
+    (void)sigaddset(&signals, SIGWINCH);
+    (void)sigaddset(&signals, SIGCONT);
     return signals;
 }
 
