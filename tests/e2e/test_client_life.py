@@ -330,6 +330,17 @@ def test_a_lease_that_is_hardly_renewed_is_read_anew(vault, memory, ttl_s):
     ended(job)
 
 
+@pytest.mark.parametrize("ttl_s", [2**63 - 1, -(2**63)])
+def test_a_life_that_nothing_can_have_has_no_renewals_without_end(vault, ttl_s):
+    """Half of it is a time that has gone by, to who reckons with it as it is."""
+    vault.answers[:0] = [("/login", logged_in("s.one", ttl_s)), ("renew-self", renewed(ttl_s)),
+                         ("v1/db/creds/x", account("first", ttl_s)), ("leases/renew", plain(200, {"lease_duration": ttl_s}))]
+    done = vault.client.run("exec", "--supervise", "--env=A=db/creds/x#password", "--", "sleep", "1")
+    assert done.returncode == 0 and asked(vault, "/renew") == 0 and asked(vault, "/login") == 1
+    given = vault.client.run("renew", env={"BAO_TOKEN": "s.given"})
+    assert given.stdout == ("0\n" if ttl_s < 0 else "316224000\n")  # ten years at most
+
+
 def test_a_token_that_was_given_is_renewed_as_well(vault):
     vault.answers[:0] = [("lookup-self", plain(200, {"data": {"ttl": 2}})), ("renew-self", renewed(900))]
     vault.client.env["BAO_TOKEN"] = "s.given"
