@@ -290,14 +290,56 @@ def test_accounts_in_use_outlive_a_new_login(vault, memory):
 
 def test_what_could_not_be_read_with_the_new_token_is_read_again(vault, memory):
     """The token itself is good then, so no renewal would fail any more."""
-    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two"))),
-                         ("renew-self", in_turn(plain(403, {"errors": []}), renewed(900))), ("leases/renew", plain(200, {"lease_duration": 900})),
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two", 2))), ("leases/renew", plain(200, {"lease_duration": 900})),
+                         ("renew-self", in_turn(plain(403, {"errors": []}), renewed(2))),
                          ("v1/db/creds/x", in_turn(account("first"), plain(503, {"errors": []}), account("second")))]
     job = supervised(vault, f"--file={memory}/pw=db/creds/x#password")
     wait_until(lambda: asked(vault, "v1/db/creds/x") == 2, "the read that fails", seconds=20)
     assert content(memory / "pw") == "first"
-    wait_until(lambda: content(memory / "pw") == "second", "the read after it", seconds=30)
+    wait_until(lambda: content(memory / "pw") == "second", "the read after it", seconds=20)
     assert "trying again" in ended(job) and asked(vault, "/login") == 2
+
+
+def test_an_account_is_made_once_a_login_though_another_secret_can_not_be_read(vault, memory):
+    """As when one of two was deleted. It is tried ever more seldom."""
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two"))), ("leases/renew", plain(200, {"lease_duration": 900})),
+                         ("renew-self", in_turn(plain(403, {"errors": []}), renewed(900))),
+                         ("v1/db/creds/x", in_turn(account("first"), account("second"), account("third"))),
+                         ("/data/x ", in_turn(plain(200, secret()), plain(404, {"errors": []})))]
+    job = supervised(vault, f"--file={memory}/account=db/creds/x#password", f"--file={memory}/pw=secret/x#pw")
+    wait_until(lambda: asked(vault, "/data/x ") == 3, "two tries", seconds=40)
+    time.sleep(0.5)
+    assert content(memory / "account") == "first" and asked(vault, "v1/db/creds/x") == 2
+    assert any(b"leases/renew" in request and b"db/creds/x/second" in request for request in vault.seen)
+    assert re.findall(r"trying again in (\d+) s", ended(job)) == ["15", "30"]
+    assert revoked(vault) == [b"s.two"]
+
+
+def test_an_account_is_made_once_a_login_though_its_file_can_not_be_written(vault, memory):
+    (memory / "folder").mkdir()
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two", 2))), ("leases/renew", plain(200, {"lease_duration": 900})),
+                         ("renew-self", in_turn(plain(403, {"errors": []}), renewed(2))),
+                         ("v1/db/creds/x", in_turn(account("first"), account("second"), account("third")))]
+    job = supervised(vault, f"--file={memory}/folder/pw=db/creds/x#password")
+    wait_until(lambda: (memory / "folder/pw").exists(), "the file")
+    (memory / "folder/pw").unlink()
+    (memory / "folder").rmdir()
+    wait_until(lambda: asked(vault, "renew-self") == 4, "two tries more", seconds=20)
+    assert asked(vault, "v1/db/creds/x") == 2
+    assert ended(job).count("can't write") >= 2 and revoked(vault) == [b"s.two"]
+
+
+def test_an_account_that_nobody_got_ends_with_the_next_login(vault, memory):
+    """Those of before it are in use, and those behind it will be."""
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two", 6), logged_in("s.three"))),
+                         ("renew-self", plain(403, {"errors": []})),
+                         ("v1/db/creds/x", in_turn(account("first"), account("second"), account("third"))),
+                         ("/data/x ", in_turn(plain(200, secret()), plain(404, {"errors": []}), plain(200, secret())))]
+    job = supervised(vault, f"--file={memory}/account=db/creds/x#password", f"--file={memory}/pw=secret/x#pw")
+    wait_until(lambda: content(memory / "account") == "third", "the third account", seconds=20)
+    assert revoked(vault) == [b"s.two"]
+    ended(job)
+    assert revoked(vault) == [b"s.two", b"s.three"]
 
 
 def test_files_that_can_not_be_written_anew_stay_as_they_are(vault, memory):
