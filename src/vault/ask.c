@@ -38,7 +38,7 @@ enum vp_code vault_bad_answer(struct vp_error *err, const char *path, const char
 
 int64_t vault_duration_s(int64_t told_s)
 {
-    static const int64_t MAX_S = 10 * 366 * 24 * 3600;
+    enum { MAX_S = 10 * 366 * 24 * 3600 };
     return told_s < 0 ? 0 : told_s < MAX_S ? told_s : MAX_S;
 }
 
