@@ -12,7 +12,7 @@
 struct exec {
     const struct args *args;
     struct plan plan;
-    struct supervise_leases leases;
+    struct fetch_reads leased;
     char **environment;
     char **arguments;
     int *ret_status;
@@ -58,7 +58,7 @@ static enum vp_code begin(struct session *session, struct exec *job, const struc
     const struct supervise_command command = {
         .shown = job->args->rest[0], .argv = job->arguments, .environment = job->environment, .signals = signals
     };
-    return job->args->supervise ? supervise_run(session, &job->plan, &job->leases, &command, job->ret_status, err)
+    return job->args->supervise ? supervise_run(session, &job->plan, &job->leased, &command, job->ret_status, err)
                                 : become(job, signals);
 }
 
@@ -89,11 +89,11 @@ static enum vp_code deliver(struct session *session, struct exec *job, struct vp
 static enum vp_code fetch_and_deliver(struct session *session, void *context, struct vp_error *err)
 {
     struct exec *job = context;
-    VP_TRY(fetch_plan(session, &job->plan, supervise_note_lease, &job->leases, err));
-    for (size_t i = 0; !job->args->supervise && i < job->leases.n; i++)
+    VP_TRY(fetch_plan(session, &job->plan, &job->leased, err));
+    for (size_t i = 0; !job->args->supervise && i < job->leased.n; i++)
         exit_warn(job->args->quiet,
                   "a secret of this job has a lease of %lld s and ends with the Vault token: --supervise renews both",
-                  (long long)job->leases.items[i].ttl_s);
+                  (long long)job->leased.items[i].ttl_s);
     if (!job->args->supervise && !session->keep_token)
         session_revoke(session);
     session_disconnect(session);
@@ -123,7 +123,7 @@ COMMAND(command_exec)
     enum vp_code code = run(command, &job, err);
     free(job.environment);
     free(job.arguments);
-    supervise_leases_clear(&job.leases);
+    fetch_reads_clear(&job.leased);
     plan_clear(&job.plan);
     return code;
 }

@@ -3,58 +3,62 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct read_path {
-    const char *path; /* borrowed from the first reference to it */
-    struct vault_secret secret;
-    bool missing;
-};
-
 struct fetch {
     struct session *session;
-    struct read_path *reads;
-    size_t n;
-    fetch_lease on_lease;
-    void *context;
+    struct fetch_reads reads;
 };
 
-static void clear(struct fetch *fetch)
+void fetch_reads_clear(struct fetch_reads *reads)
 {
-    for (size_t i = 0; i < fetch->n; i++)
-        vault_secret_clear(&fetch->reads[i].secret);
-    free(fetch->reads);
+    for (size_t i = 0; i < reads->n; i++)
+        vault_secret_clear(&reads->items[i].secret);
+    free(reads->items);
+    *reads = (struct fetch_reads){ 0 };
+}
+
+/* Leases end with the token that they were made by. */
+static void finish(struct fetch *fetch, struct fetch_reads *ret_leased)
+{
+    struct fetch_reads *reads = &fetch->reads;
+    size_t n_leased = 0;
+    for (size_t i = 0; i < reads->n; i++)
+        if (reads->items[i].secret.lease_id == NULL)
+            vault_secret_clear(&reads->items[i].secret);
+        else
+            reads->items[n_leased++] = reads->items[i];
+    reads->n = n_leased;
+    if (n_leased > 0)
+        fetch->session->keep_token = true;
+    if (ret_leased == NULL)
+        fetch_reads_clear(reads);
+    else
+        *ret_leased = *reads;
 }
 
 /* ---- reading ---- */
 
-static enum vp_code note_lease(struct fetch *fetch, const struct vault_secret *secret, struct vp_error *err)
-{
-    if (secret->lease_id == NULL)
-        return VP_OK;
-    /* The lease ends with the token that it was made by. */
-    fetch->session->keep_token = true;
-    return fetch->on_lease == NULL ? VP_OK : fetch->on_lease(fetch->context, secret, err);
-}
-
-static enum vp_code read_once(struct fetch *fetch, const char *path, const struct read_path **ret_read,
+static enum vp_code read_once(struct fetch *fetch, const char *path, const struct fetch_read **ret_read,
                               struct vp_error *err)
 {
-    for (size_t i = 0; i < fetch->n; i++)
-        if (strcmp(fetch->reads[i].path, path) == 0) {
-            *ret_read = &fetch->reads[i];
+    struct fetch_reads *reads = &fetch->reads;
+    for (size_t i = 0; i < reads->n; i++)
+        if (strcmp(reads->items[i].path, path) == 0) {
+            *ret_read = &reads->items[i];
             return VP_OK;
         }
-    struct read_path *reads = reallocarray(fetch->reads, fetch->n + 1, sizeof *reads);
-    struct read_path read = { .path = path };
-    if (reads == NULL)
+    struct fetch_read *items = reallocarray(reads->items, reads->n + 1, sizeof *items);
+    struct fetch_read read = { .path = path };
+    if (items == NULL)
         return vp_fail_no_memory(err);
-    fetch->reads = reads;
+    reads->items = items;
     enum vp_code code = vault_read(fetch->session->vault, path, &read.secret, err);
     read.missing = code == VP_ERR_NOT_FOUND;
     if (code != VP_OK && !read.missing)
         return code;
-    reads[fetch->n] = read;
-    *ret_read = &reads[fetch->n++];
-    return read.missing ? VP_OK : note_lease(fetch, &read.secret, err);
+    read.ttl_s = read.secret.lease_ttl_s;
+    items[reads->n] = read;
+    *ret_read = &items[reads->n++];
+    return VP_OK;
 }
 
 /* Texts as they are, all else as JSON. */
@@ -72,7 +76,7 @@ static void add_value(struct vp_buf *content, const struct vp_json *value)
 static enum vp_code find_value(struct fetch *fetch, const struct ref *ref, const struct vp_json **ret_value,
                                struct vp_error *err)
 {
-    const struct read_path *read = NULL;
+    const struct fetch_read *read = NULL;
     *ret_value = NULL;
     VP_TRY(read_once(fetch, ref->path, &read, err));
     if (!read->missing)
@@ -136,14 +140,15 @@ static enum vp_code fill_sink(struct fetch *fetch, struct sink *sink, struct vp_
     return sink->kind == SINK_ENV ? fit_into_environment(sink, err) : VP_OK;
 }
 
-enum vp_code fetch_plan(struct session *session, struct plan *plan, fetch_lease on_lease, void *context,
-                        struct vp_error *err)
+enum vp_code fetch_plan(struct session *session, struct plan *plan, struct fetch_reads *leased, struct vp_error *err)
 {
-    struct fetch fetch = { .session = session, .on_lease = on_lease, .context = context };
+    struct fetch fetch = { .session = session };
     enum vp_code code = VP_OK;
+    if (leased != NULL)
+        fetch.reads = *leased;
     for (size_t i = 0; code == VP_OK && i < plan->n; i++)
         code = fill_sink(&fetch, &plan->sinks[i], err);
-    clear(&fetch);
+    finish(&fetch, leased);
     return code;
 }
 
@@ -156,7 +161,7 @@ enum vp_code fetch_ref(struct session *session, const struct ref *ref, struct vp
     if (code == VP_OK && value != NULL)
         add_value(content, value);
     *ret_absent = value == NULL;
-    clear(&fetch);
+    finish(&fetch, NULL);
     if (code == VP_OK)
         code = vp_buf_check(content, "a secret", err);
     return code;

@@ -12,6 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "signals.h"
+
 enum { PIECE = 65536, NAME_SIZE = 32, PATH_LIMIT = 4096, TOKEN_FILE_MAX = 4096 };
 
 static enum vp_code io_fault(struct vp_error *err, const char *what, const char *path)
@@ -218,7 +220,11 @@ enum vp_code files_write(struct files_place *place, const char *path, mode_t mod
                          struct vp_error *err)
 {
     struct stat seen;
-    VP_TRY(put_in_place(place, path, mode, content, &seen, err));
+    struct signals signals;
+    signals_hold(&signals);
+    enum vp_code code = put_in_place(place, path, mode, content, &seen, err);
+    signals_release(&signals);
+    VP_TRY(code);
     place->device = seen.st_dev;
     place->inode = seen.st_ino;
     return VP_OK;

@@ -29,7 +29,8 @@ VP_MUST_USE enum vp_code files_place_open(const char *path, struct files_place *
 void files_place_close(struct files_place *place);
 
 /* Writes the file at once: a nameless one (or, where the file system has none, one of a random name) of that mode, synced,
- * then put in its place. On failure the old one is untouched and nothing is left behind. */
+ * then put in its place. On failure the old one is untouched and nothing is left behind. A signal that would end us meanwhile
+ * does so afterwards. */
 VP_MUST_USE enum vp_code files_write(struct files_place *place, const char *path, mode_t mode,
                                      const struct vp_buf *content, struct vp_error *err);
 

@@ -145,14 +145,16 @@ static void look_away(int number)
     (void)number;
 }
 
-/* Whoever read our output has gone: the write says so, and what is to be cleaned up is. A handler, since execve() undoes it
- * for the command; who had the signal ignored before us keeps that. */
-static void survive_broken_pipes(void)
+/* Whoever read our output has gone, or a file may not grow so large (ulimit -f): the write says so, and what is to be cleaned
+ * up is. A handler, since execve() undoes it for the command; who had the signal ignored before us keeps that. */
+static void survive_failed_writes(void)
 {
+    static const int OF_WRITES[] = { SIGPIPE, SIGXFSZ };
     struct sigaction before;
     struct sigaction action = { .sa_handler = look_away, .sa_flags = SA_RESTART };
-    if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
-        (void)sigaction(SIGPIPE, &action, NULL);
+    for (size_t i = 0; i < sizeof OF_WRITES / sizeof OF_WRITES[0]; i++)
+        if (sigaction(OF_WRITES[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            (void)sigaction(OF_WRITES[i], &action, NULL);
 }
 
 int client_main(int argc, char **argv)
@@ -161,7 +163,7 @@ int client_main(int argc, char **argv)
     int status = 0;
     /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
     (void)prctl(PR_SET_DUMPABLE, 0);
-    survive_broken_pipes();
+    survive_failed_writes();
     if (!open_standard_files())
         return EXIT_IO;
     const char *name = argc < 2 ? "help" : argv[1];

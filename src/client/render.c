@@ -25,7 +25,7 @@ static enum vp_code print_exports(struct session *session, void *context, struct
 {
     struct plan *plan = context;
     struct vp_buf text = VP_BUF_INIT(OUTPUT_MAX);
-    VP_TRY(fetch_plan(session, plan, NULL, NULL, err));
+    VP_TRY(fetch_plan(session, plan, NULL, err));
     session_end_progress(session);
     deliver_exports(plan, &text);
     enum vp_code code = vp_buf_check(&text, "the exports", err);
@@ -59,7 +59,7 @@ static enum vp_code render(struct session *session, void *context, struct vp_err
 {
     struct plan *plan = context;
     struct sink *sink = &plan->sinks[0];
-    VP_TRY(fetch_plan(session, plan, NULL, NULL, err));
+    VP_TRY(fetch_plan(session, plan, NULL, err));
     session_end_progress(session);
     sink->absent = false; /* a template of nothing but an optional secret: an empty file */
     return sink->name == NULL ? output_raw(&sink->content, err) : deliver_files(plan, session->settings->quiet, err);

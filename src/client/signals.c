@@ -4,7 +4,16 @@
 #include <stddef.h>
 #include <time.h>
 
-static const int ENDING[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
+static const int ENDING[] = { SIGHUP,  SIGINT,    SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,  SIGALRM,
+                              SIGXCPU, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT };
+
+void signals_add_ending(sigset_t *signals)
+{
+    for (size_t i = 0; i < sizeof ENDING / sizeof ENDING[0]; i++)
+        (void)sigaddset(signals, ENDING[i]);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        (void)sigaddset(signals, number);
+}
 
 static bool is_ignored(int number)
 {
@@ -16,10 +25,11 @@ void signals_hold(struct signals *ret_signals)
 {
     struct signals signals;
     (void)sigemptyset(&signals.held);
+    signals_add_ending(&signals.held);
     (void)pthread_sigmask(SIG_SETMASK, NULL, &signals.before);
-    for (size_t i = 0; i < sizeof ENDING / sizeof ENDING[0]; i++)
-        if (!is_ignored(ENDING[i]) && sigismember(&signals.before, ENDING[i]) == 0)
-            (void)sigaddset(&signals.held, ENDING[i]);
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (is_ignored(number) || sigismember(&signals.before, number) == 1)
+            (void)sigdelset(&signals.held, number);
     (void)pthread_sigmask(SIG_BLOCK, &signals.held, NULL);
     *ret_signals = signals;
 }
@@ -29,8 +39,9 @@ bool signals_came(const struct signals *signals)
     sigset_t pending;
     (void)sigemptyset(&pending);
     (void)sigpending(&pending);
-    for (size_t i = 0; i < sizeof ENDING / sizeof ENDING[0]; i++)
-        if (sigismember(&signals->held, ENDING[i]) == 1 && sigismember(&pending, ENDING[i]) == 1)
+    /* One by one: sigisemptyset() of glibc 2.36 looks at the first 32 only. */
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (sigismember(&signals->held, number) == 1 && sigismember(&pending, number) == 1)
             return true;
     return false;
 }

@@ -9,6 +9,9 @@ struct signals {
     sigset_t before; /* the mask of whoever called us, and of the command */
 };
 
+/* Adds those that end a process which does not ask for them, sent by others or by a timer, and are no fault of its own. */
+void signals_add_ending(sigset_t *signals);
+
 /* Those that are ignored or blocked already end nobody, and stay as they are. */
 void signals_hold(struct signals *ret_signals);
 

@@ -16,23 +16,23 @@
 
 #include "become.h"
 #include "exit.h"
-#include "fetch.h"
 
 enum {
     ROUND_MS = 30 * 1000, /* for one round of renewals */
     AGAIN_S = 15,         /* after an outage */
+    PAUSE_MAX_S = 300,    /* between tries to deliver, which come ever more seldom */
     SIGNALLED = 128,      /* as shells tell it */
 };
-
-static const int PASSED_ON[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT };
 
 struct keeper {
     struct session *session;
     struct plan *plan;
-    struct supervise_leases *leases;
+    struct fetch_reads *leased;
     int64_t token_ttl_s; /* at its begin; 0: lives for ever */
     bool knows_ttl;
     bool must_deliver; /* there is a new token, and what it gives has not come to the files yet */
+    bool is_unused;    /* that is true of all the files */
+    int64_t pause_s;   /* after the last try that failed; 0: it did not */
     struct vp_cancel cancel;
     pthread_t thread;
     pthread_mutex_t lock; /* guards `ended` */
@@ -45,35 +45,14 @@ static int64_t now_ms(void)
     return VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
 }
 
-/* ---- leases ---- */
-
-enum vp_code supervise_note_lease(void *context, const struct vault_secret *secret, struct vp_error *err)
-{
-    struct supervise_leases *leases = context;
-    struct supervise_lease *items = reallocarray(leases->items, leases->n + 1, sizeof *items);
-    if (items == NULL)
-        return vp_fail_no_memory(err);
-    leases->items = items;
-    items[leases->n] = (struct supervise_lease){ strdup(secret->lease_id), secret->lease_ttl_s, secret->lease_ttl_s };
-    return items[leases->n++].id == NULL ? vp_fail_no_memory(err) : VP_OK;
-}
-
-void supervise_leases_clear(struct supervise_leases *leases)
-{
-    for (size_t i = 0; i < leases->n; i++)
-        free(leases->items[i].id);
-    free(leases->items);
-    *leases = (struct supervise_leases){ 0 };
-}
-
 /* ---- the keeper ---- */
 
 /* Seconds until something is at half of its life; 0: nothing ever is. */
 static int64_t next_look_s(const struct keeper *keeper)
 {
     int64_t shortest_s = keeper->token_ttl_s;
-    for (size_t i = 0; i < keeper->leases->n; i++) {
-        int64_t ttl_s = keeper->leases->items[i].ttl_s;
+    for (size_t i = 0; i < keeper->leased->n; i++) {
+        int64_t ttl_s = keeper->leased->items[i].ttl_s;
         if (ttl_s > 0 && (shortest_s == 0 || ttl_s < shortest_s))
             shortest_s = ttl_s;
     }
@@ -88,10 +67,10 @@ static enum vp_code check_renewed(const char *what, int64_t ttl_s, int64_t first
     return VP_OK;
 }
 
-static enum vp_code renew_lease(struct vault *vault, struct supervise_lease *lease, struct vp_error *err)
+static enum vp_code renew_lease(struct vault *vault, struct fetch_read *lease, struct vp_error *err)
 {
-    VP_TRY(vault_renew_lease(vault, lease->id, &lease->ttl_s, err));
-    return check_renewed("a lease", lease->ttl_s, lease->first_ttl_s, err);
+    VP_TRY(vault_renew_lease(vault, lease->secret.lease_id, &lease->ttl_s, err));
+    return check_renewed("a lease", lease->ttl_s, lease->secret.lease_ttl_s, err);
 }
 
 static enum vp_code renew_all(struct keeper *keeper, struct vp_error *err)
@@ -101,28 +80,35 @@ static enum vp_code renew_all(struct keeper *keeper, struct vp_error *err)
         VP_TRY(vault_renew_self(keeper->session->vault, 0, &ttl_s, err));
         VP_TRY(check_renewed("the token", ttl_s, keeper->token_ttl_s, err));
     }
-    for (size_t i = 0; i < keeper->leases->n; i++)
-        if (keeper->leases->items[i].first_ttl_s > 0)
-            VP_TRY(renew_lease(keeper->session->vault, &keeper->leases->items[i], err));
+    for (size_t i = 0; i < keeper->leased->n; i++)
+        if (keeper->leased->items[i].secret.lease_ttl_s > 0)
+            VP_TRY(renew_lease(keeper->session->vault, &keeper->leased->items[i], err));
     return VP_OK;
 }
 
-/* From here on nothing is good until all of it was fetched with the new token. */
+/* From here on nothing is good until all of it was fetched with the new token. What the one before made ends with it, if nobody
+ * got that. */
 static enum vp_code log_in_anew(struct keeper *keeper, struct vp_error *err)
 {
+    if (keeper->is_unused)
+        keeper->session->keep_token = false;
     VP_TRY(session_log_in(keeper->session, err));
+    fetch_reads_clear(keeper->leased);
     keeper->token_ttl_s = keeper->session->login.ttl_s;
     keeper->must_deliver = true;
+    keeper->is_unused = true;
     return VP_OK;
 }
 
-/* What is new goes into the files; a variable of a process that runs can't be changed. */
+/* What is new goes into the files; a variable of a process that runs can't be changed. When it fails, what was made already is
+ * kept, and renewed, until the next try. */
 static enum vp_code deliver_anew(struct keeper *keeper, struct vp_error *err)
 {
-    supervise_leases_clear(keeper->leases);
-    VP_TRY(fetch_plan(keeper->session, keeper->plan, supervise_note_lease, keeper->leases, err));
+    VP_TRY(fetch_plan(keeper->session, keeper->plan, keeper->leased, err));
+    keeper->is_unused = false;
     VP_TRY(deliver_files(keeper->plan, keeper->session->settings->quiet, err));
     keeper->must_deliver = false;
+    keeper->pause_s = 0;
     return VP_OK;
 }
 
@@ -150,21 +136,32 @@ static enum vp_code keep_alive(struct keeper *keeper, struct vp_error *err)
     VP_TRY(session_reconnect(keeper->session, err));
     vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, &keeper->cancel);
     enum vp_code code = keeper->knows_ttl ? renew_all(keeper, err) : learn_ttl(keeper, err);
-    if (is_refusal(code))
-        code = log_in_anew(keeper, err);
-    return code == VP_OK && keeper->must_deliver ? deliver_anew(keeper, err) : code;
+    return is_refusal(code) ? log_in_anew(keeper, err) : code;
+}
+
+/* What could not be delivered may never be. Meanwhile nothing that lives must end. */
+static int64_t next_try_s(struct keeper *keeper)
+{
+    int64_t look_s = next_look_s(keeper);
+    keeper->pause_s = keeper->pause_s == 0 ? AGAIN_S : 2 * keeper->pause_s;
+    if (keeper->pause_s > PAUSE_MAX_S)
+        keeper->pause_s = PAUSE_MAX_S;
+    return look_s > 0 && look_s < keeper->pause_s ? look_s : keeper->pause_s;
 }
 
 /* Seconds until the next look. */
 static int64_t look(struct keeper *keeper)
 {
     struct vp_error fault = { 0 };
-    if (keep_alive(keeper, &fault) == VP_OK)
+    bool is_alive = keep_alive(keeper, &fault) == VP_OK;
+    if (is_alive && (!keeper->must_deliver || deliver_anew(keeper, &fault) == VP_OK))
         return next_look_s(keeper);
+    int64_t again_s = is_alive ? next_try_s(keeper) : AGAIN_S;
     if (fault.reason != VP_REASON_CANCELLED)
         exit_warn(keeper->session->settings->quiet,
-                  "what the command lives by could not be renewed, trying again in %d s: %s", AGAIN_S, fault.message);
-    return AGAIN_S;
+                  "what the command lives by could not be renewed, trying again in %lld s: %s", (long long)again_s,
+                  fault.message);
+    return again_s;
 }
 
 /* True when it is time to end. */
@@ -264,7 +261,7 @@ static bool has_ended(pid_t child, int *ret_status)
     return true;
 }
 
-/* What a terminal sends (from the kernel) goes to its whole foreground, the child included. */
+/* What the kernel sends goes to a terminal's whole foreground, the child included, or is about us alone. */
 static int wait_for(pid_t child, const sigset_t *signals)
 {
     int status = 0;
@@ -281,20 +278,21 @@ static sigset_t handled_signals(void)
 {
     sigset_t signals;
     (void)sigemptyset(&signals);
+    signals_add_ending(&signals);
     (void)sigaddset(&signals, SIGCHLD);
-    for (size_t i = 0; i < sizeof PASSED_ON / sizeof PASSED_ON[0]; i++)
-        (void)sigaddset(&signals, PASSED_ON[i]);
+    (void)sigaddset(&signals, SIGWINCH);
+    (void)sigaddset(&signals, SIGCONT);
     return signals;
 }
 
-enum vp_code supervise_run(struct session *session, struct plan *plan, struct supervise_leases *leases,
+enum vp_code supervise_run(struct session *session, struct plan *plan, struct fetch_reads *leased,
                            const struct supervise_command *command, int *ret_status, struct vp_error *err)
 {
     sigset_t signals = handled_signals();
     struct keeper keeper = {
         .session = session,
         .plan = plan,
-        .leases = leases,
+        .leased = leased,
         .token_ttl_s = session->login.ttl_s,
         .knows_ttl = session->logged_in,
         .cancel = VP_CANCEL_INIT,

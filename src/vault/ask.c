@@ -36,6 +36,12 @@ enum vp_code vault_bad_answer(struct vp_error *err, const char *path, const char
     return vp_reason_code(VP_REASON_UPSTREAM_BAD_ANSWER);
 }
 
+int64_t vault_duration_s(int64_t told_s)
+{
+    enum { MAX_S = 10 * 366 * 24 * 3600 };
+    return told_s < 0 ? 0 : told_s < MAX_S ? told_s : MAX_S;
+}
+
 /* ---- life ---- */
 
 enum vp_code vault_new(struct http_client *client, const struct vault_options *options, struct vault **ret_vault,

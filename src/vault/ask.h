@@ -31,3 +31,6 @@ extern const struct vp_json_source VAULT_ANSWER;
 
 /* An answer that no such server gives: `what` is wrong with it. */
 enum vp_code vault_bad_answer(struct vp_error *err, const char *path, const char *what);
+
+/* What an answer says of a life, within 0 and ten years: with anything else one could not count. */
+int64_t vault_duration_s(int64_t told_s);

@@ -118,7 +118,7 @@ static enum vp_code decode_secret(struct vp_json *document, const struct vault_m
     if (vp_json_type(lease) == VP_JSON_TEXT && *vp_json_text(lease) != '\0')
         secret.lease_id = vp_json_text(lease);
     if (vp_json_type(ttl) == VP_JSON_INT)
-        secret.lease_ttl_s = vp_json_int(ttl);
+        secret.lease_ttl_s = vault_duration_s(vp_json_int(ttl));
     secret.renewable = vp_json_type(renewable) == VP_JSON_BOOL && vp_json_bool(renewable);
     secret.document = document;
     *ret_secret = secret;

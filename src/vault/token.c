@@ -27,6 +27,7 @@ static enum vp_code decode_auth(const struct vp_json *auth, const char *path, st
         return vault_bad_answer(err, path, "it has no auth");
     if (vp_json_decode(auth, AUTH_FIELDS, &VAULT_ANSWER, &read, &fault) != VP_OK)
         return vault_bad_answer(err, path, fault.message);
+    read.lease_duration = vault_duration_s(read.lease_duration);
     *ret_auth = read;
     return VP_OK;
 }
@@ -136,7 +137,7 @@ enum vp_code vault_lookup_self_ttl(struct vault *vault, int64_t *ret_ttl_s, stru
     const struct vp_json *ttl = vp_json_get(vp_json_get(document, "data"), "ttl");
     if (vp_json_type(ttl) != VP_JSON_INT)
         return vault_bad_answer(err, REQUEST.path, "it has no ttl");
-    *ret_ttl_s = vp_json_int(ttl);
+    *ret_ttl_s = vault_duration_s(vp_json_int(ttl));
     return VP_OK;
 }
 
@@ -157,6 +158,6 @@ enum vp_code vault_renew_lease(struct vault *vault, const char *lease_id, int64_
     const struct vp_json *ttl = vp_json_get(document, "lease_duration");
     if (vp_json_type(ttl) != VP_JSON_INT)
         return vault_bad_answer(err, PATH, "it has no lease_duration");
-    *ret_ttl_s = vp_json_int(ttl);
+    *ret_ttl_s = vault_duration_s(vp_json_int(ttl));
     return VP_OK;
 }

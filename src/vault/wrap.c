@@ -27,7 +27,8 @@ static enum vp_code decode_wrapping(const struct vp_json *document, struct vault
         return vault_bad_answer(err, "the wrapping", "it is not wrapped");
     if (vp_json_decode(wrap_info, WRAP_FIELDS, &VAULT_ANSWER, &info, &fault) != VP_OK)
         return vault_bad_answer(err, "the wrapping", fault.message);
-    struct vault_wrapping wrapping = { .token = vp_secret_new(info.token, strlen(info.token)), .ttl_s = info.ttl };
+    struct vault_wrapping wrapping = { .token = vp_secret_new(info.token, strlen(info.token)),
+                                       .ttl_s = vault_duration_s(info.ttl) };
     if (wrapping.token == NULL)
         return vp_fail_no_memory(err);
     memcpy(wrapping.creation_path, info.creation_path, strlen(info.creation_path));

@@ -175,14 +175,17 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new(client, memory):
         subprocess.run(["umount", str(small)], check=True)
 
 
-def test_a_limit_on_file_sizes_is_told(client, memory):
+@pytest.mark.parametrize("before", [signal.SIG_IGN, signal.SIG_DFL], ids=["ignored", "default"])
+def test_a_limit_on_file_sizes_is_told(client, secret, memory, before):
+    """As `ulimit -f` sets it; the signal that comes with it must not leave what was written already."""
     path = client.put("open/big", value=SECRET + "x" * 200_000)
 
     def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        signal.signal(signal.SIGXFSZ, before)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
-    assert "too large" in client.refused(74, "exec", f"--file={memory}/pw={path}#value", "true", preexec_fn=limit)
+    files = (f"--file={memory}/small={secret}#password", f"--file={memory}/pw={path}#value")
+    assert "too large" in client.refused(74, "exec", *files, "true", preexec_fn=limit)
     assert list(memory.iterdir()) == []
 
 
@@ -335,7 +338,7 @@ def test_supervised_commands_end_as_they_would(client, secret, memory):
     assert client.tokens_alive() == before  # and revoked
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT, signal.SIGXCPU, signal.SIGRTMIN])
 def test_signals_are_passed_on(client, secret, number):
     script = f"trap 'echo got; exit 5' {number.value}; echo ready; while :; do sleep 0.1; done"
     job = client.start("exec", "--supervise", f"--env=PW={secret}#password", "--", "sh", "-c", script, stdout=subprocess.PIPE)

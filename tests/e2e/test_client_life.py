@@ -45,14 +45,15 @@ def test_a_token_that_nobody_read_is_revoked(vault):
     os.close(nobody)
 
 
+@pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGXFSZ])
 @pytest.mark.parametrize("ignored", [False, True])
 @pytest.mark.parametrize("options", [(), ("--supervise",)], ids=["becomes", "supervises"])
-def test_broken_pipes_are_the_commands_as_before(vault, ignored, options):
+def test_signals_of_failed_writes_are_the_commands_as_before(vault, ignored, options, number):
     """We survive them; the command gets what whoever called us had chosen."""
     before = signal.SIG_IGN if ignored else signal.SIG_DFL
-    done = vault.client.run("exec", *options, "--env=PW=secret/x#pw", "--", "sh", "-c", "kill -PIPE $$; echo lived",
-                                  restore_signals=False, preexec_fn=lambda: signal.signal(signal.SIGPIPE, before))
-    assert (done.returncode == 0 and done.stdout == "lived\n") if ignored else done.returncode in (141, -signal.SIGPIPE)
+    done = vault.client.run("exec", *options, "--env=PW=secret/x#pw", "--", "sh", "-c", f"kill -{int(number)} $$; echo lived",
+                            restore_signals=False, preexec_fn=lambda: signal.signal(number, before))
+    assert (done.returncode == 0 and done.stdout == "lived\n") if ignored else done.returncode in (128 + number, -number)
 
 
 def test_a_supervisor_lives_on_when_nobody_reads_its_words(vault, memory):
@@ -100,13 +101,37 @@ def slowed(vault, memory, *options: str, **more) -> tuple[subprocess.Popen, int]
     return job, int(Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()[0])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU, signal.SIGRTMAX])
 @pytest.mark.parametrize("options", [(), ("--supervise",)], ids=["becomes", "supervises"])
 def test_ended_between_its_files_and_the_command_it_leaves_no_file(vault, memory, options, number):
     job, process = slowed(vault, memory, *options)
     os.kill(process, number)
-    assert job.wait(20) == -number  # strace ends as what it looks at
+    assert job.wait(20) in (-number, 128 + number)  # strace ends as what it looks at, or tells it as shells do
     assert list(memory.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("login", "--store={}"), ("render", "t", "{}"), ("exec", "--file={}=secret/x#pw", "--", "true")],
+                         ids=lambda words: words[0])
+def test_ended_while_it_writes_it_leaves_no_half(vault, memory, tmp_path, words):
+    """Where no file can be nameless (strace says so to that call) it has a name of chance until it is whole."""
+    if os.environ.get("VPA_SANITIZED"):
+        pytest.skip("the leak checker does not run under strace")
+    (vault.client.home / "t").write_text("${vault:secret/x#pw}")
+    calls = tmp_path / "calls"
+
+    def run(*inject: str) -> int:
+        return subprocess.run(["strace", "-f", "-qq", "-o", str(calls), "-e", "trace=openat,fsync", *inject,
+                               arv_vault_path(), *(word.format(memory / "file") for word in words)], env=vault.client.environment(),
+                              cwd=vault.client.home, capture_output=True, timeout=60, check=False).returncode
+
+    assert run() == 0 and "fsync(" in calls.read_text()
+    (memory / "file").unlink()
+    opens = [line.split(maxsplit=1) for line in calls.read_text().splitlines() if " openat(" in line]
+    thread = next(thread for thread, call in opens if "O_TMPFILE" in call)  # strace counts those of each thread
+    nth = 1 + ["O_TMPFILE" in call for of, call in opens if of == thread].index(True)
+    assert run("-e", f"inject=openat:error=EOPNOTSUPP:when={nth}", "-e", "inject=fsync:signal=TERM:when=1") == -signal.SIGTERM
+    assert '".arv-vault.' in calls.read_text()
+    assert [path.name for path in memory.iterdir()] == ([] if words[0] == "exec" else ["file"])
 
 
 def test_a_signal_that_is_ignored_ends_nothing(vault, memory):
@@ -265,14 +290,56 @@ def test_accounts_in_use_outlive_a_new_login(vault, memory):
 
 def test_what_could_not_be_read_with_the_new_token_is_read_again(vault, memory):
     """The token itself is good then, so no renewal would fail any more."""
-    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two"))),
-                         ("renew-self", in_turn(plain(403, {"errors": []}), renewed(900))), ("leases/renew", plain(200, {"lease_duration": 900})),
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two", 2))), ("leases/renew", plain(200, {"lease_duration": 900})),
+                         ("renew-self", in_turn(plain(403, {"errors": []}), renewed(2))),
                          ("v1/db/creds/x", in_turn(account("first"), plain(503, {"errors": []}), account("second")))]
     job = supervised(vault, f"--file={memory}/pw=db/creds/x#password")
     wait_until(lambda: asked(vault, "v1/db/creds/x") == 2, "the read that fails", seconds=20)
     assert content(memory / "pw") == "first"
-    wait_until(lambda: content(memory / "pw") == "second", "the read after it", seconds=30)
+    wait_until(lambda: content(memory / "pw") == "second", "the read after it", seconds=20)
     assert "trying again" in ended(job) and asked(vault, "/login") == 2
+
+
+def test_an_account_is_made_once_a_login_though_another_secret_can_not_be_read(vault, memory):
+    """As when one of two was deleted. It is tried ever more seldom."""
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two"))), ("leases/renew", plain(200, {"lease_duration": 900})),
+                         ("renew-self", in_turn(plain(403, {"errors": []}), renewed(900))),
+                         ("v1/db/creds/x", in_turn(account("first"), account("second"), account("third"))),
+                         ("/data/x ", in_turn(plain(200, secret()), plain(404, {"errors": []})))]
+    job = supervised(vault, f"--file={memory}/account=db/creds/x#password", f"--file={memory}/pw=secret/x#pw")
+    wait_until(lambda: asked(vault, "/data/x ") == 3, "two tries", seconds=40)
+    time.sleep(0.5)
+    assert content(memory / "account") == "first" and asked(vault, "v1/db/creds/x") == 2
+    assert any(b"leases/renew" in request and b"db/creds/x/second" in request for request in vault.seen)
+    assert re.findall(r"trying again in (\d+) s", ended(job)) == ["15", "30"]
+    assert revoked(vault) == [b"s.two"]
+
+
+def test_an_account_is_made_once_a_login_though_its_file_can_not_be_written(vault, memory):
+    (memory / "folder").mkdir()
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two", 2))), ("leases/renew", plain(200, {"lease_duration": 900})),
+                         ("renew-self", in_turn(plain(403, {"errors": []}), renewed(2))),
+                         ("v1/db/creds/x", in_turn(account("first"), account("second"), account("third")))]
+    job = supervised(vault, f"--file={memory}/folder/pw=db/creds/x#password")
+    wait_until(lambda: (memory / "folder/pw").exists(), "the file")
+    (memory / "folder/pw").unlink()
+    (memory / "folder").rmdir()
+    wait_until(lambda: asked(vault, "renew-self") == 4, "two tries more", seconds=20)
+    assert asked(vault, "v1/db/creds/x") == 2
+    assert ended(job).count("can't write") >= 2 and revoked(vault) == [b"s.two"]
+
+
+def test_an_account_that_nobody_got_ends_with_the_next_login(vault, memory):
+    """Those of before it are in use, and those behind it will be."""
+    vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 6), logged_in("s.two", 6), logged_in("s.three"))),
+                         ("renew-self", plain(403, {"errors": []})),
+                         ("v1/db/creds/x", in_turn(account("first"), account("second"), account("third"))),
+                         ("/data/x ", in_turn(plain(200, secret()), plain(404, {"errors": []}), plain(200, secret())))]
+    job = supervised(vault, f"--file={memory}/account=db/creds/x#password", f"--file={memory}/pw=secret/x#pw")
+    wait_until(lambda: content(memory / "account") == "third", "the third account", seconds=20)
+    assert revoked(vault) == [b"s.two"]
+    ended(job)
+    assert revoked(vault) == [b"s.two", b"s.three"]
 
 
 def test_files_that_can_not_be_written_anew_stay_as_they_are(vault, memory):
@@ -303,6 +370,17 @@ def test_a_lease_that_is_hardly_renewed_is_read_anew(vault, memory, ttl_s):
     job = supervised(vault, f"--file={memory}/pw=db/creds/x#password")
     wait_until(lambda: content(memory / "pw") == "second", "the file anew", seconds=20)
     ended(job)
+
+
+@pytest.mark.parametrize("ttl_s", [2**63 - 1, -(2**63)])
+def test_a_life_that_nothing_can_have_has_no_renewals_without_end(vault, ttl_s):
+    """Half of it is a time that has gone by, to who reckons with it as it is."""
+    vault.answers[:0] = [("/login", logged_in("s.one", ttl_s)), ("renew-self", renewed(ttl_s)),
+                         ("v1/db/creds/x", account("first", ttl_s)), ("leases/renew", plain(200, {"lease_duration": ttl_s}))]
+    done = vault.client.run("exec", "--supervise", "--env=A=db/creds/x#password", "--", "sleep", "1")
+    assert done.returncode == 0 and asked(vault, "/renew") == 0 and asked(vault, "/login") == 1
+    given = vault.client.run("renew", env={"BAO_TOKEN": "s.given"})
+    assert given.stdout == ("0\n" if ttl_s < 0 else "316224000\n")  # ten years at most
 
 
 def test_a_token_that_was_given_is_renewed_as_well(vault):
