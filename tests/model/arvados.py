@@ -123,7 +123,7 @@ class Cluster:
             return 401, {"errors": ["Not logged in"]}
         if request.kind == "container":
             found = self.container_of(token)
-            return (200, self.shown(found, request)) if found else (404, {"errors": ["Not found"]})
+            return (200, self.shown(found, request)) if found else (404, {"errors": ["Token is not associated with a container."]})
         if request.kind == "user":
             return 200, self.shown(self.users[token["owner_uuid"]], request)
         if request.kind == "token":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from . import rules
 from .inside import Inside
-from .worlds import NOW, World, disturb, make_login, make_world
+from .worlds import ADDRESSES, NOW, World, disturb, make_login, make_world
 
 LOGINS = 4  # in each world
 
@@ -92,10 +92,11 @@ def try_renewal(inside: Inside, dice: random.Random, world: World, lease: rules.
     # What is remembered is no longer than cache_ttl; here all of it is older, or nothing is remembered.
     if world.setting.config["cache_ttl"] == 0 or cluster.now - lease.issued_at > 10:
         disturb(dice, cluster)
-    wanted = rules.renewal(world.setting, lease)
+    address = dice.choice(ADDRESSES)
+    wanted = rules.renewal(world.setting, lease, address)
     auth = {"internal_data": told["auth"]["internal_data"], "policies": lease.policies, "token_policies": [*lease.policies, "default"],
             "issued_at": lease.issued_at}
-    again = inside.call(cluster, "renew", auth=auth)
+    again = inside.call(cluster, "renew", auth=auth, remote_addr=address)
     tally.renewals += 1
     tally.outcomes["renewed" if again["reason"] is None else f"renewal {again['reason']}"] += 1
     return compare(again, wanted, again)

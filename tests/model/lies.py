@@ -81,7 +81,7 @@ def wrong_field(dice: random.Random, kind: str) -> Lie:
 
 def wrong_status(dice: random.Random, kind: str) -> Lie:
     status = dice.choice(STATUSES)
-    body = dice.choice([b"", b"<html>", {"errors": ["no"]}, None])
+    body = dice.choice([b"", b"<html>", {"errors": ["no"]}, {"errors": ["no container"]}, {"errors": "no container"}, {"errors": [["no container"]]}, None])
     return Lie(kind, f"{kind}: {status}", lambda _c, _r, _s, document: (status, document if body is None else body))
 
 
@@ -124,6 +124,8 @@ GARBLES: dict[str, Callable[[bytes], bytes]] = {
     "a key with NUL": first_member(b'"uuid\\u0000x": "y"'),
     "depth 16": first_member(b'"extra": ' + b"[" * 15 + b"]" * 15),  # harmless
     "depth 17": first_member(b'"extra": ' + b"[" * 16 + b"]" * 16),
+    "depth 110": first_member(b'"extra": ' + b"[" * 109 + b"]" * 109),
+    "depth 111": first_member(b'"extra": ' + b"[" * 110 + b"]" * 110),
     "depth 100000": first_member(b'"extra": ' + b"[" * 100000 + b"]" * 100000),
     "overlong UTF-8": lambda body: in_text(body, b"\xc0\xaf"),
     "bad UTF-8": lambda body: in_text(body, b"\xff"),

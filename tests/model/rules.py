@@ -98,6 +98,12 @@ def judge_container(case: Case, role: dict, container: dict, user_uuid: str | No
     case.refuse_if(container["auth_uuid"] is None and not role["allow_runtime_token"], "runtime_token")
 
 
+def judge_address(case: Case, role: dict, address: str | None) -> None:
+    if role["token_bound_cidrs"]:
+        inside = address and any(ipaddress.ip_address(address) in ipaddress.ip_network(one, strict=False) for one in role["token_bound_cidrs"])
+        case.refuse_if(not inside, "cidr_mismatch")
+
+
 def identify(case: Case, setting: Setting, role: dict, sent: str) -> tuple[dict | None, dict | None, dict | None]:
     """Container, user and token, as far as they could be had."""
     token_uuid, secret, named = TOKEN_FORM.fullmatch(sent).groups()
@@ -108,7 +114,7 @@ def identify(case: Case, setting: Setting, role: dict, sent: str) -> tuple[dict 
     container = None
     if setting.for_users:
         probe = Case()
-        probe.attempt(reader.one, "containers/current", CONTAINER, "none")
+        probe.attempt(reader.one, "containers/current", CONTAINER, "none", word="container")
         case.reasons |= probe.reasons - {"none"} or ({"not_user_token"} if not probe.reasons else set())
         case.refuse_if(named, "not_user_token")
     elif salted:
@@ -303,9 +309,8 @@ def login(setting: Setting, request: dict) -> Outcome:
     if form:
         case.refuse_if(form[1][:5] not in setting.config["allowed_token_clusters"], "cluster_not_allowed")
     address = request.get("remote_addr")
-    if role and role["token_bound_cidrs"]:
-        inside = address and any(ipaddress.ip_address(address) in ipaddress.ip_network(one, strict=False) for one in role["token_bound_cidrs"])
-        case.refuse_if(not inside, "cidr_mismatch")
+    if role:
+        judge_address(case, role, address)
     if case.reasons or role is None:
         return Outcome(case.reasons)
     container, user, token = identify(case, setting, role, sent)
@@ -356,13 +361,14 @@ class Lease:
     issued_at: int
 
 
-def renewal(setting: Setting, lease: Lease) -> Outcome:
+def renewal(setting: Setting, lease: Lease, address: str | None) -> Outcome:
     case = Case()
     if setting.for_users:
         return Outcome({"bad_request"})
     role = case.attempt(setting.role, lease.role)
     if role is None:
         return Outcome(case.reasons)
+    judge_address(case, role, address)
     token_end = NEVER
     if setting.service_token:
         service = setting.service()

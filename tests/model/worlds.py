@@ -19,6 +19,7 @@ NAMES = ["arvados-a", "arvados-b", "arvados-lab-a", "arvados-lab-b", "arvados-c_
 GOOD_NAMES = NAMES[:7]
 LAB, DESK = uuid_of("j7d0g", "lab"), uuid_of("j7d0g", "desk")  # projects
 ROLES = [uuid_of("j7d0g", number) for number in range(1, 5)]
+ADDRESSES = ["10.1.2.3"] * 12 + ["192.0.2.7", "fd00::1", "11.0.0.0", None]  # of callers
 USERS = [uuid_of("tpzed", number) for number in range(1, 4)]
 STRANGER = uuid_of("tpzed", 1, OTHER_CLUSTER)
 
@@ -216,7 +217,7 @@ def make_login(dice: random.Random, setting: Setting) -> dict:
     if chance(dice, 0.05):
         text = dice.choice([secret, text + "x", text.upper(), f" {text}\n", text + "/x", text.replace("/", "\\"), "", text[:-1], f"v2/{token['uuid']}/{secret[:-1]}0",
                             text + "\u00a0", text.replace("v2", "v1"), text + "\r\nX: y"])
-    request = {"token": text, "role": role, "remote_addr": dice.choice(["10.1.2.3"] * 12 + ["192.0.2.7", "fd00::1", "11.0.0.0", None])}
+    request = {"token": text, "role": role, "remote_addr": dice.choice(ADDRESSES)}
     if chance(dice, 0.05):
         request["jwt"] = dice.choice([text, text + "x"])
     return request
