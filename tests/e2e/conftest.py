@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from host import OpenBao, new_name  # noqa: E402
 from processes import wait_until  # noqa: E402
 from simulator import Simulator  # noqa: E402
+
+
+# Who starts a run in the background, or by nohup, has these ignored, and so would have all that is started here.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def plugin_path() -> Path:
