@@ -68,8 +68,8 @@ VP_MUST_USE enum vp_code arv_client_new(struct http_client *http, const struct h
                                         struct arv_client **ret_client, struct vp_error *err);
 void arv_client_free(struct arv_client *client);
 
-/* On whose authority and for how long a question is asked. Borrowed by each call. */
-struct arv_asker {
+/* With which token, under which id and until when requests are sent. Borrowed by each call. */
+struct arv_credentials {
     const struct vp_secret *token; /* NULL only for arv_discover */
     bool service;                  /* the mount's own token: a 401 or 403 is VP_REASON_SERVICE_TOKEN, else
                                     * VP_REASON_TOKEN_REJECTED and VP_REASON_TOKEN_SCOPE */
@@ -88,7 +88,7 @@ struct arv_discovery {
     char revision[64];             /* "20250402"; "" when missing */
     bool has_computed_permissions; /* Arvados 3.0 or newer: group membership can be asked for */
 };
-VP_MUST_USE enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_discover(struct arv_client *client, const struct arv_credentials *credentials,
                                       struct arv_discovery *ret_discovery, struct vp_error *err);
 
 /* ---- who is it? ---- */
@@ -130,11 +130,11 @@ struct arv_identity {
 
 enum arv_token_kind { ARV_CONTAINER_TOKEN, ARV_ANY_TOKEN };
 
-/* containers/current, users/current and api_client_authorizations/current in one round with asker->token.
+/* containers/current, users/current and api_client_authorizations/current in one round with credentials->token.
  * VP_REASON_TOKEN_REJECTED: any of them 401. VP_REASON_TOKEN_SCOPE: 403. VP_REASON_NOT_CONTAINER_TOKEN: containers/current
  * 404, where a container's token is wanted; else the identity has no container then. A 401 is Arvados' answer to every
  * token while its database is down too. Nothing is cross-checked here. */
-VP_MUST_USE enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_identify(struct arv_client *client, const struct arv_credentials *credentials,
                                       enum arv_token_kind wanted, struct arv_identity *ret_identity,
                                       struct vp_error *err);
 void arv_identity_clear(struct arv_identity *identity); /* also of a zeroed one */
@@ -142,34 +142,35 @@ void arv_identity_clear(struct arv_identity *identity); /* also of a zeroed one 
 /* The same for a token salted with `label` (HMAC-SHA1 of the label, keyed with the secret): Arvados takes it for telling its
  * user and itself, and for nothing else. So the container is looked up with `service`, by the token's uuid.
  * VP_REASON_NOT_CONTAINER_TOKEN: no container has that token. */
-VP_MUST_USE enum vp_code arv_identify_salted(struct arv_client *client, const struct arv_asker *asker,
-                                             const struct arv_asker *service, const char *label, const char *token_uuid,
-                                             struct arv_identity *ret_identity, struct vp_error *err);
+VP_MUST_USE enum vp_code arv_identify_salted(struct arv_client *client, const struct arv_credentials *credentials,
+                                             const struct arv_credentials *service, const char *label,
+                                             const char *token_uuid, struct arv_identity *ret_identity,
+                                             struct vp_error *err);
 
-/* Whose token is asker->token: api_client_authorizations/current alone. Freed by arv_token_clear(). */
-VP_MUST_USE enum vp_code arv_token_current(struct arv_client *client, const struct arv_asker *asker,
+/* Whose token is credentials->token: api_client_authorizations/current alone. Freed by arv_token_clear(). */
+VP_MUST_USE enum vp_code arv_token_current(struct arv_client *client, const struct arv_credentials *credentials,
                                            struct arv_token *ret_token, struct vp_error *err);
 void arv_token_clear(struct arv_token *token);
 
 /* The container and the user of a login, looked up by uuid with the service token (admin lists with a uuid filter), in one
  * round. VP_REASON_CONTAINER_NOT_RUNNING: no such container. VP_REASON_USER_INACTIVE: no such user. The answer's uuids
  * are those asked for, else upstream_bad_answer. ret_identity->token stays empty. */
-VP_MUST_USE enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_look_up(struct arv_client *client, const struct arv_credentials *credentials,
                                      const char *container_uuid, const char *user_uuid,
                                      struct arv_identity *ret_identity, struct vp_error *err);
 
 /* The container, or the user, alone, by uuid, with the service token. Failures as of arv_look_up(). */
-VP_MUST_USE enum vp_code arv_find_container(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_find_container(struct arv_client *client, const struct arv_credentials *credentials,
                                             const char *container_uuid, struct arv_container *ret_container,
                                             struct vp_error *err);
-VP_MUST_USE enum vp_code arv_find_user(struct arv_client *client, const struct arv_asker *asker, const char *user_uuid,
-                                       struct arv_user *ret_user, struct vp_error *err);
+VP_MUST_USE enum vp_code arv_find_user(struct arv_client *client, const struct arv_credentials *credentials,
+                                       const char *user_uuid, struct arv_user *ret_user, struct vp_error *err);
 
 /* ---- groups ---- */
 
 /* Those of the groups that are of that class ("project", "role"), which the token can read and which are not in the trash.
  * The uuids are groups' of this cluster: a list with others would be asked of theirs. */
-VP_MUST_USE enum vp_code arv_groups_among(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_groups_among(struct arv_client *client, const struct arv_credentials *credentials,
                                           const struct vp_texts *group_uuids, const char *group_class,
                                           struct vp_texts *ret_uuids, struct vp_error *err);
 
@@ -182,7 +183,7 @@ struct arv_memberships {
 
 /* computed_permissions, which knows memberships of roles in the trash as well, beside groups, which does not. Needs an
  * admin's token. Failing a row, a user is no member. What was not asked for is an answer that can't be right. */
-VP_MUST_USE enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_credentials *credentials,
                                                const char *user_uuid, const struct vp_texts *group_uuids,
                                                struct arv_memberships *ret_memberships, struct vp_error *err);
 void arv_memberships_clear(struct arv_memberships *memberships);
@@ -224,12 +225,12 @@ struct arv_link_query {
 
 /* All of them; paged by uuid. The filters are only asked for: the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages
  * that repeat, go back, don't end or are too many. */
-VP_MUST_USE enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_links_list(struct arv_client *client, const struct arv_credentials *credentials,
                                         const struct arv_link_query *query, struct arv_links *ret_links,
                                         struct vp_error *err);
 
 /* For showing only: links of other owners than those of the query. The first ones; *ret_more says that there are further ones. */
-VP_MUST_USE enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_credentials *credentials,
                                              const struct arv_link_query *query, struct arv_links *ret_links,
                                              bool *ret_more, struct vp_error *err);
 void arv_links_clear(struct arv_links *links);
@@ -252,8 +253,8 @@ struct arv_new_link {
     const char *name;
     const struct vp_json *properties;
 };
-VP_MUST_USE enum vp_code arv_link_create(struct arv_client *client, const struct arv_asker *asker,
+VP_MUST_USE enum vp_code arv_link_create(struct arv_client *client, const struct arv_credentials *credentials,
                                          const struct arv_new_link *link, char ret_uuid[ARV_UUID_LEN + 1],
                                          struct vp_error *err);
-VP_MUST_USE enum vp_code arv_link_delete(struct arv_client *client, const struct arv_asker *asker, const char *uuid,
-                                         struct vp_error *err);
+VP_MUST_USE enum vp_code arv_link_delete(struct arv_client *client, const struct arv_credentials *credentials,
+                                         const char *uuid, struct vp_error *err);

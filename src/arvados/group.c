@@ -1,7 +1,7 @@
 /* Groups, and who is a member of them: lists in the order of a key, page by page, several lists side by side. */
 #include <string.h>
 
-#include "client.h"
+#include "api.h"
 
 enum {
     ASKED_MAX = 150, /* uuids in one filter: the URL stays far below the 8 kB that a proxy in front takes */
@@ -85,7 +85,7 @@ static void write_filters(const struct list *list, struct vp_buf *filters)
     vp_json_close_array(&writer);
 }
 
-static enum vp_code build_question(const struct list *list, struct arv_question *question, struct vp_error *err)
+static enum vp_code build_request(const struct list *list, struct arv_request *request, struct vp_error *err)
 {
     struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
     const char *parameters[2 + 2 + sizeof list->kind->parameters / sizeof list->kind->parameters[0]];
@@ -97,9 +97,9 @@ static enum vp_code build_question(const struct list *list, struct arv_question 
         parameters[2] = "limit";
         parameters[3] = "1000";
         memcpy(parameters + 4, list->kind->parameters, sizeof list->kind->parameters);
-        question->name = list->kind->name;
-        question->may_be_missing = true;
-        arv_target_build(&question->target, list->kind->path, parameters);
+        request->name = list->kind->name;
+        request->may_be_missing = true;
+        arv_target_build(&request->target, list->kind->path, parameters);
     }
     vp_buf_clear(&filters);
     return code;
@@ -147,36 +147,36 @@ static enum vp_code add_page(const struct vp_json *document, struct list *list, 
 
 /* ---- several lists ---- */
 
-static enum vp_code read_answer(struct arv_question *question, struct list *list, struct vp_error *err)
+static enum vp_code read_answer(struct arv_request *request, struct list *list, struct vp_error *err)
 {
-    if (!question->missing)
-        return add_page(question->document, list, err);
+    if (!request->missing)
+        return add_page(request->document, list, err);
     list->missing = true;
     list->whole = true;
     return VP_OK;
 }
 
 /* The next page of each list that goes on. */
-static enum vp_code ask_pages(struct arv_client *client, const struct arv_asker *asker, struct list *lists, size_t n,
-                              struct vp_error *err)
+static enum vp_code ask_pages(struct arv_client *client, const struct arv_credentials *credentials, struct list *lists,
+                              size_t n, struct vp_error *err)
 {
-    struct arv_question questions[LISTS_MAX];
+    struct arv_request requests[LISTS_MAX];
     struct list *asked[LISTS_MAX];
     size_t n_asked = 0;
     enum vp_code code = VP_OK;
     for (size_t i = 0; i < n && code == VP_OK; i++) {
         if (lists[i].whole)
             continue;
-        questions[n_asked] = (struct arv_question){ .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+        requests[n_asked] = (struct arv_request){ .target = VP_BUF_INIT(ARV_TARGET_MAX) };
         asked[n_asked] = &lists[i];
-        code = build_question(&lists[i], &questions[n_asked++], err);
+        code = build_request(&lists[i], &requests[n_asked++], err);
     }
     if (code == VP_OK)
-        code = arv_ask(client, asker, questions, n_asked, err);
+        code = arv_send(client, credentials, requests, n_asked, err);
     for (size_t i = 0; i < n_asked; i++) {
         if (code == VP_OK)
-            code = read_answer(&questions[i], asked[i], err);
-        arv_question_clear(&questions[i]);
+            code = read_answer(&requests[i], asked[i], err);
+        arv_request_clear(&requests[i]);
     }
     return code;
 }
@@ -189,11 +189,11 @@ static bool all_whole(const struct list *lists, size_t n)
     return true;
 }
 
-static enum vp_code read_lists(struct arv_client *client, const struct arv_asker *asker, struct list *lists, size_t n,
-                               struct vp_error *err)
+static enum vp_code read_lists(struct arv_client *client, const struct arv_credentials *credentials, struct list *lists,
+                               size_t n, struct vp_error *err)
 {
     for (unsigned page = 0; page < PAGES_MAX; page++) {
-        VP_TRY(ask_pages(client, asker, lists, n, err));
+        VP_TRY(ask_pages(client, credentials, lists, n, err));
         if (all_whole(lists, n))
             return VP_OK;
     }
@@ -209,11 +209,12 @@ static struct vp_texts slice(const struct vp_texts *uuids, size_t first)
 
 /* ---- groups ---- */
 
-static enum vp_code add_groups(struct arv_client *client, const struct arv_asker *asker, const struct vp_texts *asked,
-                               const char *group_class, struct vp_texts *uuids, struct vp_error *err)
+static enum vp_code add_groups(struct arv_client *client, const struct arv_credentials *credentials,
+                               const struct vp_texts *asked, const char *group_class, struct vp_texts *uuids,
+                               struct vp_error *err)
 {
     struct list list = { &GROUPS, asked, "group_class", group_class, { 0 }, false, false };
-    enum vp_code code = read_lists(client, asker, &list, 1, err);
+    enum vp_code code = read_lists(client, credentials, &list, 1, err);
     if (code == VP_OK && list.missing)
         code = arv_bad_answer(err, GROUPS.name, "there is no such list");
     if (code == VP_OK)
@@ -222,14 +223,14 @@ static enum vp_code add_groups(struct arv_client *client, const struct arv_asker
     return code;
 }
 
-enum vp_code arv_groups_among(struct arv_client *client, const struct arv_asker *asker,
+enum vp_code arv_groups_among(struct arv_client *client, const struct arv_credentials *credentials,
                               const struct vp_texts *group_uuids, const char *group_class, struct vp_texts *ret_uuids,
                               struct vp_error *err)
 {
     struct vp_texts uuids = { 0 };
     for (size_t first = 0; first < group_uuids->n; first += ASKED_MAX) {
         const struct vp_texts asked = slice(group_uuids, first);
-        enum vp_code code = add_groups(client, asker, &asked, group_class, &uuids, err);
+        enum vp_code code = add_groups(client, credentials, &asked, group_class, &uuids, err);
         if (code != VP_OK) {
             vp_texts_clear(&uuids);
             return code;
@@ -255,15 +256,15 @@ static enum vp_code sort_out(const struct list *members, const struct list *role
     return VP_OK;
 }
 
-static enum vp_code add_memberships(struct arv_client *client, const struct arv_asker *asker, const char *user_uuid,
-                                    const struct vp_texts *asked, struct arv_memberships *memberships,
-                                    struct vp_error *err)
+static enum vp_code add_memberships(struct arv_client *client, const struct arv_credentials *credentials,
+                                    const char *user_uuid, const struct vp_texts *asked,
+                                    struct arv_memberships *memberships, struct vp_error *err)
 {
     struct list lists[LISTS_MAX] = {
         { &MEMBERSHIPS, asked, "user_uuid", user_uuid, { 0 }, false, false },
         { &GROUPS, asked, "group_class", "role", { 0 }, false, false },
     };
-    enum vp_code code = read_lists(client, asker, lists, LISTS_MAX, err);
+    enum vp_code code = read_lists(client, credentials, lists, LISTS_MAX, err);
     if (code == VP_OK)
         code = sort_out(&lists[0], &lists[1], memberships, err);
     for (size_t i = 0; i < LISTS_MAX; i++)
@@ -271,14 +272,14 @@ static enum vp_code add_memberships(struct arv_client *client, const struct arv_
     return code;
 }
 
-enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_asker *asker, const char *user_uuid,
-                                   const struct vp_texts *group_uuids, struct arv_memberships *ret_memberships,
-                                   struct vp_error *err)
+enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_credentials *credentials,
+                                   const char *user_uuid, const struct vp_texts *group_uuids,
+                                   struct arv_memberships *ret_memberships, struct vp_error *err)
 {
     struct arv_memberships memberships = { 0 };
     for (size_t first = 0; first < group_uuids->n; first += ASKED_MAX) {
         const struct vp_texts asked = slice(group_uuids, first);
-        enum vp_code code = add_memberships(client, asker, user_uuid, &asked, &memberships, err);
+        enum vp_code code = add_memberships(client, credentials, user_uuid, &asked, &memberships, err);
         if (code != VP_OK) {
             arv_memberships_clear(&memberships);
             return code;

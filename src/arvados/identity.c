@@ -1,7 +1,7 @@
 /* Who is it: the records of a container, its user and its token. */
 #include <string.h>
 
-#include "client.h"
+#include "api.h"
 
 #define CONTAINER_SELECT                                                                          \
     "[\"uuid\",\"state\",\"auth_uuid\",\"runtime_user_uuid\",\"container_image\",\"started_at\"," \
@@ -96,63 +96,63 @@ void arv_identity_clear(struct arv_identity *identity)
 /* ---- by the token itself ---- */
 
 /* `label`: of a salted token; NULL: the token is not one. */
-static struct arv_question current(const char *name, const char *path, const char *select, enum vp_reason not_found,
-                                   const char *label)
+static struct arv_request current(const char *name, const char *path, const char *select, enum vp_reason not_found,
+                                  const char *label)
 {
-    struct arv_question question = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX), .not_found = not_found };
-    arv_target_build(&question.target, path,
+    struct arv_request request = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX), .not_found = not_found };
+    arv_target_build(&request.target, path,
                      (const char *const[]){ "select", select, label == NULL ? NULL : "remote", label, NULL });
-    return question;
+    return request;
 }
 
-static struct arv_question token_question(const char *label)
+static struct arv_request token_request(const char *label)
 {
     return current("api_client_authorizations/current", "/arvados/v1/api_client_authorizations/current", TOKEN_SELECT,
                    VP_REASON_NONE, label);
 }
 
-static struct arv_question current_user_question(const char *label)
+static struct arv_request current_user_request(const char *label)
 {
     return current("users/current", "/arvados/v1/users/current", USER_SELECT, VP_REASON_NONE, label);
 }
 
-static enum vp_code take_owner(struct arv_question *questions, struct arv_identity *identity, struct vp_error *err)
+static enum vp_code take_owner(struct arv_request *requests, struct arv_identity *identity, struct vp_error *err)
 {
-    identity->user.document = VP_TAKE(questions[USER].document);
-    identity->token.document = VP_TAKE(questions[TOKEN].document);
-    VP_TRY(decode_user(identity->user.document, questions[USER].name, &identity->user, err));
-    return decode_token(identity->token.document, questions[TOKEN].name, &identity->token, err);
+    identity->user.document = VP_TAKE(requests[USER].document);
+    identity->token.document = VP_TAKE(requests[TOKEN].document);
+    VP_TRY(decode_user(identity->user.document, requests[USER].name, &identity->user, err));
+    return decode_token(identity->token.document, requests[TOKEN].name, &identity->token, err);
 }
 
-static enum vp_code take_current(struct arv_question *questions, struct arv_identity *identity, struct vp_error *err)
+static enum vp_code take_current(struct arv_request *requests, struct arv_identity *identity, struct vp_error *err)
 {
-    identity->container.document = VP_TAKE(questions[CONTAINER].document);
-    identity->has_container = !questions[CONTAINER].missing;
+    identity->container.document = VP_TAKE(requests[CONTAINER].document);
+    identity->has_container = !requests[CONTAINER].missing;
     if (identity->has_container)
-        VP_TRY(decode_container(identity->container.document, questions[CONTAINER].name, &identity->container, err));
-    return take_owner(questions, identity, err);
+        VP_TRY(decode_container(identity->container.document, requests[CONTAINER].name, &identity->container, err));
+    return take_owner(requests, identity, err);
 }
 
-enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *asker, enum arv_token_kind wanted,
-                          struct arv_identity *ret_identity, struct vp_error *err)
+enum vp_code arv_identify(struct arv_client *client, const struct arv_credentials *credentials,
+                          enum arv_token_kind wanted, struct arv_identity *ret_identity, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
-    struct arv_question questions[N_RECORDS] = {
+    struct arv_request requests[N_RECORDS] = {
         [CONTAINER] = current("containers/current", "/arvados/v1/containers/current", CONTAINER_SELECT,
                               VP_REASON_NOT_CONTAINER_TOKEN, NULL),
-        [USER] = current_user_question(NULL),
-        [TOKEN] = token_question(NULL),
+        [USER] = current_user_request(NULL),
+        [TOKEN] = token_request(NULL),
     };
     if (wanted == ARV_ANY_TOKEN) {
-        questions[CONTAINER].not_found = VP_REASON_NONE;
-        questions[CONTAINER].may_be_missing = true;
-        questions[CONTAINER].missing_word = "container"; /* "Token is not associated with a container." */
+        requests[CONTAINER].not_found = VP_REASON_NONE;
+        requests[CONTAINER].may_be_missing = true;
+        requests[CONTAINER].missing_word = "container"; /* "Token is not associated with a container." */
     }
-    enum vp_code code = arv_ask(client, asker, questions, N_RECORDS, err);
+    enum vp_code code = arv_send(client, credentials, requests, N_RECORDS, err);
     if (code == VP_OK)
-        code = take_current(questions, &identity, err);
+        code = take_current(requests, &identity, err);
     for (size_t i = 0; i < N_RECORDS; i++)
-        arv_question_clear(&questions[i]);
+        arv_request_clear(&requests[i]);
     if (code != VP_OK) {
         arv_identity_clear(&identity);
         return code;
@@ -161,17 +161,17 @@ enum vp_code arv_identify(struct arv_client *client, const struct arv_asker *ask
     return VP_OK;
 }
 
-enum vp_code arv_token_current(struct arv_client *client, const struct arv_asker *asker, struct arv_token *ret_token,
-                               struct vp_error *err)
+enum vp_code arv_token_current(struct arv_client *client, const struct arv_credentials *credentials,
+                               struct arv_token *ret_token, struct vp_error *err)
 {
-    struct arv_question question = token_question(NULL);
+    struct arv_request request = token_request(NULL);
     struct arv_token token = { 0 };
-    enum vp_code code = arv_ask(client, asker, &question, 1, err);
+    enum vp_code code = arv_send(client, credentials, &request, 1, err);
     if (code == VP_OK) {
-        token.document = VP_TAKE(question.document);
-        code = decode_token(token.document, question.name, &token, err);
+        token.document = VP_TAKE(request.document);
+        code = decode_token(token.document, request.name, &token, err);
     }
-    arv_question_clear(&question);
+    arv_request_clear(&request);
     if (code != VP_OK) {
         arv_token_clear(&token);
         return code;
@@ -192,18 +192,18 @@ static const struct vp_json_field LIST_FIELDS[] = {
 };
 
 /* `option`, which is set to true, ends the query; NULL for none. */
-static struct arv_question by_uuid(const char *name, const char *path, const char *select, const char *attribute,
-                                   const char *uuid, const char *option)
+static struct arv_request by_uuid(const char *name, const char *path, const char *select, const char *attribute,
+                                  const char *uuid, const char *option)
 {
-    struct arv_question question = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+    struct arv_request request = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
     struct vp_buf filters = VP_BUF_INIT(256);
     vp_buf_add_format(&filters, "[[\"%s\",\"=\",\"%s\"]]", attribute,
                       uuid); /* its form was checked: nothing to escape */
-    arv_target_build(&question.target, path,
+    arv_target_build(&request.target, path,
                      (const char *const[]){ "filters", vp_buf_text(&filters), "select", select, "count", "none",
                                             "limit", "2", option, "true", NULL });
     vp_buf_clear(&filters);
-    return question;
+    return request;
 }
 
 /* The one item of a list that was asked for by uuid; NULL when there is none. */
@@ -218,49 +218,49 @@ static enum vp_code single(const struct vp_json *document, const char *call, con
     return VP_OK;
 }
 
-static enum vp_code take_container(struct arv_question *question, const char *uuid, struct arv_container *container,
+static enum vp_code take_container(struct arv_request *request, const char *uuid, struct arv_container *container,
                                    struct vp_error *err)
 {
     const struct vp_json *record = NULL;
-    container->document = VP_TAKE(question->document);
-    VP_TRY(single(container->document, question->name, &record, err));
+    container->document = VP_TAKE(request->document);
+    VP_TRY(single(container->document, request->name, &record, err));
     if (record == NULL)
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "Arvados knows no such container any more");
-    VP_TRY(decode_container(record, question->name, container, err));
+    VP_TRY(decode_container(record, request->name, container, err));
     return strcmp(container->uuid, uuid) == 0 ? VP_OK
-                                              : arv_bad_answer(err, question->name, "another container than asked for");
+                                              : arv_bad_answer(err, request->name, "another container than asked for");
 }
 
-static enum vp_code take_user(struct arv_question *question, const char *uuid, struct arv_user *user,
+static enum vp_code take_user(struct arv_request *request, const char *uuid, struct arv_user *user,
                               struct vp_error *err)
 {
     const struct vp_json *record = NULL;
-    user->document = VP_TAKE(question->document);
-    VP_TRY(single(user->document, question->name, &record, err));
+    user->document = VP_TAKE(request->document);
+    VP_TRY(single(user->document, request->name, &record, err));
     if (record == NULL)
         return vp_fail(err, VP_REASON_USER_INACTIVE, "Arvados knows no such user any more");
-    VP_TRY(decode_user(record, question->name, user, err));
-    return strcmp(user->uuid, uuid) == 0 ? VP_OK : arv_bad_answer(err, question->name, "another user than asked for");
+    VP_TRY(decode_user(record, request->name, user, err));
+    return strcmp(user->uuid, uuid) == 0 ? VP_OK : arv_bad_answer(err, request->name, "another user than asked for");
 }
 
-static struct arv_question container_question(const char *uuid)
+static struct arv_request container_request(const char *uuid)
 {
     return by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, "uuid", uuid, NULL);
 }
 
 /* On a satellite a user list would go to the login cluster, which does not know our token. */
-static struct arv_question user_question(const char *uuid)
+static struct arv_request user_request(const char *uuid)
 {
     return by_uuid("users", "/arvados/v1/users", USER_SELECT, "uuid", uuid, "bypass_federation");
 }
 
 /* An answer that can't be right is not hidden behind a record that is missing. */
-static enum vp_code take_both(struct arv_question *questions, const char *container_uuid, const char *user_uuid,
+static enum vp_code take_both(struct arv_request *requests, const char *container_uuid, const char *user_uuid,
                               struct arv_identity *identity, struct vp_error *err)
 {
     struct vp_error fault = { 0 };
-    enum vp_code container = take_container(&questions[CONTAINER], container_uuid, &identity->container, &fault);
-    enum vp_code user = take_user(&questions[USER], user_uuid, &identity->user, err);
+    enum vp_code container = take_container(&requests[CONTAINER], container_uuid, &identity->container, &fault);
+    enum vp_code user = take_user(&requests[USER], user_uuid, &identity->user, err);
     if (container == VP_OK || (container == VP_ERR_DENIED && user == VP_ERR_UPSTREAM))
         return user;
     if (err != NULL)
@@ -268,16 +268,17 @@ static enum vp_code take_both(struct arv_question *questions, const char *contai
     return container;
 }
 
-enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *asker, const char *container_uuid,
-                         const char *user_uuid, struct arv_identity *ret_identity, struct vp_error *err)
+enum vp_code arv_look_up(struct arv_client *client, const struct arv_credentials *credentials,
+                         const char *container_uuid, const char *user_uuid, struct arv_identity *ret_identity,
+                         struct vp_error *err)
 {
     struct arv_identity identity = { .has_container = true };
-    struct arv_question questions[] = { container_question(container_uuid), user_question(user_uuid) };
-    enum vp_code code = arv_ask(client, asker, questions, sizeof questions / sizeof questions[0], err);
+    struct arv_request requests[] = { container_request(container_uuid), user_request(user_uuid) };
+    enum vp_code code = arv_send(client, credentials, requests, sizeof requests / sizeof requests[0], err);
     if (code == VP_OK)
-        code = take_both(questions, container_uuid, user_uuid, &identity, err);
-    arv_question_clear(&questions[CONTAINER]);
-    arv_question_clear(&questions[USER]);
+        code = take_both(requests, container_uuid, user_uuid, &identity, err);
+    arv_request_clear(&requests[CONTAINER]);
+    arv_request_clear(&requests[USER]);
     if (code != VP_OK) {
         arv_identity_clear(&identity);
         return code;
@@ -286,15 +287,15 @@ enum vp_code arv_look_up(struct arv_client *client, const struct arv_asker *aske
     return VP_OK;
 }
 
-enum vp_code arv_find_container(struct arv_client *client, const struct arv_asker *asker, const char *container_uuid,
-                                struct arv_container *ret_container, struct vp_error *err)
+enum vp_code arv_find_container(struct arv_client *client, const struct arv_credentials *credentials,
+                                const char *container_uuid, struct arv_container *ret_container, struct vp_error *err)
 {
-    struct arv_question question = container_question(container_uuid);
+    struct arv_request request = container_request(container_uuid);
     struct arv_container container = { 0 };
-    enum vp_code code = arv_ask(client, asker, &question, 1, err);
+    enum vp_code code = arv_send(client, credentials, &request, 1, err);
     if (code == VP_OK)
-        code = take_container(&question, container_uuid, &container, err);
-    arv_question_clear(&question);
+        code = take_container(&request, container_uuid, &container, err);
+    arv_request_clear(&request);
     if (code != VP_OK) {
         vp_json_free(container.document);
         return code;
@@ -303,15 +304,15 @@ enum vp_code arv_find_container(struct arv_client *client, const struct arv_aske
     return VP_OK;
 }
 
-enum vp_code arv_find_user(struct arv_client *client, const struct arv_asker *asker, const char *user_uuid,
+enum vp_code arv_find_user(struct arv_client *client, const struct arv_credentials *credentials, const char *user_uuid,
                            struct arv_user *ret_user, struct vp_error *err)
 {
-    struct arv_question question = user_question(user_uuid);
+    struct arv_request request = user_request(user_uuid);
     struct arv_user user = { 0 };
-    enum vp_code code = arv_ask(client, asker, &question, 1, err);
+    enum vp_code code = arv_send(client, credentials, &request, 1, err);
     if (code == VP_OK)
-        code = take_user(&question, user_uuid, &user, err);
-    arv_question_clear(&question);
+        code = take_user(&request, user_uuid, &user, err);
+    arv_request_clear(&request);
     if (code != VP_OK) {
         vp_json_free(user.document);
         return code;
@@ -322,45 +323,45 @@ enum vp_code arv_find_user(struct arv_client *client, const struct arv_asker *as
 
 /* ---- by a salted token ---- */
 
-static enum vp_code take_container_of(struct arv_question *question, const char *token_uuid,
+static enum vp_code take_container_of(struct arv_request *request, const char *token_uuid,
                                       struct arv_container *container, struct vp_error *err)
 {
     const struct vp_json *record = NULL;
-    container->document = VP_TAKE(question->document);
-    VP_TRY(single(container->document, question->name, &record, err));
+    container->document = VP_TAKE(request->document);
+    VP_TRY(single(container->document, request->name, &record, err));
     if (record == NULL)
         return vp_fail(err, VP_REASON_NOT_CONTAINER_TOKEN, "the token is not a container's");
-    VP_TRY(decode_container(record, question->name, container, err));
+    VP_TRY(decode_container(record, request->name, container, err));
     if (container->auth_uuid != NULL && strcmp(container->auth_uuid, token_uuid) == 0)
         return VP_OK;
-    return arv_bad_answer(err, question->name, "another container than asked for");
+    return arv_bad_answer(err, request->name, "another container than asked for");
 }
 
 /* An answer that can't be right is not hidden behind a container that is missing. */
-static enum vp_code take_salted(struct arv_question *questions, const char *token_uuid, struct arv_identity *identity,
+static enum vp_code take_salted(struct arv_request *requests, const char *token_uuid, struct arv_identity *identity,
                                 struct vp_error *err)
 {
     identity->has_container = true;
-    VP_TRY(take_owner(questions, identity, err));
-    return take_container_of(&questions[CONTAINER], token_uuid, &identity->container, err);
+    VP_TRY(take_owner(requests, identity, err));
+    return take_container_of(&requests[CONTAINER], token_uuid, &identity->container, err);
 }
 
-enum vp_code arv_identify_salted(struct arv_client *client, const struct arv_asker *asker,
-                                 const struct arv_asker *service, const char *label, const char *token_uuid,
+enum vp_code arv_identify_salted(struct arv_client *client, const struct arv_credentials *credentials,
+                                 const struct arv_credentials *service, const char *label, const char *token_uuid,
                                  struct arv_identity *ret_identity, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
-    struct arv_question questions[N_RECORDS] = {
+    struct arv_request requests[N_RECORDS] = {
         [CONTAINER] = by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, "auth_uuid", token_uuid, NULL),
-        [USER] = current_user_question(label),
-        [TOKEN] = token_question(label),
+        [USER] = current_user_request(label),
+        [TOKEN] = token_request(label),
     };
-    questions[CONTAINER].asker = service;
-    enum vp_code code = arv_ask(client, asker, questions, N_RECORDS, err);
+    requests[CONTAINER].credentials = service;
+    enum vp_code code = arv_send(client, credentials, requests, N_RECORDS, err);
     if (code == VP_OK)
-        code = take_salted(questions, token_uuid, &identity, err);
+        code = take_salted(requests, token_uuid, &identity, err);
     for (size_t i = 0; i < N_RECORDS; i++)
-        arv_question_clear(&questions[i]);
+        arv_request_clear(&requests[i]);
     if (code != VP_OK) {
         arv_identity_clear(&identity);
         return code;

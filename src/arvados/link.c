@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "api.h"
 
 enum {
     PAGE_LIMIT = 1000,
@@ -83,23 +83,24 @@ static void write_filters(const struct listing *listing, const char *after_uuid,
     vp_json_close_array(&writer);
 }
 
-static enum vp_code ask_page(struct arv_client *client, const struct arv_asker *asker, const struct listing *listing,
-                             const char *after_uuid, struct vp_json **ret_document, struct vp_error *err)
+static enum vp_code ask_page(struct arv_client *client, const struct arv_credentials *credentials,
+                             const struct listing *listing, const char *after_uuid, struct vp_json **ret_document,
+                             struct vp_error *err)
 {
-    struct arv_question question = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
+    struct arv_request request = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
     struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
     write_filters(listing, after_uuid, &filters);
     enum vp_code code = vp_buf_check(&filters, "the filters of a link query", err);
     if (code == VP_OK) {
-        arv_target_build(&question.target, "/arvados/v1/links",
+        arv_target_build(&request.target, "/arvados/v1/links",
                          (const char *const[]){ "filters", vp_buf_text(&filters), "select", listing->select, "order",
                                                 "[\"uuid asc\"]", "limit", "1000", "count", "exact", NULL });
-        code = arv_ask(client, asker, &question, 1, err);
+        code = arv_send(client, credentials, &request, 1, err);
     }
     vp_buf_clear(&filters);
     if (code == VP_OK)
-        *ret_document = VP_TAKE(question.document);
-    arv_question_clear(&question);
+        *ret_document = VP_TAKE(request.document);
+    arv_request_clear(&request);
     return code;
 }
 
@@ -166,14 +167,14 @@ static enum vp_code keep_page(struct arv_links *links, struct vp_json *document,
 
 /* Until a page says that it is the whole rest. Its length alone does not tell: the server sends fewer items than asked for
  * when it reaches a ceiling of bytes read. */
-static enum vp_code read_pages(struct arv_client *client, const struct arv_asker *asker, const struct listing *listing,
-                               struct arv_links *links, struct vp_error *err)
+static enum vp_code read_pages(struct arv_client *client, const struct arv_credentials *credentials,
+                               const struct listing *listing, struct arv_links *links, struct vp_error *err)
 {
     for (size_t n_pages = 0; n_pages < PAGES_MAX; n_pages++) {
         struct vp_json *document = NULL;
         bool whole = false;
         const char *after_uuid = links->n == 0 ? "" : links->items[links->n - 1].uuid;
-        VP_TRY(ask_page(client, asker, listing, after_uuid, &document, err));
+        VP_TRY(ask_page(client, credentials, listing, after_uuid, &document, err));
         VP_TRY(keep_page(links, document, err));
         VP_TRY(add_page(document, links, &whole, err));
         if (links->too_many)
@@ -184,12 +185,12 @@ static enum vp_code read_pages(struct arv_client *client, const struct arv_asker
     return incomplete(err, "its pages don't end");
 }
 
-enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *asker,
+enum vp_code arv_links_list(struct arv_client *client, const struct arv_credentials *credentials,
                             const struct arv_link_query *query, struct arv_links *ret_links, struct vp_error *err)
 {
     const struct listing listing = { query, "in", LINK_SELECT };
     struct arv_links links = { 0 };
-    enum vp_code code = read_pages(client, asker, &listing, &links, err);
+    enum vp_code code = read_pages(client, credentials, &listing, &links, err);
     if (code != VP_OK || links.too_many) {
         bool too_many = links.too_many;
         arv_links_clear(&links);
@@ -200,7 +201,7 @@ enum vp_code arv_links_list(struct arv_client *client, const struct arv_asker *a
     return code;
 }
 
-enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_asker *asker,
+enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_credentials *credentials,
                                  const struct arv_link_query *query, struct arv_links *ret_links, bool *ret_more,
                                  struct vp_error *err)
 {
@@ -208,7 +209,7 @@ enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_ask
     struct arv_links links = { 0 };
     struct vp_json *document = NULL;
     bool whole = false;
-    VP_TRY(ask_page(client, asker, &listing, "", &document, err));
+    VP_TRY(ask_page(client, credentials, &listing, "", &document, err));
     enum vp_code code = keep_page(&links, document, err);
     if (code == VP_OK)
         code = add_page(document, &links, &whole, err);
@@ -253,36 +254,36 @@ static void write_link(const struct arv_new_link *link, struct vp_buf *body)
     vp_json_close_object(&writer);
 }
 
-enum vp_code arv_link_create(struct arv_client *client, const struct arv_asker *asker, const struct arv_new_link *link,
-                             char ret_uuid[ARV_UUID_LEN + 1], struct vp_error *err)
+enum vp_code arv_link_create(struct arv_client *client, const struct arv_credentials *credentials,
+                             const struct arv_new_link *link, char ret_uuid[ARV_UUID_LEN + 1], struct vp_error *err)
 {
     struct vp_buf body = VP_BUF_INIT(ARV_TARGET_MAX);
-    struct arv_question question = {
+    struct arv_request request = {
         .name = "links", .method = HTTP_POST, .body = &body, .target = VP_BUF_INIT(ARV_TARGET_MAX)
     };
     struct arv_link made = { 0 };
     write_link(link, &body);
-    arv_target_build(&question.target, "/arvados/v1/links", NULL);
+    arv_target_build(&request.target, "/arvados/v1/links", NULL);
     enum vp_code code = vp_buf_check(&body, "the link", err);
     if (code == VP_OK)
-        code = arv_ask(client, asker, &question, 1, err);
+        code = arv_send(client, credentials, &request, 1, err);
     if (code == VP_OK)
-        code = arv_decode(question.document, LINK_FIELDS, "links", &made, err);
+        code = arv_decode(request.document, LINK_FIELDS, "links", &made, err);
     if (code == VP_OK && !arv_is_uuid(made.uuid, "o0j2j"))
         code = arv_bad_answer(err, "links", "the new uuid is no link's");
     if (code == VP_OK)
         memcpy(ret_uuid, made.uuid, ARV_UUID_LEN + 1);
-    arv_question_clear(&question);
+    arv_request_clear(&request);
     vp_buf_clear(&body);
     return code;
 }
 
-enum vp_code arv_link_delete(struct arv_client *client, const struct arv_asker *asker, const char *uuid,
+enum vp_code arv_link_delete(struct arv_client *client, const struct arv_credentials *credentials, const char *uuid,
                              struct vp_error *err)
 {
-    struct arv_question question = { .name = "links", .method = HTTP_DELETE, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
-    vp_buf_add_format(&question.target, "/arvados/v1/links/%.27s", uuid);
-    enum vp_code code = arv_ask(client, asker, &question, 1, err);
-    arv_question_clear(&question);
+    struct arv_request request = { .name = "links", .method = HTTP_DELETE, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+    vp_buf_add_format(&request.target, "/arvados/v1/links/%.27s", uuid);
+    enum vp_code code = arv_send(client, credentials, &request, 1, err);
+    arv_request_clear(&request);
     return code;
 }

@@ -13,17 +13,17 @@ struct rules {
     struct policy_rules policy;
 };
 
-static void build_rules(const struct auth_question *question, const struct arv_memberships *memberships,
+static void build_rules(const struct auth_request *request, const struct arv_memberships *memberships,
                         struct rules *ret_rules)
 {
-    const struct auth_config *config = &question->snapshot->config;
+    const struct auth_config *config = &request->snapshot->config;
     arv_uuid_of(config->cluster_id, ARV_ANONYMOUS_ROLE, ret_rules->anonymous_role);
     ret_rules->policy = (struct policy_rules){
         .link_class = config->link_class,
         .trusted_owners = &config->trusted_link_owners,
         .trusted_modifiers = &config->trusted_link_modifiers,
         .allowed_prefixes = &config->allowed_policy_prefixes,
-        .narrower_prefixes = &question->role->allowed_policy_prefixes,
+        .narrower_prefixes = &request->role->allowed_policy_prefixes,
         .allowed_policies = &config->allowed_policies,
         .roles = &memberships->roles,
         .trashed_roles = &memberships->trashed,
@@ -52,12 +52,12 @@ static struct policy_link to_policy_link(const struct auth_config *config, const
     return made;
 }
 
-enum policy_drop auth_grants_judge(const struct auth_question *question, const struct arv_link *link,
+enum policy_drop auth_grants_judge(const struct auth_request *request, const struct arv_link *link,
                                    const struct arv_memberships *memberships, const char *tail_uuid, int64_t now_s)
 {
     struct rules rules;
-    const struct policy_link made = to_policy_link(&question->snapshot->config, link);
-    build_rules(question, memberships, &rules);
+    const struct policy_link made = to_policy_link(&request->snapshot->config, link);
+    build_rules(request, memberships, &rules);
     /* A role's own grants are looked at as those of a member. */
     rules.policy.user_uuid = arv_is_uuid(tail_uuid, "tpzed") ? tail_uuid : NULL;
     rules.policy.any_image = true;
@@ -65,7 +65,7 @@ enum policy_drop auth_grants_judge(const struct auth_question *question, const s
     return policy_judge(&made, &rules.policy);
 }
 
-/* ---- from the question to the result ---- */
+/* ---- from the request to the result ---- */
 
 static bool is_to_user(const struct arv_link *link, const char *user_uuid)
 {
@@ -80,9 +80,9 @@ static bool is_to_role(const struct arv_link *link, const struct arv_memberships
 
 static enum vp_code pick_links(const char *user_uuid, struct auth_grants *grants, struct vp_error *err)
 {
-    const struct arv_links *table = auth_table_links(grants->table);
+    const struct arv_links *table = auth_grant_table_links(grants->table);
     const struct arv_links *own = &grants->user->links;
-    bool of_all = !auth_table_is_of_groups_only(grants->table);
+    bool of_all = !auth_grant_table_is_of_groups_only(grants->table);
     grants->links = calloc(table->n + own->n + 1, sizeof(const struct arv_link *));
     if (grants->links == NULL)
         return vp_fail_no_memory(err);
@@ -96,11 +96,11 @@ static enum vp_code pick_links(const char *user_uuid, struct auth_grants *grants
     return VP_OK;
 }
 
-static enum vp_code judge(const struct auth_question *question, const struct auth_grantee *grantee,
+static enum vp_code judge(const struct auth_request *request, const struct auth_grantee *grantee,
                           struct auth_grants *grants, struct vp_error *err)
 {
     struct rules rules;
-    build_rules(question, &grants->user->memberships, &rules);
+    build_rules(request, &grants->user->memberships, &rules);
     rules.policy.user_uuid = grantee->user_uuid;
     rules.policy.container_image = grantee->container_image;
     rules.policy.now_s = grantee->now_s;
@@ -108,39 +108,39 @@ static enum vp_code judge(const struct auth_question *question, const struct aut
     if (made == NULL)
         return vp_fail_no_memory(err);
     for (size_t i = 0; i < grants->n_links; i++)
-        made[i] = to_policy_link(&question->snapshot->config, grants->links[i]);
+        made[i] = to_policy_link(&request->snapshot->config, grants->links[i]);
     enum vp_code code = policy_resolve(made, grants->n_links, &rules.policy, &grants->result, err);
     free(made);
     return code;
 }
 
-static enum vp_code look_up(const struct auth_question *question, enum auth_age age, const struct vp_secret *token,
+static enum vp_code look_up(const struct auth_request *request, enum auth_age age, const struct vp_secret *token,
                             const struct auth_grantee *grantee, struct auth_grants *grants, struct vp_error *err)
 {
-    VP_TRY(auth_table_get(question, age, token, grantee->user_uuid, &grants->table, err));
-    VP_TRY(auth_table_user(question, grants->table, grantee->user_uuid, &grants->user, err));
+    VP_TRY(auth_grant_cache_lookup(request, age, token, grantee->user_uuid, &grants->table, err));
+    VP_TRY(auth_grant_cache_lookup_user(request, grants->table, grantee->user_uuid, &grants->user, err));
     VP_TRY(pick_links(grantee->user_uuid, grants, err));
-    return judge(question, grantee, grants, err);
+    return judge(request, grantee, grants, err);
 }
 
 /* Whoever was just granted something shall not be told "no" by what was true before. Nobody can ask Arvados for more than one
  * table a second this way. */
-static bool is_worth_another_look(const struct auth_question *question, const struct auth_grants *grants)
+static bool is_worth_another_look(const struct auth_request *request, const struct auth_grants *grants)
 {
-    const struct auth_config *config = &question->snapshot->config;
-    bool refused = (question->role->require_grant && grants->result.policies.n == 0) ||
-                   auth_grants_check_groups(question, grants, NULL) != VP_OK;
+    const struct auth_config *config = &request->snapshot->config;
+    bool refused = (request->role->require_grant && grants->result.policies.n == 0) ||
+                   auth_grants_check_groups(request, grants, NULL) != VP_OK;
     return refused && config->service_token != NULL && config->cache_ttl_s > 0;
 }
 
-enum vp_code auth_grants_of(const struct auth_question *question, enum auth_age age, const struct vp_secret *token,
+enum vp_code auth_grants_of(const struct auth_request *request, enum auth_age age, const struct vp_secret *token,
                             const struct auth_grantee *grantee, struct auth_grants *ret_grants, struct vp_error *err)
 {
     struct auth_grants grants = { 0 };
-    enum vp_code code = look_up(question, age, token, grantee, &grants, err);
-    if (code == VP_OK && age == AUTH_REMEMBERED && is_worth_another_look(question, &grants)) {
+    enum vp_code code = look_up(request, age, token, grantee, &grants, err);
+    if (code == VP_OK && age == AUTH_REMEMBERED && is_worth_another_look(request, &grants)) {
         auth_grants_clear(&grants);
-        code = look_up(question, AUTH_RECENT, token, grantee, &grants, err);
+        code = look_up(request, AUTH_RECENT, token, grantee, &grants, err);
     }
     if (code != VP_OK) {
         auth_grants_clear(&grants);
@@ -150,9 +150,9 @@ enum vp_code auth_grants_of(const struct auth_question *question, enum auth_age 
     return VP_OK;
 }
 
-struct auth_grantee auth_grantee_of(const struct auth_question *question, const struct arv_identity *identity)
+struct auth_grantee auth_grantee_of(const struct auth_request *request, const struct arv_identity *identity)
 {
-    return (struct auth_grantee){ identity->user.uuid, identity->container.container_image, auth_now_s(question) };
+    return (struct auth_grantee){ identity->user.uuid, identity->container.container_image, auth_now_s(request) };
 }
 
 void auth_grants_clear(struct auth_grants *grants)
@@ -160,19 +160,19 @@ void auth_grants_clear(struct auth_grants *grants)
     policy_result_clear(&grants->result);
     free(grants->links);
     auth_user_release(&grants->user);
-    auth_table_release(&grants->table);
+    auth_grant_table_release(&grants->table);
     *grants = (struct auth_grants){ 0 };
 }
 
 /* ---- groups ---- */
 
-enum vp_code auth_grants_check_groups(const struct auth_question *question, const struct auth_grants *grants,
+enum vp_code auth_grants_check_groups(const struct auth_request *request, const struct auth_grants *grants,
                                       struct vp_error *err)
 {
-    const struct auth_role *role = question->role;
+    const struct auth_role *role = request->role;
     if (role->bound_group_uuids.n == 0)
         return VP_OK;
-    if (question->snapshot->config.service_token == NULL)
+    if (request->snapshot->config.service_token == NULL)
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
                        "role %.64s is bound to groups, and without a service token nobody can be asked who is in them",
                        role->name);
@@ -183,10 +183,10 @@ enum vp_code auth_grants_check_groups(const struct auth_question *question, cons
                    role->name, grants->user->memberships.unknown ? "; this Arvados is too old to tell" : "");
 }
 
-enum vp_code auth_grants_aliases(const struct auth_question *question, const struct auth_grants *grants,
+enum vp_code auth_grants_aliases(const struct auth_request *request, const struct auth_grants *grants,
                                  struct vp_texts *ret_names, struct vp_error *err)
 {
-    const struct vp_texts *wanted = &question->snapshot->config.group_alias_uuids;
+    const struct vp_texts *wanted = &request->snapshot->config.group_alias_uuids;
     struct vp_texts names = { 0 };
     for (size_t i = 0; i < wanted->n; i++) {
         if (!vp_texts_has(&grants->user->memberships.roles, wanted->items[i]))
@@ -222,7 +222,7 @@ static enum vp_code warn_of(const struct arv_link *link, enum policy_drop drop, 
     return vp_texts_add(warnings, text, err);
 }
 
-enum vp_code auth_grants_warn(const struct auth_question *question, const struct auth_grants *grants,
+enum vp_code auth_grants_warn(const struct auth_request *request, const struct auth_grants *grants,
                               struct vp_texts *warnings, struct vp_error *err)
 {
     size_t n_dropped = 0;
@@ -230,7 +230,7 @@ enum vp_code auth_grants_warn(const struct auth_question *question, const struct
         enum policy_drop drop = grants->result.verdicts[i];
         if (drop == POLICY_KEPT)
             continue;
-        atomic_fetch_add(&question->counters->drops[drop], 1);
+        atomic_fetch_add(&request->counters->drops[drop], 1);
         if (n_dropped++ < WARNINGS_MAX)
             VP_TRY(warn_of(grants->links[i], drop, warnings, err));
     }

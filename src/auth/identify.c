@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-struct auth_question auth_question_of(const struct logical_call *call, const struct auth_snapshot *snapshot,
-                                      const struct auth_role *role)
+struct auth_request auth_request_of(const struct logical_call *call, const struct auth_snapshot *snapshot,
+                                    const struct auth_role *role)
 {
     struct auth_mount *mount = call->mount;
-    return (struct auth_question){
+    return (struct auth_request){
         .snapshot = snapshot,
         .role = role,
         .clock = mount->shared->clock,
@@ -17,9 +17,9 @@ struct auth_question auth_question_of(const struct logical_call *call, const str
     };
 }
 
-int64_t auth_now_s(const struct auth_question *question)
+int64_t auth_now_s(const struct auth_request *request)
 {
-    return question->clock->now_s(question->clock->self);
+    return request->clock->now_s(request->clock->self);
 }
 
 int64_t auth_token_end_s(const struct arv_identity *identity)
@@ -27,9 +27,9 @@ int64_t auth_token_end_s(const struct arv_identity *identity)
     return identity->token.document == NULL ? VP_TIME_NONE : identity->token.expires_at_s;
 }
 
-struct arv_asker auth_service_asker(const struct logical_call *call, const struct auth_config *config)
+struct arv_credentials auth_service_credentials(const struct logical_call *call, const struct auth_config *config)
 {
-    return (struct arv_asker){
+    return (struct arv_credentials){
         .token = config->service_token,
         .service = config->service_token != NULL,
         .request_id = call->request_id,
@@ -38,15 +38,15 @@ struct arv_asker auth_service_asker(const struct logical_call *call, const struc
     };
 }
 
-struct arv_asker auth_asker(const struct auth_question *question, const struct vp_secret *token)
+struct arv_credentials auth_credentials(const struct auth_request *request, const struct vp_secret *token)
 {
-    const struct vp_secret *service_token = question->snapshot->config.service_token;
-    return (struct arv_asker){
+    const struct vp_secret *service_token = request->snapshot->config.service_token;
+    return (struct arv_credentials){
         .token = service_token != NULL ? service_token : token,
         .service = service_token != NULL,
-        .request_id = question->request_id,
-        .deadline_ms = question->deadline_ms,
-        .cancel = question->cancel,
+        .request_id = request->request_id,
+        .deadline_ms = request->deadline_ms,
+        .cancel = request->cancel,
     };
 }
 
@@ -168,18 +168,18 @@ enum vp_code auth_check_user(const struct arv_user *user, const struct auth_conf
     return VP_OK;
 }
 
-/* ---- the questions ---- */
+/* ---- the requests ---- */
 
 /* Arvados says 401 to every token while its database is away. If the mount's own token gets one too, the login's token was
  * not judged at all. */
-static enum vp_code explain_rejection(const struct auth_question *question, struct vp_error *rejection)
+static enum vp_code explain_rejection(const struct auth_request *request, struct vp_error *rejection)
 {
     struct arv_token token = { 0 };
     struct vp_error fault = { 0 };
-    if (question->snapshot->config.service_token == NULL)
+    if (request->snapshot->config.service_token == NULL)
         return vp_reason_code(rejection->reason);
-    struct arv_asker service = auth_asker(question, NULL);
-    enum vp_code code = arv_token_current(question->snapshot->arvados, &service, &token, &fault);
+    struct arv_credentials service = auth_credentials(request, NULL);
+    enum vp_code code = arv_token_current(request->snapshot->arvados, &service, &token, &fault);
     arv_token_clear(&token);
     if (code == VP_OK)
         return vp_reason_code(rejection->reason);
@@ -195,43 +195,43 @@ static enum vp_code explain_rejection(const struct auth_question *question, stru
 }
 
 /* A usable secret could look like a salted one by chance, once in 16^40 times. */
-static bool is_salted(const struct auth_question *question, const struct auth_token *token)
+static bool is_salted(const struct auth_request *request, const struct auth_token *token)
 {
-    const struct auth_config *config = &question->snapshot->config;
-    return question->role->allow_salted && token->parts.salted_form && !auth_config_is_for_users(config) &&
-           strcmp(question->role->salt_label, config->cluster_id) != 0;
+    const struct auth_config *config = &request->snapshot->config;
+    return request->role->allow_salted && token->parts.salted_form && !auth_config_is_for_users(config) &&
+           strcmp(request->role->salt_label, config->cluster_id) != 0;
 }
 
-static enum vp_code ask_once(const struct auth_question *question, const struct arv_asker *asker,
+static enum vp_code ask_once(const struct auth_request *request, const struct arv_credentials *credentials,
                              const struct auth_token *token, struct arv_identity *ret_identity, struct vp_error *err)
 {
-    struct arv_client *arvados = question->snapshot->arvados;
-    if (auth_config_is_for_users(&question->snapshot->config))
-        return arv_identify(arvados, asker, ARV_ANY_TOKEN, ret_identity, err);
-    if (!is_salted(question, token))
-        return arv_identify(arvados, asker, ARV_CONTAINER_TOKEN, ret_identity, err);
-    if (question->snapshot->config.service_token == NULL)
+    struct arv_client *arvados = request->snapshot->arvados;
+    if (auth_config_is_for_users(&request->snapshot->config))
+        return arv_identify(arvados, credentials, ARV_ANY_TOKEN, ret_identity, err);
+    if (!is_salted(request, token))
+        return arv_identify(arvados, credentials, ARV_CONTAINER_TOKEN, ret_identity, err);
+    if (request->snapshot->config.service_token == NULL)
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
                        "a salted token can't ask for its container, and the mount has no service token to ask with");
-    const struct arv_asker service = auth_asker(question, NULL);
-    return arv_identify_salted(arvados, asker, &service, question->role->salt_label, token->parts.uuid, ret_identity,
-                               err);
+    const struct arv_credentials service = auth_credentials(request, NULL);
+    return arv_identify_salted(arvados, credentials, &service, request->role->salt_label, token->parts.uuid,
+                               ret_identity, err);
 }
 
-static enum vp_code ask(const struct auth_question *question, const struct auth_token *token,
+static enum vp_code ask(const struct auth_request *request, const struct auth_token *token,
                         struct arv_identity *ret_identity, struct vp_error *err)
 {
-    const struct arv_asker asker = {
+    const struct arv_credentials credentials = {
         .token = token->secret,
-        .request_id = question->request_id,
-        .deadline_ms = question->deadline_ms,
-        .cancel = question->cancel,
+        .request_id = request->request_id,
+        .deadline_ms = request->deadline_ms,
+        .cancel = request->cancel,
     };
-    enum vp_code code = ask_once(question, &asker, token, ret_identity, err);
+    enum vp_code code = ask_once(request, &credentials, token, ret_identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
-        code = ask_once(question, &asker, token, ret_identity, err);
+        code = ask_once(request, &credentials, token, ret_identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
-        return explain_rejection(question, err);
+        return explain_rejection(request, err);
     return code;
 }
 
@@ -241,50 +241,50 @@ static enum vp_code not_a_users(struct vp_error *err)
 }
 
 /* The two mounts of a site are apart so that what people may write is not what containers may read. */
-static enum vp_code check_user_login(const struct auth_question *question, const struct auth_token *token,
+static enum vp_code check_user_login(const struct auth_request *request, const struct auth_token *token,
                                      const struct arv_identity *identity, struct vp_error *err)
 {
     if (identity->has_container)
         return not_a_users(err);
     VP_TRY(check_token(&identity->token, &identity->user, token, err));
-    return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);
+    return auth_check_user(&identity->user, &request->snapshot->config, request->role, err);
 }
 
 /* A runtime token belongs to no container: there the segment behind it is what named one, so it must be this one. A salted
  * one may name its container too, and then it must be right as well. */
-static enum vp_code check_named_container(const struct auth_question *question, const struct auth_token *token,
+static enum vp_code check_named_container(const struct auth_request *request, const struct auth_token *token,
                                           const struct arv_identity *identity, struct vp_error *err)
 {
     const char *named = token->parts.container_uuid;
     bool same = strcmp(named, identity->container.uuid) == 0;
     if (identity->container.auth_uuid == NULL && !same)
         return contradiction("a runtime token's container is another than the token names", err);
-    if (is_salted(question, token) && named[0] != '\0' && !same)
+    if (is_salted(request, token) && named[0] != '\0' && !same)
         return vp_fail(err, VP_REASON_NOT_CONTAINER_TOKEN, "the token names another container than its own, %s",
                        identity->container.uuid);
     return VP_OK;
 }
 
-static enum vp_code check_login(const struct auth_question *question, const struct auth_token *token,
+static enum vp_code check_login(const struct auth_request *request, const struct auth_token *token,
                                 const struct arv_identity *identity, struct vp_error *err)
 {
-    if (auth_config_is_for_users(&question->snapshot->config))
-        return check_user_login(question, token, identity, err);
+    if (auth_config_is_for_users(&request->snapshot->config))
+        return check_user_login(request, token, identity, err);
     VP_TRY(check_token(&identity->token, &identity->user, token, err));
-    VP_TRY(check_named_container(question, token, identity, err));
-    VP_TRY(auth_check_own_token(&identity->container, token->parts.uuid, question->role, err));
-    VP_TRY(auth_check_container(&identity->container, identity->user.uuid, question->role, err));
-    return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);
+    VP_TRY(check_named_container(request, token, identity, err));
+    VP_TRY(auth_check_own_token(&identity->container, token->parts.uuid, request->role, err));
+    VP_TRY(auth_check_container(&identity->container, identity->user.uuid, request->role, err));
+    return auth_check_user(&identity->user, &request->snapshot->config, request->role, err);
 }
 
-enum vp_code auth_identify(const struct auth_question *question, const struct auth_token *token,
+enum vp_code auth_identify(const struct auth_request *request, const struct auth_token *token,
                            struct arv_identity *ret_identity, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
-    if (auth_config_is_for_users(&question->snapshot->config) && token->parts.container_uuid[0] != '\0')
+    if (auth_config_is_for_users(&request->snapshot->config) && token->parts.container_uuid[0] != '\0')
         return not_a_users(err);
-    VP_TRY(ask(question, token, &identity, err));
-    enum vp_code code = check_login(question, token, &identity, err);
+    VP_TRY(ask(request, token, &identity, err));
+    enum vp_code code = check_login(request, token, &identity, err);
     if (code != VP_OK) {
         arv_identity_clear(&identity);
         return code;
@@ -294,7 +294,7 @@ enum vp_code auth_identify(const struct auth_question *question, const struct au
 }
 
 /* After an unlock the container has another token or none: then it is not the one that logged in. */
-static enum vp_code check_renewal(const struct auth_question *question, const char *token_uuid, bool runtime_token,
+static enum vp_code check_renewal(const struct auth_request *request, const char *token_uuid, bool runtime_token,
                                   const struct arv_identity *identity, struct vp_error *err)
 {
     const char *auth_uuid = identity->container.auth_uuid;
@@ -303,20 +303,20 @@ static enum vp_code check_renewal(const struct auth_question *question, const ch
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING,
                        "container %s is %.16s and no longer has the token that logged in", identity->container.uuid,
                        identity->container.state);
-    VP_TRY(check_token_cluster(question->snapshot, token_uuid, err));
-    VP_TRY(auth_check_own_token(&identity->container, token_uuid, question->role, err));
-    VP_TRY(auth_check_container(&identity->container, identity->user.uuid, question->role, err));
-    return auth_check_user(&identity->user, &question->snapshot->config, question->role, err);
+    VP_TRY(check_token_cluster(request->snapshot, token_uuid, err));
+    VP_TRY(auth_check_own_token(&identity->container, token_uuid, request->role, err));
+    VP_TRY(auth_check_container(&identity->container, identity->user.uuid, request->role, err));
+    return auth_check_user(&identity->user, &request->snapshot->config, request->role, err);
 }
 
-enum vp_code auth_look_up(const struct auth_question *question, const char *container_uuid, const char *user_uuid,
+enum vp_code auth_look_up(const struct auth_request *request, const char *container_uuid, const char *user_uuid,
                           const char *token_uuid, bool runtime_token, struct arv_identity *ret_identity,
                           struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
-    const struct arv_asker asker = auth_asker(question, NULL);
-    VP_TRY(arv_look_up(question->snapshot->arvados, &asker, container_uuid, user_uuid, &identity, err));
-    enum vp_code code = check_renewal(question, token_uuid, runtime_token, &identity, err);
+    const struct arv_credentials credentials = auth_credentials(request, NULL);
+    VP_TRY(arv_look_up(request->snapshot->arvados, &credentials, container_uuid, user_uuid, &identity, err));
+    enum vp_code code = check_renewal(request, token_uuid, runtime_token, &identity, err);
     if (code != VP_OK) {
         arv_identity_clear(&identity);
         return code;

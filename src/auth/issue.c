@@ -71,13 +71,13 @@ enum vp_code auth_check_window(const struct auth_role *role, const struct arv_co
 
 /* ---- policies ---- */
 
-static enum vp_code add_role_policies(const struct auth_question *question, struct vp_texts *policies,
+static enum vp_code add_role_policies(const struct auth_request *request, struct vp_texts *policies,
                                       struct vp_texts *warnings, struct vp_error *err)
 {
-    const struct vp_texts *of_role = &question->role->token_policies;
+    const struct vp_texts *of_role = &request->role->token_policies;
     for (size_t i = 0; i < of_role->n; i++) {
         const char *name = of_role->items[i];
-        if (auth_config_allows(&question->snapshot->config, name)) {
+        if (auth_config_allows(&request->snapshot->config, name)) {
             if (!vp_texts_has(policies, name))
                 VP_TRY(vp_texts_add(policies, name, err));
             continue;
@@ -89,27 +89,27 @@ static enum vp_code add_role_policies(const struct auth_question *question, stru
     return VP_OK;
 }
 
-static enum vp_code collect_policies(const struct auth_question *question, const struct auth_grants *grants,
+static enum vp_code collect_policies(const struct auth_request *request, const struct auth_grants *grants,
                                      struct vp_texts *policies, struct vp_texts *warnings, struct vp_error *err)
 {
     const struct vp_texts *granted = &grants->result.policies;
-    int64_t max_policies = question->snapshot->config.max_policies;
-    VP_TRY(auth_grants_check_groups(question, grants, err));
-    if (granted->n == 0 && question->role->require_grant)
+    int64_t max_policies = request->snapshot->config.max_policies;
+    VP_TRY(auth_grants_check_groups(request, grants, err));
+    if (granted->n == 0 && request->role->require_grant)
         return vp_fail(err, VP_REASON_NO_GRANT, "no grant of this user counts at this mount");
     VP_TRY(vp_texts_copy(granted, policies, err));
-    VP_TRY(add_role_policies(question, policies, warnings, err));
+    VP_TRY(add_role_policies(request, policies, warnings, err));
     if ((int64_t)policies->n > max_policies)
         return vp_fail(err, VP_REASON_TOO_MANY_POLICIES, "%zu policies would be given, more than max_policies %lld",
                        policies->n, (long long)max_policies);
     return VP_OK;
 }
 
-enum vp_code auth_policies(const struct auth_question *question, const struct auth_grants *grants,
+enum vp_code auth_policies(const struct auth_request *request, const struct auth_grants *grants,
                            struct vp_texts *ret_policies, struct vp_texts *warnings, struct vp_error *err)
 {
     struct vp_texts policies = { 0 };
-    enum vp_code code = collect_policies(question, grants, &policies, warnings, err);
+    enum vp_code code = collect_policies(request, grants, &policies, warnings, err);
     /* Nothing goes around the one check, whatever room it came through. */
     for (size_t i = 0; i < policies.n; i++)
         assert(policy_name_check(policies.items[i]) == POLICY_NAME_GOOD);
@@ -184,7 +184,7 @@ enum vp_code auth_lease_parse(const char *internal_data, struct auth_lease *ret_
     return VP_OK;
 }
 
-static enum vp_code write_lease(const struct auth_question *question, const struct auth_token *token,
+static enum vp_code write_lease(const struct auth_request *request, const struct auth_token *token,
                                 const struct arv_identity *identity, char **ret_text, struct vp_error *err)
 {
     struct vp_buf text = VP_BUF_INIT(LEASE_SOURCE.max_bytes);
@@ -192,8 +192,8 @@ static enum vp_code write_lease(const struct auth_question *question, const stru
     vp_json_begin(&writer, &text);
     vp_json_open_object(&writer);
     bool container = identity->has_container;
-    vp_json_add_text(&writer, "login_kind", question->snapshot->config.login_kind);
-    vp_json_add_text(&writer, "role", question->role->name);
+    vp_json_add_text(&writer, "login_kind", request->snapshot->config.login_kind);
+    vp_json_add_text(&writer, "role", request->role->name);
     vp_json_add_text(&writer, "user_uuid", identity->user.uuid);
     vp_json_add_text(&writer, "token_uuid", identity->token.uuid);
     if (container) {
@@ -201,7 +201,7 @@ static enum vp_code write_lease(const struct auth_question *question, const stru
         vp_json_add_text(&writer, "container_uuid", identity->container.uuid);
     }
     /* A person's token is not renewable, so nothing asks with it again. */
-    if (container && question->snapshot->config.service_token == NULL)
+    if (container && request->snapshot->config.service_token == NULL)
         vp_json_add_text(&writer, "run_token", vp_secret_reveal(token->secret));
     vp_json_close_object(&writer);
     enum vp_code code = vp_buf_check(&text, "the lease's internal data", err);
@@ -222,7 +222,7 @@ static bool is_plain(const char *text)
     return text != NULL && *text != '\0' && strspn(text, ALLOWED) == strlen(text);
 }
 
-static enum vp_code add_metadata(const struct auth_question *question, const struct arv_identity *identity,
+static enum vp_code add_metadata(const struct auth_request *request, const struct arv_identity *identity,
                                  struct logical_auth *auth, struct vp_error *err)
 {
     const struct {
@@ -234,16 +234,16 @@ static enum vp_code add_metadata(const struct auth_question *question, const str
         { "container_uuid", identity->container.uuid },
         { "container_image", identity->container.container_image },
         { "token_uuid", identity->token.uuid },
-        { "cluster_id", question->snapshot->config.cluster_id },
-        { "role", question->role->name },
-        { "request_id", question->request_id },
+        { "cluster_id", request->snapshot->config.cluster_id },
+        { "role", request->role->name },
+        { "request_id", request->request_id },
     };
     for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0]; i++)
         if (is_plain(VALUES[i].value))
             VP_TRY(logical_pairs_add(&auth->metadata, VALUES[i].key, VALUES[i].value, err));
     /* Shared by all tokens of this user, so nothing of one container may stand there. */
     VP_TRY(logical_pairs_add(&auth->alias_metadata, "user_uuid", identity->user.uuid, err));
-    return logical_pairs_add(&auth->alias_metadata, "cluster_id", question->snapshot->config.cluster_id, err);
+    return logical_pairs_add(&auth->alias_metadata, "cluster_id", request->snapshot->config.cluster_id, err);
 }
 
 static enum vp_code add_names(const struct arv_identity *identity, struct logical_auth *auth, struct vp_error *err)
@@ -276,24 +276,23 @@ static void set_terms(const struct auth_role *role, const struct auth_terms *ter
     auth->no_default_policy = role->token_no_default_policy;
 }
 
-enum vp_code auth_issue(const struct auth_question *question, const struct auth_token *token,
+enum vp_code auth_issue(const struct auth_request *request, const struct auth_token *token,
                         const struct arv_identity *identity, const struct auth_grants *grants, int64_t now_s,
                         const char *remote_addr, struct logical_reply *reply, struct vp_error *err)
 {
     struct auth_terms terms = { 0 };
-    VP_TRY(
-        auth_lifetime(question->role, identity->token.expires_at_s, grants->result.expires_at_s, now_s, &terms, err));
+    VP_TRY(auth_lifetime(request->role, identity->token.expires_at_s, grants->result.expires_at_s, now_s, &terms, err));
     struct logical_auth *auth = calloc(1, sizeof *auth);
     if (auth == NULL)
         return vp_fail_no_memory(err);
     reply->auth = auth;
-    set_terms(question->role, &terms, auth);
-    auth->renewable = !auth_config_is_for_users(&question->snapshot->config);
-    VP_TRY(auth_policies(question, grants, &auth->policies, &reply->warnings, err));
-    VP_TRY(add_addresses(question->role, remote_addr, auth, err));
+    set_terms(request->role, &terms, auth);
+    auth->renewable = !auth_config_is_for_users(&request->snapshot->config);
+    VP_TRY(auth_policies(request, grants, &auth->policies, &reply->warnings, err));
+    VP_TRY(add_addresses(request->role, remote_addr, auth, err));
     VP_TRY(add_names(identity, auth, err));
-    VP_TRY(add_metadata(question, identity, auth, err));
-    VP_TRY(auth_grants_aliases(question, grants, &auth->group_aliases, err));
-    VP_TRY(write_lease(question, token, identity, &auth->internal_data, err));
-    return auth_grants_warn(question, grants, &reply->warnings, err);
+    VP_TRY(add_metadata(request, identity, auth, err));
+    VP_TRY(auth_grants_aliases(request, grants, &auth->group_aliases, err));
+    VP_TRY(write_lease(request, token, identity, &auth->internal_data, err));
+    return auth_grants_warn(request, grants, &reply->warnings, err);
 }

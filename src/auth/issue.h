@@ -35,11 +35,11 @@ VP_MUST_USE enum vp_code auth_lifetime(const struct auth_role *role, int64_t tok
 
 /* All policies of the token: the granted ones and the role's, distinct. A warning for each of the role's that the mount no
  * longer allows. VP_REASON_BOUND_GROUP: the user is in none of the role's groups. VP_REASON_NO_GRANT looks at the granted ones, VP_REASON_TOO_MANY_POLICIES at all. */
-VP_MUST_USE enum vp_code auth_policies(const struct auth_question *question, const struct auth_grants *grants,
+VP_MUST_USE enum vp_code auth_policies(const struct auth_request *request, const struct auth_grants *grants,
                                        struct vp_texts *ret_policies, struct vp_texts *warnings, struct vp_error *err);
 
 /* The answer of a login. `token` goes into the lease only when the mount has no service token. `remote_addr` may be NULL. */
-VP_MUST_USE enum vp_code auth_issue(const struct auth_question *question, const struct auth_token *token,
+VP_MUST_USE enum vp_code auth_issue(const struct auth_request *request, const struct auth_token *token,
                                     const struct arv_identity *identity, const struct auth_grants *grants,
                                     int64_t now_s, const char *remote_addr, struct logical_reply *reply,
                                     struct vp_error *err);

@@ -5,7 +5,7 @@
 #include "vp/arvados.h"
 #include "vp/policy.h"
 
-#include "backend.h"
+#include "mount.h"
 
 enum {
     RECORD_VERSION = 1,

@@ -1,7 +1,7 @@
 /* Private to the room: who may log in, and what the token looks like. */
 #pragma once
 
-#include "backend.h"
+#include "mount.h"
 
 struct auth_role {
     char *name; /* "" for the defaults of a mount without roles; no field, filled by whoever loads */

@@ -45,7 +45,7 @@ static int compare(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-static const struct auth_role *recall(struct auth_roles *roles, const char *name)
+static const struct auth_role *lookup(struct auth_roles *roles, const char *name)
 {
     const struct auth_role wanted = { .name = (char *)(uintptr_t)name }; /* only read */
     pthread_mutex_lock(&roles->lock);
@@ -56,18 +56,18 @@ static const struct auth_role *recall(struct auth_roles *roles, const char *name
 }
 
 /* Takes the role. Whoever was first with that name stays. */
-static enum vp_code learn(struct auth_roles *roles, struct auth_role *role, const struct auth_role **ret_role,
-                          struct vp_error *err)
+static enum vp_code insert(struct auth_roles *roles, struct auth_role *role, const struct auth_role **ret_role,
+                           struct vp_error *err)
 {
     pthread_mutex_lock(&roles->lock);
     void *const *found = tsearch(role, &roles->tree, compare);
-    const struct auth_role *known = found == NULL ? NULL : *found;
+    const struct auth_role *stored = found == NULL ? NULL : *found;
     pthread_mutex_unlock(&roles->lock);
-    if (known != role)
+    if (stored != role)
         free_role(role);
-    if (known == NULL)
+    if (stored == NULL)
         return vp_fail_no_memory(err);
-    *ret_role = known;
+    *ret_role = stored;
     return VP_OK;
 }
 
@@ -95,7 +95,7 @@ enum vp_code auth_role_for(const struct logical_call *call, const struct auth_sn
                            const struct auth_role **ret_role, struct vp_error *err)
 {
     const char *key = name == NULL ? "" : name;
-    *ret_role = recall(snapshot->roles, key);
+    *ret_role = lookup(snapshot->roles, key);
     if (*ret_role != NULL)
         return VP_OK;
     struct auth_role *role = calloc(1, sizeof *role);
@@ -106,5 +106,5 @@ enum vp_code auth_role_for(const struct logical_call *call, const struct auth_sn
         free_role(role);
         return code;
     }
-    return learn(snapshot->roles, role, ret_role, err);
+    return insert(snapshot->roles, role, ret_role, err);
 }

@@ -90,7 +90,7 @@ static const char *reach_mend(enum vp_reason reason, bool arvados)
 
 static void look_at_host(struct doctor *doctor, struct session *session, struct arv_client **ret_client)
 {
-    struct arv_asker asker = { .deadline_ms = session->settings->deadline_ms };
+    struct arv_credentials credentials = { .deadline_ms = session->settings->deadline_ms };
     struct arv_discovery discovery;
     struct vp_error error = { 0 };
     *ret_client = NULL;
@@ -100,7 +100,7 @@ static void look_at_host(struct doctor *doctor, struct session *session, struct 
     }
     if (session_arvados(session, ret_client, &error) != VP_OK)
         bad(doctor, "arvados", &error, "ARVADOS_API_HOST is the API server's host, as crunch-run sets it");
-    else if (arv_discover(*ret_client, &asker, &discovery, &error) != VP_OK)
+    else if (arv_discover(*ret_client, &credentials, &discovery, &error) != VP_OK)
         bad(doctor, "arvados", &error, reach_mend(error.reason, true));
     else
         good(doctor, "arvados", "%s is cluster %s, version %s", session->settings->arvados_host, discovery.cluster_id,
@@ -110,10 +110,10 @@ static void look_at_host(struct doctor *doctor, struct session *session, struct 
 static void look_at_container(struct doctor *doctor, struct session *session, struct arv_client *client,
                               const struct vp_secret *token)
 {
-    struct arv_asker asker = { .token = token, .deadline_ms = session->settings->deadline_ms };
+    struct arv_credentials credentials = { .token = token, .deadline_ms = session->settings->deadline_ms };
     struct arv_identity identity = { 0 };
     struct vp_error error = { 0 };
-    if (arv_identify(client, &asker, ARV_ANY_TOKEN, &identity, &error) != VP_OK)
+    if (arv_identify(client, &credentials, ARV_ANY_TOKEN, &identity, &error) != VP_OK)
         bad(doctor, "container", &error,
             vp_reason_code(error.reason) == VP_ERR_DENIED ? "Arvados takes a run token only while its container runs"
                                                           : reach_mend(error.reason, true));

@@ -27,7 +27,7 @@ struct grant {
     const struct args *args;
     struct session *session;
     struct arv_client *arvados;
-    struct arv_asker asker;
+    struct arv_credentials credentials;
     struct vp_secret *token;
     struct arv_token_text token_parts;
     struct rules rules;
@@ -317,7 +317,7 @@ static enum vp_code add(struct grant *job, struct vp_error *err)
     link.link_class = job->rules.link_class;
     link.properties = properties;
     VP_TRY(check_new(job, &link, err));
-    VP_TRY(arv_link_create(job->arvados, &job->asker, &link, uuid, err));
+    VP_TRY(arv_link_create(job->arvados, &job->credentials, &link, uuid, err));
     VP_TRY(show_link(job, &link, uuid, err));
     if (job->args->unchecked || job->format == OUTPUT_JSON)
         return VP_OK;
@@ -359,7 +359,7 @@ static enum vp_code read_links(struct grant *job, const char *tail_uuid, struct 
     const struct arv_link_query query = { .link_class = job->rules.link_class,
                                           .tail_uuids = tail_uuid == NULL ? NULL : &tails };
     if (code == VP_OK)
-        code = arv_links_list(job->arvados, &job->asker, &query, ret_links, err);
+        code = arv_links_list(job->arvados, &job->credentials, &query, ret_links, err);
     vp_texts_clear(&tails);
     return code;
 }
@@ -399,7 +399,7 @@ static enum vp_code remove_link(struct grant *job, struct vp_error *err)
     arv_links_clear(&links);
     if (!found)
         return vp_fail(err, VP_REASON_NOT_FOUND, "there is no grant %s (link class %s)", uuid, job->rules.link_class);
-    return arv_link_delete(job->arvados, &job->asker, uuid, err);
+    return arv_link_delete(job->arvados, &job->credentials, uuid, err);
 }
 
 /* ---- which ---- */
@@ -424,7 +424,7 @@ static enum vp_code connect(struct grant *job, struct vp_error *err)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                        "there is no Arvados token: set ARVADOS_API_HOST and ARVADOS_API_TOKEN to an admin's");
     VP_TRY(arv_token_parse(settings->arvados_token, &job->token, &job->token_parts, err));
-    job->asker = (struct arv_asker){ .token = job->token, .deadline_ms = settings->deadline_ms };
+    job->credentials = (struct arv_credentials){ .token = job->token, .deadline_ms = settings->deadline_ms };
     return session_arvados(job->session, &job->arvados, err);
 }
 

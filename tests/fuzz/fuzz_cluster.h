@@ -31,10 +31,10 @@ static struct arv_client *fuzz_client(struct fuzz_input *input)
     return client;
 }
 
-static struct arv_asker fuzz_asker(bool service)
+static struct arv_credentials fuzz_credentials(bool service)
 {
     static struct vp_secret *token;
     if (token == NULL)
         token = vp_secret_new("v2/token", 8);
-    return (struct arv_asker){ .token = token, .service = service, .request_id = "r" };
+    return (struct arv_credentials){ .token = token, .service = service, .request_id = "r" };
 }

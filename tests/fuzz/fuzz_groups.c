@@ -18,9 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arv_memberships memberships = { 0 };
     struct vp_error err = { 0 };
     const struct vp_texts asked = { uuids, 2 };
-    const struct arv_asker asker = fuzz_asker(true);
-    enum vp_code code =
-        arv_memberships_among(fuzz_client(&input), &asker, "zzzzz-tpzed-000000000000001", &asked, &memberships, &err);
+    const struct arv_credentials credentials = fuzz_credentials(true);
+    enum vp_code code = arv_memberships_among(fuzz_client(&input), &credentials, "zzzzz-tpzed-000000000000001", &asked,
+                                              &memberships, &err);
     assert(code == VP_OK || (err.reason != VP_REASON_NONE && memberships.roles.n == 0));
     check(&memberships.roles, &memberships.trashed, &asked);
     check(&memberships.trashed, &memberships.roles, &asked);

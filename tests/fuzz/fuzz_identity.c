@@ -30,15 +30,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vp_error err = { 0 };
     uint8_t how = fuzz_byte(&input) % 4;
     struct arv_client *client = fuzz_client(&input);
-    const struct arv_asker asker = fuzz_asker(how == 3);
+    const struct arv_credentials credentials = fuzz_credentials(how == 3);
     enum vp_code code;
     if (how < 2)
-        code = arv_identify(client, &asker, how == 0 ? ARV_CONTAINER_TOKEN : ARV_ANY_TOKEN, &identity, &err);
+        code = arv_identify(client, &credentials, how == 0 ? ARV_CONTAINER_TOKEN : ARV_ANY_TOKEN, &identity, &err);
     else if (how == 2)
-        code = arv_identify_salted(client, &asker, &asker, "vlt01", "zzzzz-gj3su-000000000000001", &identity, &err);
+        code = arv_identify_salted(client, &credentials, &credentials, "vlt01", "zzzzz-gj3su-000000000000001",
+                                   &identity, &err);
     else
-        code =
-            arv_look_up(client, &asker, "zzzzz-dz642-000000000000001", "zzzzz-tpzed-000000000000001", &identity, &err);
+        code = arv_look_up(client, &credentials, "zzzzz-dz642-000000000000001", "zzzzz-tpzed-000000000000001",
+                           &identity, &err);
     if (code == VP_OK)
         check(&identity);
     else

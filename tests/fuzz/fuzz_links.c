@@ -10,11 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arv_links links = { 0 };
     struct vp_error err = { 0 };
     const struct vp_texts asked = { owners, 1 };
-    const struct arv_asker asker = fuzz_asker(true);
+    const struct arv_credentials credentials = fuzz_credentials(true);
     const struct arv_link_query query = { .link_class = "vault_policy",
                                           .owner_uuids = &asked,
                                           .too_many_is_fine = true };
-    enum vp_code code = arv_links_list(fuzz_client(&input), &asker, &query, &links, &err);
+    enum vp_code code = arv_links_list(fuzz_client(&input), &credentials, &query, &links, &err);
     assert(code == VP_OK || err.reason != VP_REASON_NONE);
     assert((code == VP_OK && !links.too_many) || links.n == 0);
     for (size_t i = 0; i < links.n; i++) {

@@ -15,9 +15,9 @@
 #include "vp/auth.h"
 #include "vp/clock.h"
 
-#include "backend.h"
 #include "fake_call.h"
 #include "fake_http.h"
+#include "mount.h"
 
 /* There when tests/torture is loaded: the pipe's own work shall not fail, only the method's. */
 __attribute__((weak)) void failing_step(int direction);
@@ -28,7 +28,9 @@ static void step(int direction)
         failing_step(direction);
 }
 
-static const struct vp_json_source COMMAND = { "the command", VP_REASON_BAD_REQUEST, 4 * 1024 * 1024, 32, 100000, 0, 0 };
+static const struct vp_json_source COMMAND = {
+    "the command", VP_REASON_BAD_REQUEST, 4 * 1024 * 1024, 32, 100000, 0, 0
+};
 
 static int64_t now_s = 1700000000;
 

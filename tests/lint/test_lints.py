@@ -33,15 +33,15 @@ PLANTED = [
     ("layers", "src/policy/name.c", '#include "vp/json.h"\n#include "vp/http.h"', "policy/name.c"),
     ("layers", "src/base/buf.c", '#include "vp/policy.h"', "base/buf.c"),
     ("layers", "src/logical/field.c", '#include "vp/plugin.h"', "logical/field.c"),
-    ("layers", "src/auth/login.c", "#include <curl/curl.h>", "auth/login.c"),
+    ("layers", "src/auth/path_login.c", "#include <curl/curl.h>", "auth/path_login.c"),
     ("layers", "src/arvados/link.c", "#include <json-c/json.h>", "arvados/link.c"),
     ("layers", "src/base/json.c", "#include <openssl/ssl.h>", "base/json.c"),
     ("layers", "src/plugin/server.c", '#include "identify.h"', "plugin/server.c"),
     ("layers", "src/newroom/new.c", '#include "vp/error.h"', "newroom"),
     ("headers", "include/vp/alone.h", "#pragma once\nstruct x { struct vp_buf buf; };", "alone.h"),
-    ("banned", "src/auth/login.c", "void f(char *a) { strcpy(a, a); }", "auth/login.c"),
-    ("banned", "src/auth/login.c", "int f(void) { goto out; out: return 1; }", "auth/login.c"),
-    ("banned", "src/auth/login.c", "const char *f(void) { return vp_secret_reveal(0); }", "auth/login.c"),
+    ("banned", "src/auth/path_login.c", "void f(char *a) { strcpy(a, a); }", "auth/path_login.c"),
+    ("banned", "src/auth/path_login.c", "int f(void) { goto out; out: return 1; }", "auth/path_login.c"),
+    ("banned", "src/auth/path_login.c", "const char *f(void) { return vp_secret_reveal(0); }", "auth/path_login.c"),
     ("banned", "src/base/log.c", "void f(void) { fprintf(stderr, 0); }", "base/log.c"),
     ("banned", "src/http/round.c", "int f(void) { return system(0); }", "http/round.c"),
     ("banned", "src/policy/name.c", "int f(int c) { return tolower(c); }", "policy/name.c"),
@@ -63,7 +63,7 @@ def test_what_it_is_for_is_caught(tree, lint, file, line, named):
 
 
 def test_words_in_comments_and_texts_are_no_calls(tree):
-    with open(tree / "src/auth/login.c", "a") as handle:
+    with open(tree / "src/auth/path_login.c", "a") as handle:
         handle.write('\n/* never strcpy( here;\n   nor system( there */\nconst char *f(void) { return "goto strcpy("; }\n')
     assert run("banned", tree).returncode == 0
 

@@ -39,9 +39,9 @@ struct arv_client *fake_cluster_client(const struct fake_cluster *cluster, unsig
     return arv_client_new(cluster->http, &options, &client, NULL) == VP_OK ? client : NULL;
 }
 
-struct arv_asker fake_cluster_asker(const struct fake_cluster *cluster, bool service)
+struct arv_credentials fake_cluster_credentials(const struct fake_cluster *cluster, bool service)
 {
-    return (struct arv_asker){
+    return (struct arv_credentials){
         .token = cluster->token,
         .service = service,
         .request_id = "req-1",

@@ -20,4 +20,4 @@ void fake_cluster_clear(struct fake_cluster *cluster);
 struct arv_client *fake_cluster_client(const struct fake_cluster *cluster, unsigned max_retries);
 
 /* With a minute of time. */
-struct arv_asker fake_cluster_asker(const struct fake_cluster *cluster, bool service);
+struct arv_credentials fake_cluster_credentials(const struct fake_cluster *cluster, bool service);

@@ -43,7 +43,7 @@ static int tear_down(void **state)
 
 static enum vp_code ask(struct arv_memberships *memberships, struct vp_error *err)
 {
-    struct arv_asker who = fake_cluster_asker(&cluster, true);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, true);
     return arv_memberships_among(cluster.client, &who, USER, &asked, memberships, err);
 }
 

@@ -93,7 +93,7 @@ static void script(enum record changed, const char *field, const char *value)
 
 static enum vp_code identify(struct arv_identity *identity, struct vp_error *err)
 {
-    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, false);
     return arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, identity, err);
 }
 
@@ -344,7 +344,7 @@ TEST(the_token_alone_is_read_as_well)
 {
     struct vp_error err = { 0 };
     struct arv_token got = { 0 };
-    struct arv_asker who = fake_cluster_asker(&cluster, true);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, true);
     script(N_RECORDS, "", NULL);
     EXPECT_OK(arv_token_current(cluster.client, &who, &got, &err), &err);
     EXPECT_TEXT(TOKEN_UUID, got.uuid);
@@ -375,7 +375,7 @@ static void script_list(const char *target, enum record record, unsigned n, cons
 
 static enum vp_code look_up(struct arv_identity *identity, struct vp_error *err)
 {
-    struct arv_asker who = fake_cluster_asker(&cluster, true);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, true);
     return arv_look_up(cluster.client, &who, CONTAINER_UUID, USER_UUID, identity, err);
 }
 

@@ -36,7 +36,7 @@ static int tear_down(void **state)
 
 static enum vp_code ask(const struct arv_link_query *query, struct arv_links *links, struct vp_error *err)
 {
-    struct arv_asker who = fake_cluster_asker(&cluster, true);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, true);
     return arv_links_list(cluster.client, &who, query, links, err);
 }
 

@@ -3,10 +3,10 @@
 
 #include "vp/auth.h"
 
-#include "backend.h"
 #include "check.h"
 #include "config.h"
 #include "fake_call.h"
+#include "mount.h"
 
 #define GOOD                                                                                                  \
     "\"arvados_api_host\":\"arvados.example.org\",\"allowed_policy_prefixes\":[\"arvados-\"],\"cluster_id\":" \

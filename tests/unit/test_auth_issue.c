@@ -79,17 +79,17 @@ TEST(policies_are_the_granted_and_the_roles_as_far_as_the_mount_allows_them)
     struct vp_error err = { 0 };
     struct auth_snapshot snapshot = { .config = { .max_policies = 3, .allowed_policy_prefixes = { prefix_items, 1 } } };
     struct auth_role role = { .require_grant = true, .token_policies = { role_policy_items, 2 } };
-    const struct auth_question question = { .snapshot = &snapshot, .role = &role };
+    const struct auth_request request = { .snapshot = &snapshot, .role = &role };
     struct auth_grants grants = { 0 };
     struct vp_texts policies = { 0 };
     struct vp_texts warnings = { 0 };
 
-    EXPECT_FAIL(VP_REASON_NO_GRANT, auth_policies(&question, &grants, &policies, &warnings, &err), &err);
+    EXPECT_FAIL(VP_REASON_NO_GRANT, auth_policies(&request, &grants, &policies, &warnings, &err), &err);
     EXPECT_INT(0, policies.n);
 
     EXPECT_OK(vp_texts_add(&grants.result.policies, "arvados-a", &err), &err);
     EXPECT_OK(vp_texts_add(&grants.result.policies, "arvados-role", &err), &err);
-    EXPECT_OK(auth_policies(&question, &grants, &policies, &warnings, &err), &err);
+    EXPECT_OK(auth_policies(&request, &grants, &policies, &warnings, &err), &err);
     EXPECT_INT(2, policies.n); /* what both give counts once, and what the mount no longer allows not at all */
     EXPECT_INT(1, warnings.n);
     EXPECT_CONTAINS("database-admin", warnings.items[0]);
@@ -97,11 +97,11 @@ TEST(policies_are_the_granted_and_the_roles_as_far_as_the_mount_allows_them)
 
     EXPECT_OK(vp_texts_add(&grants.result.policies, "arvados-b", &err), &err);
     EXPECT_OK(vp_texts_add(&grants.result.policies, "arvados-c", &err), &err);
-    EXPECT_FAIL(VP_REASON_TOO_MANY_POLICIES, auth_policies(&question, &grants, &policies, &warnings, &err), &err);
+    EXPECT_FAIL(VP_REASON_TOO_MANY_POLICIES, auth_policies(&request, &grants, &policies, &warnings, &err), &err);
 
     vp_texts_clear(&grants.result.policies);
     role.require_grant = false;
-    EXPECT_OK(auth_policies(&question, &grants, &policies, &warnings, &err), &err);
+    EXPECT_OK(auth_policies(&request, &grants, &policies, &warnings, &err), &err);
     EXPECT_INT(1, policies.n);
     EXPECT_TEXT("arvados-role", policies.items[0]);
     vp_texts_clear(&policies);

@@ -7,11 +7,11 @@
 #include "vp/clock.h"
 
 #include "arena.h"
-#include "backend.h"
 #include "check.h"
 #include "failing.h"
 #include "fake_arvados.h"
 #include "fake_call.h"
+#include "mount.h"
 
 static const int64_t NOW_S = 1800000000;
 

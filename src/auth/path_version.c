@@ -1,10 +1,10 @@
 /* Versions: of this plugin, and of the cluster it asks. */
-#include "vp/version.h"
-
 #include <string.h>
 
-#include "backend.h"
+#include "vp/version.h"
+
 #include "identify.h"
+#include "mount.h"
 #include "paths.h"
 
 static enum vp_code answer(const struct logical_call *call, const struct arv_discovery *arvados, struct vp_error *err)
@@ -33,8 +33,8 @@ enum vp_code auth_version(const struct logical_call *call, struct vp_error *err)
     struct auth_snapshot *snapshot = NULL;
     struct arv_discovery discovery;
     VP_TRY(auth_snapshot_get(call, &snapshot, err));
-    const struct arv_asker asker = auth_service_asker(call, &snapshot->config);
-    enum vp_code code = arv_discover(snapshot->arvados, &asker, &discovery, err);
+    const struct arv_credentials credentials = auth_service_credentials(call, &snapshot->config);
+    enum vp_code code = arv_discover(snapshot->arvados, &credentials, &discovery, err);
     if (code == VP_OK && strcmp(discovery.cluster_id, snapshot->config.cluster_id) != 0)
         code = vp_fail(err, VP_REASON_WRONG_CLUSTER, "the server says it is cluster %s, and the config says %s",
                        discovery.cluster_id, snapshot->config.cluster_id);

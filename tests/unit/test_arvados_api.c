@@ -79,7 +79,7 @@ TEST(each_status_has_its_meaning_for_a_callers_token_and_for_the_service_token)
         for (int service = 0; service < 2; service++) {
             struct vp_error err = { 0 };
             struct arv_token got = { 0 };
-            struct arv_asker who = fake_cluster_asker(&cluster, service == 1);
+            struct arv_credentials who = fake_cluster_credentials(&cluster, service == 1);
             char status[32];
             fake_server_forget(cluster.server);
             fake_server_answer(cluster.server, TOKENS, STATUSES[i].status, STATUSES[i].body);
@@ -102,7 +102,7 @@ TEST(only_the_question_for_the_container_knows_what_a_404_means)
 {
     struct vp_error err = { 0 };
     struct arv_identity identity = { 0 };
-    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, false);
     fake_server_answer(cluster.server, CONTAINERS, 404, ERRORS);
     fake_server_answer(cluster.server, USERS, 200, USER);
     fake_server_answer(cluster.server, TOKENS, 200, TOKEN);
@@ -122,7 +122,7 @@ TEST(an_outage_is_told_after_the_retries_and_a_denial_without_any)
     struct arv_client *patient = fake_cluster_client(&cluster, 2);
     struct vp_error err = { 0 };
     struct arv_token got = { 0 };
-    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, false);
     fake_server_answer(cluster.server, TOKENS, 503, "");
     EXPECT_FAIL(VP_REASON_UPSTREAM_BUSY, arv_token_current(patient, &who, &got, &err), &err);
     EXPECT_INT(3, fake_server_count(cluster.server, TOKENS));
@@ -183,7 +183,7 @@ TEST(the_failure_that_says_least_about_the_token_is_told)
         int fine_at = n / N_FAULTS / N_FAULTS; /* the third call goes well */
         struct vp_error err = { 0 };
         struct arv_identity identity = { 0 };
-        struct arv_asker who = fake_cluster_asker(&cluster, false);
+        struct arv_credentials who = fake_cluster_credentials(&cluster, false);
         int told = told_of(a, b);
         /* a pooled connection that breaks would be tried again by libcurl */
         struct arv_client *fresh = fake_cluster_client(&cluster, 0);
@@ -216,7 +216,7 @@ TEST(a_token_that_is_no_containers_is_the_last_thing_to_be_told)
         for (int at = 0; at < 2; at++) {
             struct vp_error err = { 0 };
             struct arv_identity identity = { 0 };
-            struct arv_asker who = fake_cluster_asker(&cluster, false);
+            struct arv_credentials who = fake_cluster_credentials(&cluster, false);
             bool fine = ROWS[i].status == 200;
             fake_server_forget(cluster.server);
             fake_server_answer(cluster.server, CONTAINERS, 404, ERRORS);
@@ -242,7 +242,7 @@ TEST(an_outage_is_not_told_as_a_bad_service_token)
     for (size_t i = 0; i < LEN(ROWS); i++) {
         struct vp_error err = { 0 };
         struct arv_identity identity = { 0 };
-        struct arv_asker who = fake_cluster_asker(&cluster, true);
+        struct arv_credentials who = fake_cluster_credentials(&cluster, true);
         fake_server_forget(cluster.server);
         fake_server_answer(cluster.server, "/arvados/v1/containers?", ROWS[i].first,
                            ROWS[i].first == 200 ? "{\"items\":[]}" : "");
@@ -284,7 +284,7 @@ TEST(a_body_that_is_no_json_object_is_an_answer_that_can_not_be_right)
     for (size_t i = 0; i < LEN(BODIES); i++) {
         struct vp_error err = { 0 };
         struct arv_token got = { 0 };
-        struct arv_asker who = fake_cluster_asker(&cluster, false);
+        struct arv_credentials who = fake_cluster_credentials(&cluster, false);
         fake_server_forget(cluster.server);
         fake_server_answer(cluster.server, TOKENS, 200, BODIES[i]);
         EXPECT_FAIL(VP_REASON_UPSTREAM_BAD_ANSWER, arv_token_current(cluster.client, &who, &got, &err), &err);
@@ -296,7 +296,7 @@ TEST(a_body_of_more_than_a_megabyte_is_refused)
 {
     struct vp_error err = { 0 };
     struct arv_token got = { 0 };
-    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, false);
     size_t len = 1024 * 1024;
     char *body = malloc(len + 2);
     memset(body, ' ', len + 2);
@@ -317,11 +317,11 @@ TEST(an_end_of_our_own_is_told_as_such)
     struct vp_error err = { 0 };
     struct vp_cancel cancel = VP_CANCEL_INIT;
     struct arv_identity identity = { 0 };
-    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, false);
     who.cancel = &cancel;
     vp_cancel_set(&cancel);
     EXPECT_FAIL(VP_REASON_CANCELLED, arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, &identity, &err), &err);
-    who = fake_cluster_asker(&cluster, false);
+    who = fake_cluster_credentials(&cluster, false);
     who.deadline_ms = 0;
     EXPECT_FAIL(VP_REASON_UPSTREAM_TIMEOUT, arv_identify(cluster.client, &who, ARV_CONTAINER_TOKEN, &identity, &err),
                 &err);
@@ -332,7 +332,7 @@ TEST(an_end_of_our_own_is_told_as_such)
 
 static enum vp_code discover(const char *body, struct arv_discovery *discovery, struct vp_error *err)
 {
-    struct arv_asker who = fake_cluster_asker(&cluster, false);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, false);
     fake_server_forget(cluster.server);
     fake_server_answer(cluster.server, DISCOVERY, 200, body);
     return arv_discover(cluster.client, &who, discovery, err);

@@ -12,8 +12,8 @@ enum {
     ARV_TARGET_MAX = 48 * 1024, /* bytes of a path with its query; the API takes some 60 kB */
 };
 
-/* One question of a round. */
-struct arv_question {
+/* One request of a round. */
+struct arv_request {
     const char *name;     /* for messages: "users/current" */
     struct vp_buf target; /* path and query */
     enum http_method method;
@@ -22,25 +22,28 @@ struct arv_question {
     bool may_be_missing;       /* a 404 is as good as an answer */
     const char *missing_word;  /* if Arvados' own words with it contain this; NULL: any 404 */
     const struct vp_json_source *source;
-    const struct arv_asker *asker; /* NULL: the round's. Its token is what this question is asked with */
-    bool missing;                  /* out: it was a 404 that may be */
-    struct vp_json *document;      /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it */
+    const struct arv_credentials *credentials; /* NULL: the round's. Only the token is used */
+    bool missing;                              /* out: it was a 404 that may be */
+    struct vp_json *document; /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it */
 };
 
-/* Path of the API with an optional select list and further parameters, as name and value in turn, NULL-terminated. */
+/* Path of the API with an optional select list and further parameters, as name and value in
+ * turn, NULL-terminated. */
 void arv_target_build(struct vp_buf *target, const char *path, const char *const *parameters);
 
-/* One filter of a query: the attribute compares so with the operand, or with the operands ("in", "not in"). */
+/* One filter of a query: the attribute compares so with the operand, or with the operands ("in",
+ * "not in"). */
 void arv_put_filter(struct vp_json_writer *writer, const char *attribute, const char *comparison, const char *operand);
 void arv_put_list_filter(struct vp_json_writer *writer, const char *attribute, const char *comparison,
                          const struct vp_texts *operands);
 
-/* Asks all at once. On success every document is set. When several fail, the one that says least about the token wins: our
- * own end (cancelled, internal), then no answer, then a wrong answer, then 401, 403, 404. So an outage is never told as a
- * denial, and nothing that can't be right is hidden behind one. */
-VP_MUST_USE enum vp_code arv_ask(struct arv_client *client, const struct arv_asker *asker,
-                                 struct arv_question *questions, size_t n, struct vp_error *err);
-void arv_question_clear(struct arv_question *question);
+/* Asks all at once. On success every document is set. When several fail, the one that says least
+ * about the token wins: our own end (cancelled, internal), then no answer, then a wrong answer,
+ * then 401, 403, 404. So an outage is never told as a denial, and nothing that can't be right is
+ * hidden behind one. */
+VP_MUST_USE enum vp_code arv_send(struct arv_client *client, const struct arv_credentials *credentials,
+                                  struct arv_request *requests, size_t n, struct vp_error *err);
+void arv_request_clear(struct arv_request *request);
 
 /* A well-formed answer whose content can't be right. */
 enum vp_code arv_bad_answer(struct vp_error *err, const char *call, const char *what);

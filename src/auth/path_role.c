@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "mount.h"
 #include "paths.h"
 #include "record.h"
 #include "role.h"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend.h"
 #include "identify.h"
+#include "mount.h"
 #include "paths.h"
 
 #define OLDEST_REVISION "20231117" /* Arvados 2.7: containers/current and four-part tokens as we use them */
@@ -16,7 +16,7 @@ enum { EXPIRY_WARNING_S = 14 * 24 * 3600, DETAIL_MAX = 600 };
 struct check {
     const struct logical_call *call;
     const struct auth_snapshot *snapshot;
-    struct arv_asker asker;
+    struct arv_credentials credentials;
     int64_t now_s;
     bool reached;
     bool token_good;
@@ -43,7 +43,7 @@ static void verdict(struct check *check, const char *name, bool ok, const char *
     check->all_ok = check->all_ok && ok;
 }
 
-/* A question that failed: the reason's word, and the words for an admin. */
+/* A request that failed: the reason's word, and the words for an admin. */
 static void failure(struct check *check, const char *name, const struct vp_error *fault)
 {
     verdict(check, name, false, "%s: %s%s%s", vp_reason_word(fault->reason), fault->message,
@@ -61,7 +61,7 @@ static void check_server(struct check *check)
 {
     struct vp_error fault = { 0 };
     const char *host = config_of(check)->arvados_api_host;
-    check->reached = arv_discover(check->snapshot->arvados, &check->asker, &check->discovery, &fault) == VP_OK;
+    check->reached = arv_discover(check->snapshot->arvados, &check->credentials, &check->discovery, &fault) == VP_OK;
     if (check->reached) {
         verdict(check, "reach", true, "%.200s answers", host);
         verdict(check, "tls", true, "its certificate is trusted");
@@ -100,16 +100,17 @@ static void check_version(struct check *check)
 static void check_service_token(struct check *check)
 {
     struct vp_error fault = { 0 };
-    check->token_good = arv_token_current(check->snapshot->arvados, &check->asker, &check->token, &fault) == VP_OK;
+    check->token_good =
+        arv_token_current(check->snapshot->arvados, &check->credentials, &check->token, &fault) == VP_OK;
     if (check->token_good)
         verdict(check, "service_token", true, "%s of user %s", check->token.uuid, check->token.owner_uuid);
     else
         failure(check, "service_token", &fault);
 }
 
-/* Asks what logins and renewals ask, for what nobody has. A refusal by its class is a good sign: the question was allowed. A
+/* Asks what logins and renewals ask, for what nobody has. A refusal by its class is a good sign: the request was allowed. A
  * token of an ordinary user fails here as well: looking users up as renewals do is for admins. */
-static enum vp_code try_questions(struct check *check, struct vp_error *err)
+static enum vp_code try_requests(struct check *check, struct vp_error *err)
 {
     struct arv_client *client = check->snapshot->arvados;
     char nobody[ARV_UUID_LEN + 1];
@@ -117,14 +118,14 @@ static enum vp_code try_questions(struct check *check, struct vp_error *err)
     struct arv_links links = { 0 };
     struct vp_texts tails = { 0 };
     arv_uuid_of(config_of(check)->cluster_id, "dz642-000000000000000", nobody);
-    enum vp_code code = arv_look_up(client, &check->asker, nobody, check->token.owner_uuid, &identity, err);
+    enum vp_code code = arv_look_up(client, &check->credentials, nobody, check->token.owner_uuid, &identity, err);
     arv_identity_clear(&identity);
     if (code != VP_OK && code != VP_ERR_DENIED)
         return code;
     struct arv_link_query query = auth_link_query(config_of(check));
     VP_TRY(vp_texts_add(&tails, check->token.owner_uuid, err));
     query.tail_uuids = &tails;
-    code = arv_links_list(client, &check->asker, &query, &links, err);
+    code = arv_links_list(client, &check->credentials, &query, &links, err);
     arv_links_clear(&links);
     vp_texts_clear(&tails);
     return code;
@@ -135,7 +136,7 @@ static void check_scopes(struct check *check)
     struct vp_error fault = { 0 };
     if (!check->token_good)
         verdict(check, "scopes", false, "not asked: the service token is not good");
-    else if (try_questions(check, &fault) != VP_OK)
+    else if (try_requests(check, &fault) != VP_OK)
         failure(check, "scopes", &fault);
     else
         verdict(check, "scopes", true, "links, users and containers may be listed");
@@ -196,7 +197,7 @@ static void check_owners(struct check *check)
     struct vp_texts projects = { 0 };
     enum vp_code code = collect_groups(&config_of(check)->trusted_link_owners, &groups, &fault);
     if (code == VP_OK && groups.n > 0 && check->token_good)
-        code = arv_groups_among(check->snapshot->arvados, &check->asker, &groups, "project", &projects, &fault);
+        code = arv_groups_among(check->snapshot->arvados, &check->credentials, &groups, "project", &projects, &fault);
     if (code != VP_OK)
         failure(check, "trusted_owners", &fault);
     else if (groups.n > 0 && !check->token_good)
@@ -215,8 +216,8 @@ static enum vp_code try_memberships(struct check *check, struct vp_error *err)
     struct arv_memberships memberships = { 0 };
     arv_uuid_of(config_of(check)->cluster_id, ARV_ALL_USERS_ROLE, all_users);
     VP_TRY(vp_texts_add(&groups, all_users, err));
-    enum vp_code code = arv_memberships_among(check->snapshot->arvados, &check->asker, check->token.owner_uuid, &groups,
-                                              &memberships, err);
+    enum vp_code code = arv_memberships_among(check->snapshot->arvados, &check->credentials, check->token.owner_uuid,
+                                              &groups, &memberships, err);
     vp_texts_clear(&groups);
     arv_memberships_clear(&memberships);
     return code;
@@ -254,7 +255,7 @@ static enum vp_code count_for_everybody(struct check *check, size_t *ret_n, stru
     struct arv_link_query query = auth_link_query(config_of(check));
     query.tail_uuids = &tails;
     if (code == VP_OK)
-        code = arv_links_list(check->snapshot->arvados, &check->asker, &query, &links, err);
+        code = arv_links_list(check->snapshot->arvados, &check->credentials, &query, &links, err);
     *ret_n = links.n;
     arv_links_clear(&links);
     vp_texts_clear(&tails);
@@ -315,7 +316,7 @@ static void write_answer(const struct logical_call *call, const struct auth_snap
     struct check check = {
         .call = call,
         .snapshot = snapshot,
-        .asker = auth_service_asker(call, &snapshot->config),
+        .credentials = auth_service_credentials(call, &snapshot->config),
         .now_s = clock->now_s(clock->self),
         .writer = writer,
         .all_ok = true,

@@ -1,25 +1,25 @@
 /* May this token live on? Arvados is asked again, and the whole decision is made again. */
 #include <string.h>
 
-#include "backend.h"
 #include "issue.h"
+#include "mount.h"
 #include "paths.h"
 #include "roles.h"
 
 /* The facts of the lease as they are now: by the service token, or by the run token that the lease kept. */
-static enum vp_code identify_again(const struct auth_question *question, const struct auth_lease *lease,
+static enum vp_code identify_again(const struct auth_request *request, const struct auth_lease *lease,
                                    struct arv_identity *ret_identity, struct vp_error *err)
 {
     struct auth_token token = { 0 };
-    if (question->snapshot->config.service_token != NULL)
-        return auth_look_up(question, lease->container_uuid, lease->user_uuid, lease->token_uuid, lease->runtime_token,
+    if (request->snapshot->config.service_token != NULL)
+        return auth_look_up(request, lease->container_uuid, lease->user_uuid, lease->token_uuid, lease->runtime_token,
                             ret_identity, err);
     if (lease->run_token == NULL)
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
                        "the mount had a service token at login and has none now, so this token can't be renewed; log "
                        "in again");
-    VP_TRY(auth_token_check(question->snapshot, lease->run_token, &token, err));
-    enum vp_code code = auth_identify(question, &token, ret_identity, err);
+    VP_TRY(auth_token_check(request->snapshot, lease->run_token, &token, err));
+    enum vp_code code = auth_identify(request, &token, ret_identity, err);
     auth_token_clear(&token);
     return code;
 }
@@ -68,23 +68,23 @@ static enum vp_code answer(const struct logical_call *call, const struct auth_ro
     return VP_OK;
 }
 
-static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
+static enum vp_code decide(const struct logical_call *call, const struct auth_request *request,
                            const struct auth_lease *lease, const struct arv_identity *identity, struct vp_error *err)
 {
-    const struct auth_grantee grantee = auth_grantee_of(question, identity);
+    const struct auth_grantee grantee = auth_grantee_of(request, identity);
     struct auth_grants grants = { 0 };
     struct vp_texts policies = { 0 };
     VP_TRY(check_same(lease, identity, err));
-    VP_TRY(auth_grants_of(question, AUTH_REMEMBERED, lease->run_token, &grantee, &grants, err));
-    enum vp_code code = auth_policies(question, &grants, &policies, &call->reply->warnings, err);
+    VP_TRY(auth_grants_of(request, AUTH_REMEMBERED, lease->run_token, &grantee, &grants, err));
+    enum vp_code code = auth_policies(request, &grants, &policies, &call->reply->warnings, err);
     if (code == VP_OK)
         code = check_still_granted(&call->auth->policies, &policies, err);
     if (code == VP_OK)
         code = check_still_granted(&call->auth->token_policies, &policies, err);
     if (code == VP_OK)
-        code = auth_grants_aliases(question, &grants, &call->reply->group_aliases, err);
+        code = auth_grants_aliases(request, &grants, &call->reply->group_aliases, err);
     if (code == VP_OK)
-        code = answer(call, question->role, identity, &grants, grantee.now_s, err);
+        code = answer(call, request->role, identity, &grants, grantee.now_s, err);
     vp_texts_clear(&policies);
     auth_grants_clear(&grants);
     return code;
@@ -94,9 +94,9 @@ static enum vp_code renew_by(const struct logical_call *call, const struct auth_
                              const struct auth_snapshot *snapshot, const struct auth_role *role, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
-    const struct auth_question question = auth_question_of(call, snapshot, role);
-    VP_TRY(identify_again(&question, lease, &identity, err));
-    enum vp_code code = decide(call, &question, lease, &identity, err);
+    const struct auth_request request = auth_request_of(call, snapshot, role);
+    VP_TRY(identify_again(&request, lease, &identity, err));
+    enum vp_code code = decide(call, &request, lease, &identity, err);
     arv_identity_clear(&identity);
     return code;
 }

@@ -1,5 +1,5 @@
 /* The life of a mount: its cached configuration, dropped when the record changes. */
-#include "backend.h"
+#include "mount.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +7,9 @@
 #include "vp/auth.h"
 #include "vp/version.h"
 
+#include "grant_cache.h"
 #include "paths.h"
 #include "roles.h"
-#include "table.h"
 
 /* Requests that wait for a place at Arvados, per mount: two calls for each login of a storm of 2,000. */
 enum {
@@ -101,7 +101,7 @@ void auth_snapshot_release(struct auth_snapshot **place)
     struct auth_snapshot *snapshot = VP_TAKE(*place);
     if (snapshot == NULL || atomic_fetch_sub(&snapshot->references, 1) > 1)
         return;
-    auth_cache_free(snapshot->cache);
+    auth_grant_cache_free(snapshot->cache);
     auth_roles_free(snapshot->roles);
     arv_client_free(snapshot->arvados);
     auth_config_clear(&snapshot->config);
@@ -179,7 +179,7 @@ static enum vp_code load_parts(const struct logical_call *call, struct auth_snap
     VP_TRY(call->storage->list(call->storage->self, "role/", call->cancel, &roles, err));
     snapshot->has_roles = roles.n > 0;
     vp_texts_clear(&roles);
-    VP_TRY(auth_cache_new(&snapshot->cache, err));
+    VP_TRY(auth_grant_cache_new(&snapshot->cache, err));
     VP_TRY(auth_roles_new(&snapshot->roles, err));
     struct vp_error fault = { 0 };
     code = auth_client_new(mount, &snapshot->config, &snapshot->arvados, &fault);

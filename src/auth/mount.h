@@ -17,7 +17,7 @@ struct auth_snapshot {
     atomic_uint references;
     struct auth_config config; /* filled */
     struct arv_client *arvados;
-    struct auth_cache *cache;            /* grants, see table.h */
+    struct auth_grant_cache *cache;      /* grants, see grant_cache.h */
     struct auth_roles *roles;            /* see roles.h */
     atomic_int_least64_t token_expiry_s; /* of the service token; VP_TIME_NONE: never. 0: not asked yet */
     bool has_roles;                      /* a role record is stored, whichever version of the plugin wrote it */

@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
 #include "grants.h"
+#include "mount.h"
 #include "paths.h"
 
 /* What a look at grants needs. */
 struct view {
     struct auth_snapshot *snapshot;
     struct auth_role role; /* the defaults: no role narrows here */
-    struct auth_question question;
+    struct auth_request request;
     struct arv_memberships groups; /* as if somebody were in all that links name: those alive, those in the trash */
     int64_t now_s;
 };
@@ -25,10 +25,10 @@ static void view_clear(struct view *view)
 
 static enum vp_code sort_groups(struct view *view, const struct vp_texts *uuids, struct vp_error *err)
 {
-    const struct arv_asker asker = auth_asker(&view->question, NULL);
+    const struct arv_credentials credentials = auth_credentials(&view->request, NULL);
     struct arv_memberships *groups = &view->groups;
     if (uuids->n > 0)
-        VP_TRY(arv_groups_among(view->snapshot->arvados, &asker, uuids, "role", &groups->roles, err));
+        VP_TRY(arv_groups_among(view->snapshot->arvados, &credentials, uuids, "role", &groups->roles, err));
     for (size_t i = 0; i < uuids->n; i++)
         if (!vp_texts_has(&groups->roles, uuids->items[i]))
             VP_TRY(vp_texts_add(&groups->trashed, uuids->items[i], err));
@@ -43,14 +43,14 @@ static enum vp_code view_open(const struct logical_call *call, struct view *view
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
                        "looking at everybody's grants needs a service token in the config");
     VP_TRY(auth_role_defaults(&view->role, err));
-    view->question = auth_question_of(call, view->snapshot, &view->role);
+    view->request = auth_request_of(call, view->snapshot, &view->role);
     view->now_s = clock->now_s(clock->self);
     return VP_OK;
 }
 
 static enum policy_drop judge(const struct view *view, const struct arv_link *link)
 {
-    return auth_grants_judge(&view->question, link, &view->groups, link->tail_uuid, view->now_s);
+    return auth_grants_judge(&view->request, link, &view->groups, link->tail_uuid, view->now_s);
 }
 
 static bool is_tail(const char *uuid)
@@ -135,7 +135,7 @@ static void write_list(const struct view *view, const struct rows *rows, struct 
     vp_json_close_object(writer);
 }
 
-static enum vp_code warn(const struct logical_call *call, const struct auth_table *table, const struct rows *rows,
+static enum vp_code warn(const struct logical_call *call, const struct auth_grant_table *table, const struct rows *rows,
                          struct vp_error *err)
 {
     char text[200];
@@ -145,7 +145,7 @@ static enum vp_code warn(const struct logical_call *call, const struct auth_tabl
                        rows->n_astray);
         VP_TRY(vp_texts_add(warnings, text, err));
     }
-    if (!auth_table_is_of_groups_only(table))
+    if (!auth_grant_table_is_of_groups_only(table))
         return VP_OK;
     (void)snprintf(text, sizeof text,
                    "grants to users are not listed: this mount has more than %d grants. Read grants/<user uuid> for "
@@ -154,14 +154,14 @@ static enum vp_code warn(const struct logical_call *call, const struct auth_tabl
     return vp_texts_add(warnings, text, err);
 }
 
-static enum vp_code list(const struct logical_call *call, const struct view *view, const struct auth_table *table,
+static enum vp_code list(const struct logical_call *call, const struct view *view, const struct auth_grant_table *table,
                          struct vp_error *err)
 {
     struct rows rows = { 0 };
     struct vp_json_writer writer;
-    VP_TRY(sort_links(auth_table_links(table), &rows, err));
+    VP_TRY(sort_links(auth_grant_table_links(table), &rows, err));
     enum vp_code code = VP_OK;
-    if (rows.n == 0 && !auth_table_is_of_groups_only(table)) {
+    if (rows.n == 0 && !auth_grant_table_is_of_groups_only(table)) {
         code = vp_fail(err, VP_REASON_NOT_FOUND, "there are no grants");
     } else {
         vp_json_begin(&writer, &call->reply->data);
@@ -176,16 +176,16 @@ static enum vp_code list(const struct logical_call *call, const struct view *vie
 
 static enum vp_code look_at_table(const struct logical_call *call, struct view *view, struct vp_error *err)
 {
-    struct auth_table *table = NULL;
+    struct auth_grant_table *table = NULL;
     struct vp_texts uuids = { 0 };
-    VP_TRY(auth_table_get(&view->question, AUTH_FRESH, NULL, NULL, &table, err));
-    enum vp_code code = auth_table_groups(&view->question, table, &uuids, err);
+    VP_TRY(auth_grant_cache_lookup(&view->request, AUTH_FRESH, NULL, NULL, &table, err));
+    enum vp_code code = auth_grant_table_groups(&view->request, table, &uuids, err);
     if (code == VP_OK)
         code = sort_groups(view, &uuids, err);
     if (code == VP_OK)
         code = list(call, view, table, err);
     vp_texts_clear(&uuids);
-    auth_table_release(&table);
+    auth_grant_table_release(&table);
     return code;
 }
 
@@ -239,11 +239,11 @@ static enum vp_code look_at_one(const struct logical_call *call, struct view *vi
 {
     struct arv_links links = { 0 };
     struct vp_texts uuids = { 0 };
-    enum vp_code code = auth_add_group(&view->question, call->name, &uuids, err);
+    enum vp_code code = auth_add_group(&view->request, call->name, &uuids, err);
     if (code == VP_OK)
         code = sort_groups(view, &uuids, err);
     if (code == VP_OK)
-        code = auth_links_to(&view->question, NULL, call->name, &links, err);
+        code = auth_links_to(&view->request, NULL, call->name, &links, err);
     if (code == VP_OK)
         code = read(call, view, &links, err);
     arv_links_clear(&links);

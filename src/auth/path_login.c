@@ -1,8 +1,8 @@
 /* One running Arvados container, or on a mount for people one user, gets one token. */
 #include <string.h>
 
-#include "backend.h"
 #include "issue.h"
+#include "mount.h"
 #include "paths.h"
 #include "roles.h"
 
@@ -70,23 +70,22 @@ static enum vp_code pick_token(const struct login_args *args, const struct vp_se
     return VP_OK;
 }
 
-static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
+static enum vp_code decide(const struct logical_call *call, const struct auth_request *request,
                            const struct auth_token *token, struct vp_error *err)
 {
     struct arv_identity identity = { 0 };
     struct auth_grants grants = { 0 };
-    VP_TRY(auth_identify(question, token, &identity, err));
-    const struct auth_grantee grantee = auth_grantee_of(question, &identity);
+    VP_TRY(auth_identify(request, token, &identity, err));
+    const struct auth_grantee grantee = auth_grantee_of(request, &identity);
     enum vp_code code = VP_OK;
     if (identity.has_container)
-        code = auth_check_window(question->role, &identity.container, grantee.now_s, err);
+        code = auth_check_window(request->role, &identity.container, grantee.now_s, err);
     if (code == VP_OK)
-        code = auth_grants_of(question, AUTH_REMEMBERED, token->secret, &grantee, &grants, err);
+        code = auth_grants_of(request, AUTH_REMEMBERED, token->secret, &grantee, &grants, err);
     /* The host counts the token's life from its own clock, later than this: so no time that passed while Arvados was asked may
      * be given away. */
     if (code == VP_OK)
-        code =
-            auth_issue(question, token, &identity, &grants, auth_now_s(question), call->remote_addr, call->reply, err);
+        code = auth_issue(request, token, &identity, &grants, auth_now_s(request), call->remote_addr, call->reply, err);
     auth_grants_clear(&grants);
     arv_identity_clear(&identity);
     return code;
@@ -97,12 +96,12 @@ static enum vp_code login_by(const struct logical_call *call, const struct login
 {
     const struct vp_secret *given = NULL;
     struct auth_token token = { 0 };
-    const struct auth_question question = auth_question_of(call, snapshot, role);
+    const struct auth_request request = auth_request_of(call, snapshot, role);
     VP_TRY(pick_token(args, &given, err));
     VP_TRY(auth_token_check(snapshot, given, &token, err));
     enum vp_code code = auth_check_address(role, call->remote_addr, err);
     if (code == VP_OK)
-        code = decide(call, &question, &token, err);
+        code = decide(call, &request, &token, err);
     auth_token_clear(&token);
     return code;
 }

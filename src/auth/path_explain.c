@@ -1,8 +1,8 @@
 /* The path explain: the same decision as a login's, told instead of taken. Issues nothing. */
 #include <string.h>
 
-#include "backend.h"
 #include "issue.h"
+#include "mount.h"
 #include "paths.h"
 #include "roles.h"
 
@@ -42,38 +42,38 @@ static void told_clear(struct told *told)
 
 /* ---- who ---- */
 
-static enum vp_code find_by_token(const struct auth_question *question, const struct vp_secret *given,
-                                  struct told *told, struct vp_error *err)
+static enum vp_code find_by_token(const struct auth_request *request, const struct vp_secret *given, struct told *told,
+                                  struct vp_error *err)
 {
     struct auth_token token = { 0 };
-    VP_TRY(auth_token_check(question->snapshot, given, &token, err));
-    enum vp_code code = auth_identify(question, &token, &told->identity, err);
+    VP_TRY(auth_token_check(request->snapshot, given, &token, err));
+    enum vp_code code = auth_identify(request, &token, &told->identity, err);
     auth_token_clear(&token);
     return code;
 }
 
-static enum vp_code find_user(const struct auth_question *question, const char *uuid, struct told *told,
+static enum vp_code find_user(const struct auth_request *request, const char *uuid, struct told *told,
                               struct vp_error *err)
 {
-    const struct arv_asker asker = auth_asker(question, NULL);
-    VP_TRY(arv_find_user(question->snapshot->arvados, &asker, uuid, &told->identity.user, err));
-    return auth_check_user(&told->identity.user, &question->snapshot->config, question->role, err);
+    const struct arv_credentials credentials = auth_credentials(request, NULL);
+    VP_TRY(arv_find_user(request->snapshot->arvados, &credentials, uuid, &told->identity.user, err));
+    return auth_check_user(&told->identity.user, &request->snapshot->config, request->role, err);
 }
 
-static enum vp_code find_by_container(const struct auth_question *question, const char *uuid, struct told *told,
+static enum vp_code find_by_container(const struct auth_request *request, const char *uuid, struct told *told,
                                       struct vp_error *err)
 {
-    const struct arv_asker asker = auth_asker(question, NULL);
+    const struct arv_credentials credentials = auth_credentials(request, NULL);
     struct arv_container *container = &told->identity.container;
-    VP_TRY(arv_find_container(question->snapshot->arvados, &asker, uuid, container, err));
+    VP_TRY(arv_find_container(request->snapshot->arvados, &credentials, uuid, container, err));
     told->identity.has_container = true;
     if (container->runtime_user_uuid == NULL)
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "container %s is %.16s and has no runtime user", uuid,
                        container->state);
-    VP_TRY(auth_check_container(container, container->runtime_user_uuid, question->role, err));
+    VP_TRY(auth_check_container(container, container->runtime_user_uuid, request->role, err));
     VP_TRY(
-        auth_check_own_token(container, container->auth_uuid == NULL ? "" : container->auth_uuid, question->role, err));
-    return find_user(question, container->runtime_user_uuid, told, err);
+        auth_check_own_token(container, container->auth_uuid == NULL ? "" : container->auth_uuid, request->role, err));
+    return find_user(request, container->runtime_user_uuid, told, err);
 }
 
 /* ---- what ---- */
@@ -86,17 +86,17 @@ static enum vp_code tails_of(const struct told *told, struct vp_texts *tails, st
 
 /* A login never asks for links of others than the trusted owners. Here they are shown, since "I made the grant, why does it
  * not count?" most often means that it has the wrong owner. They can't be more than a page: anybody may make such links. */
-static enum vp_code find_others(const struct logical_call *call, const struct auth_question *question,
+static enum vp_code find_others(const struct logical_call *call, const struct auth_request *request,
                                 const struct vp_secret *token, struct told *told, struct vp_error *err)
 {
-    const struct arv_asker asker = auth_asker(question, token);
-    struct arv_link_query query = auth_link_query(&question->snapshot->config);
+    const struct arv_credentials credentials = auth_credentials(request, token);
+    struct arv_link_query query = auth_link_query(&request->snapshot->config);
     struct vp_texts tails = { 0 };
     bool more = false;
     query.tail_uuids = &tails;
     enum vp_code code = tails_of(told, &tails, err);
     if (code == VP_OK)
-        code = arv_links_of_others(question->snapshot->arvados, &asker, &query, &told->others, &more, err);
+        code = arv_links_of_others(request->snapshot->arvados, &credentials, &query, &told->others, &more, err);
     vp_texts_clear(&tails);
     if (code != VP_OK)
         return vp_texts_add(&call->reply->warnings, "links of untrusted owners could not be read, so none is shown",
@@ -104,23 +104,23 @@ static enum vp_code find_others(const struct logical_call *call, const struct au
     return more ? vp_texts_add(&call->reply->warnings, "more links of untrusted owners are not shown", err) : VP_OK;
 }
 
-static enum vp_code decide(const struct logical_call *call, const struct auth_question *question,
+static enum vp_code decide(const struct logical_call *call, const struct auth_request *request,
                            const struct explain_args *args, struct told *told, struct vp_error *err)
 {
     struct arv_identity *identity = &told->identity;
     if (args->token != NULL)
-        VP_TRY(find_by_token(question, args->token, told, err));
+        VP_TRY(find_by_token(request, args->token, told, err));
     else if (vp_text_is_set(args->container_uuid))
-        VP_TRY(find_by_container(question, args->container_uuid, told, err));
+        VP_TRY(find_by_container(request, args->container_uuid, told, err));
     else
-        VP_TRY(find_user(question, args->user_uuid, told, err));
-    const struct auth_grantee grantee = auth_grantee_of(question, identity);
-    VP_TRY(auth_grants_of(question, AUTH_FRESH, args->token, &grantee, &told->grants, err));
-    VP_TRY(find_others(call, question, args->token, told, err));
+        VP_TRY(find_user(request, args->user_uuid, told, err));
+    const struct auth_grantee grantee = auth_grantee_of(request, identity);
+    VP_TRY(auth_grants_of(request, AUTH_FRESH, args->token, &grantee, &told->grants, err));
+    VP_TRY(find_others(call, request, args->token, told, err));
     if (identity->has_container)
-        VP_TRY(auth_check_window(question->role, &identity->container, grantee.now_s, err));
-    VP_TRY(auth_policies(question, &told->grants, &told->policies, &call->reply->warnings, err));
-    return auth_lifetime(question->role, auth_token_end_s(identity), told->grants.result.expires_at_s, grantee.now_s,
+        VP_TRY(auth_check_window(request->role, &identity->container, grantee.now_s, err));
+    VP_TRY(auth_policies(request, &told->grants, &told->policies, &call->reply->warnings, err));
+    return auth_lifetime(request->role, auth_token_end_s(identity), told->grants.result.expires_at_s, grantee.now_s,
                          &told->terms, err);
 }
 
@@ -191,8 +191,8 @@ static enum vp_code explain(const struct logical_call *call, const struct explai
     const char *name = vp_text_is_set(args->role) ? args->role : snapshot->config.default_role;
     enum vp_code code = auth_role_for(call, snapshot, name, &role, &refusal);
     if (code == VP_OK) {
-        const struct auth_question question = auth_question_of(call, snapshot, role);
-        code = decide(call, &question, args, &told, &refusal);
+        const struct auth_request request = auth_request_of(call, snapshot, role);
+        code = decide(call, &request, args, &told, &refusal);
     }
     if (is_outcome(code, &refusal)) {
         code = answer(call, role, &told, code, &refusal, err);

@@ -1,10 +1,10 @@
-#include "client.h"
+#include "api.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUESTIONS_MAX = 4 };
+enum { REQUESTS_MAX = 4 };
 
 static const struct vp_json_source ANSWER = {
     .what = "the answer",
@@ -14,8 +14,9 @@ static const struct vp_json_source ANSWER = {
     .max_tokens = 60000,
 };
 
-/* A real discovery document holds `uuid` twice in many of its schemas (levels below the third); what is read stands at the
- * top. It has some thousands of objects, for each parameter of each method one. */
+/* A real discovery document holds `uuid` twice in many of its schemas (levels below the third);
+ * what is read stands at the top. It has some thousands of objects, for each parameter of each
+ * method one. */
 static const struct vp_json_source DISCOVERY = {
     .what = "the discovery document",
     .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
@@ -106,31 +107,32 @@ static enum vp_code told(struct vp_error *err, enum vp_reason reason, const char
     return vp_reason_code(reason);
 }
 
-/* 401 is also what Arvados says to every token while its database is away; the callers of this room know that. */
-static enum vp_code judge_refusal(const struct arv_asker *asker, const struct arv_question *question, int status,
-                                  struct vp_error *err)
+/* 401 is also what Arvados says to every token while its database is away; the callers of this
+ * room know that. */
+static enum vp_code judge_refusal(const struct arv_credentials *credentials, const struct arv_request *request,
+                                  int status, struct vp_error *err)
 {
-    if (asker->service)
+    if (credentials->service)
         return told(err, VP_REASON_SERVICE_TOKEN,
                     status == 401
                         ? "Arvados refuses the mount's service token"
                         : "the mount's service token may not ask what is needed: its scopes or its user's rights "
                           "are too narrow",
-                    question->name, status);
+                    request->name, status);
     if (status == 401)
-        return told(err, VP_REASON_TOKEN_REJECTED, "Arvados refuses the token", question->name, status);
-    return told(err, VP_REASON_TOKEN_SCOPE, "the token's scopes are too narrow", question->name, status);
+        return told(err, VP_REASON_TOKEN_REJECTED, "Arvados refuses the token", request->name, status);
+    return told(err, VP_REASON_TOKEN_SCOPE, "the token's scopes are too narrow", request->name, status);
 }
 
 /* A change that Arvados does not make: {"errors": ["...", ...]} says why. */
-static enum vp_code judge_change(const struct arv_question *question, const struct http_exchange *exchange,
+static enum vp_code judge_change(const struct arv_request *request, const struct http_exchange *exchange,
                                  struct vp_error *err)
 {
     struct vp_json *document = NULL;
     struct vp_error unread;
     if (exchange->status == 403)
         return told(err, VP_REASON_FORBIDDEN, "Arvados does not let this token change it: that takes an admin's token",
-                    question->name, exchange->status);
+                    request->name, exchange->status);
     if (vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &ANSWER, &document, &unread) != VP_OK)
         document = NULL;
     const struct vp_json *words = vp_json_at(vp_json_get(document, "errors"), 0);
@@ -140,40 +142,40 @@ static enum vp_code judge_change(const struct arv_question *question, const stru
     return vp_reason_code(VP_REASON_BAD_REQUEST);
 }
 
-static enum vp_code judge_status(const struct arv_asker *asker, const struct arv_question *question,
+static enum vp_code judge_status(const struct arv_credentials *credentials, const struct arv_request *request,
                                  const struct http_exchange *exchange, struct vp_error *err)
 {
     int status = exchange->status;
     if (status == 200)
         return VP_OK;
-    if (question->method != HTTP_GET && status != 401 && status != 429 && status < 500)
-        return judge_change(question, exchange, err);
+    if (request->method != HTTP_GET && status != 401 && status != 429 && status < 500)
+        return judge_change(request, exchange, err);
     if (status == 401 || status == 403)
-        return judge_refusal(asker, question, status, err);
-    if (status == 404 && question->not_found != VP_REASON_NONE)
-        return told(err, question->not_found, "the token is not a container's", question->name, status);
+        return judge_refusal(credentials, request, status, err);
+    if (status == 404 && request->not_found != VP_REASON_NONE)
+        return told(err, request->not_found, "the token is not a container's", request->name, status);
     /* How an Arvados with more requests than it takes answers: an empty body and no Retry-After. */
     if (status == 429 || (status == 503 && exchange->body.len == 0))
-        return told(err, VP_REASON_UPSTREAM_BUSY, "Arvados is overloaded; try again", question->name, status);
+        return told(err, VP_REASON_UPSTREAM_BUSY, "Arvados is overloaded; try again", request->name, status);
     if (status >= 500)
-        return told(err, VP_REASON_UPSTREAM_ERROR, "Arvados answers with an error of its own", question->name, status);
-    return told(err, VP_REASON_UPSTREAM_BAD_ANSWER, "Arvados gave an answer that can't be right", question->name,
+        return told(err, VP_REASON_UPSTREAM_ERROR, "Arvados answers with an error of its own", request->name, status);
+    return told(err, VP_REASON_UPSTREAM_BAD_ANSWER, "Arvados gave an answer that can't be right", request->name,
                 status);
 }
 
 /* A 404 alone may be a proxy's, or for a path that this Arvados does not have. */
-static enum vp_code find_missing(const struct arv_question *question, const struct http_exchange *exchange,
+static enum vp_code find_missing(const struct arv_request *request, const struct http_exchange *exchange,
                                  bool *ret_missing, struct vp_error *err)
 {
     struct vp_json *document = NULL;
-    if (exchange->status != 404 || question->missing_word == NULL) {
+    if (exchange->status != 404 || request->missing_word == NULL) {
         *ret_missing = exchange->status == 404;
         return VP_OK;
     }
     if (vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &ANSWER, &document, err) != VP_OK)
         return err->reason == VP_REASON_INTERNAL ? VP_ERR_INTERNAL : VP_OK;
     const struct vp_json *words = vp_json_at(vp_json_get(document, "errors"), 0);
-    *ret_missing = vp_json_type(words) == VP_JSON_TEXT && strstr(vp_json_text(words), question->missing_word) != NULL;
+    *ret_missing = vp_json_type(words) == VP_JSON_TEXT && strstr(vp_json_text(words), request->missing_word) != NULL;
     vp_json_free(document);
     return VP_OK;
 }
@@ -199,46 +201,47 @@ static int weight(enum vp_reason reason)
 
 /* ---- asking ---- */
 
-static const struct vp_json_source *source_of(const struct arv_question *question)
+static const struct vp_json_source *source_of(const struct arv_request *request)
 {
-    return question->source == NULL ? &ANSWER : question->source;
+    return request->source == NULL ? &ANSWER : request->source;
 }
 
-static enum vp_code read_answer(const struct arv_asker *asker, struct arv_question *question,
+static enum vp_code read_answer(const struct arv_credentials *credentials, struct arv_request *request,
                                 const struct http_exchange *exchange, struct vp_error *err)
 {
     if (exchange->error.reason != VP_REASON_NONE) {
         *err = exchange->error;
-        vp_error_add_detail(err, "%s", question->name);
+        vp_error_add_detail(err, "%s", request->name);
         return vp_reason_code(err->reason);
     }
-    if (question->may_be_missing)
-        VP_TRY(find_missing(question, exchange, &question->missing, err));
-    if (question->missing)
+    if (request->may_be_missing)
+        VP_TRY(find_missing(request, exchange, &request->missing, err));
+    if (request->missing)
         return VP_OK;
-    VP_TRY(judge_status(asker, question, exchange, err));
+    VP_TRY(judge_status(credentials, request, exchange, err));
     struct vp_error fault = { 0 };
-    enum vp_code code = vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source_of(question),
-                                      &question->document, &fault);
+    enum vp_code code =
+        vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source_of(request), &request->document, &fault);
     if (code != VP_OK && fault.reason == VP_REASON_UPSTREAM_BAD_ANSWER)
-        return arv_bad_answer(err, question->name, fault.message);
+        return arv_bad_answer(err, request->name, fault.message);
     if (code != VP_OK)
         *err = fault;
     return code;
 }
 
-static const struct arv_asker *asker_of(const struct arv_asker *of_round, const struct arv_question *question)
+static const struct arv_credentials *credentials_of(const struct arv_credentials *of_round,
+                                                    const struct arv_request *request)
 {
-    return question->asker == NULL ? of_round : question->asker;
+    return request->credentials == NULL ? of_round : request->credentials;
 }
 
-static enum vp_code read_answers(const struct arv_asker *asker, struct arv_question *questions,
+static enum vp_code read_answers(const struct arv_credentials *credentials, struct arv_request *requests,
                                  struct http_exchange *exchanges, size_t n, struct vp_error *err)
 {
     struct vp_error worst = { 0 };
     for (size_t i = 0; i < n; i++) {
         struct vp_error fault = { 0 };
-        if (read_answer(asker_of(asker, &questions[i]), &questions[i], &exchanges[i], &fault) == VP_OK)
+        if (read_answer(credentials_of(credentials, &requests[i]), &requests[i], &exchanges[i], &fault) == VP_OK)
             continue;
         if (worst.reason == VP_REASON_NONE || weight(fault.reason) > weight(worst.reason))
             worst = fault;
@@ -250,24 +253,24 @@ static enum vp_code read_answers(const struct arv_asker *asker, struct arv_quest
     return vp_reason_code(worst.reason);
 }
 
-enum vp_code arv_ask(struct arv_client *client, const struct arv_asker *asker, struct arv_question *questions, size_t n,
-                     struct vp_error *err)
+enum vp_code arv_send(struct arv_client *client, const struct arv_credentials *credentials,
+                      struct arv_request *requests, size_t n, struct vp_error *err)
 {
-    struct http_exchange exchanges[QUESTIONS_MAX] = { 0 };
+    struct http_exchange exchanges[REQUESTS_MAX] = { 0 };
     struct vp_error fault = { 0 };
-    assert(n <= QUESTIONS_MAX);
+    assert(n <= REQUESTS_MAX);
     for (size_t i = 0; i < n; i++) {
-        VP_TRY(vp_buf_check(&questions[i].target, "a request to Arvados", err));
-        exchanges[i].method = questions[i].method;
-        exchanges[i].sent_body = questions[i].body;
-        exchanges[i].target = vp_buf_text(&questions[i].target);
-        exchanges[i].bearer = asker_of(asker, &questions[i])->token;
-        exchanges[i].request_id = asker->request_id;
-        exchanges[i].body_max = source_of(&questions[i])->max_bytes;
+        VP_TRY(vp_buf_check(&requests[i].target, "a request to Arvados", err));
+        exchanges[i].method = requests[i].method;
+        exchanges[i].sent_body = requests[i].body;
+        exchanges[i].target = vp_buf_text(&requests[i].target);
+        exchanges[i].bearer = credentials_of(credentials, &requests[i])->token;
+        exchanges[i].request_id = credentials->request_id;
+        exchanges[i].body_max = source_of(&requests[i])->max_bytes;
     }
-    enum vp_code code = http_round(client->site, exchanges, n, asker->deadline_ms, asker->cancel, &fault);
+    enum vp_code code = http_round(client->site, exchanges, n, credentials->deadline_ms, credentials->cancel, &fault);
     /* Its failure stands in the exchange as well, but for one before anything was tried. */
-    enum vp_code read = read_answers(asker, questions, exchanges, n, err);
+    enum vp_code read = read_answers(credentials, requests, exchanges, n, err);
     for (size_t i = 0; i < n; i++)
         http_exchange_clear(&exchanges[i]);
     if (read == VP_OK && code != VP_OK) {
@@ -278,10 +281,10 @@ enum vp_code arv_ask(struct arv_client *client, const struct arv_asker *asker, s
     return read;
 }
 
-void arv_question_clear(struct arv_question *question)
+void arv_request_clear(struct arv_request *request)
 {
-    vp_buf_clear(&question->target);
-    vp_json_freep(&question->document);
+    vp_buf_clear(&request->target);
+    vp_json_freep(&request->document);
 }
 
 /* ---- discovery ---- */
@@ -320,17 +323,17 @@ static enum vp_code read_discovery(const struct vp_json *document, struct arv_di
     return VP_OK;
 }
 
-enum vp_code arv_discover(struct arv_client *client, const struct arv_asker *asker, struct arv_discovery *ret_discovery,
-                          struct vp_error *err)
+enum vp_code arv_discover(struct arv_client *client, const struct arv_credentials *credentials,
+                          struct arv_discovery *ret_discovery, struct vp_error *err)
 {
-    struct arv_question question = { .name = "discovery", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &DISCOVERY };
-    struct arv_asker nobody = *asker;
+    struct arv_request request = { .name = "discovery", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &DISCOVERY };
+    struct arv_credentials nobody = *credentials;
     nobody.token = NULL;
     nobody.service = false;
-    arv_target_build(&question.target, "/discovery/v1/apis/arvados/v1/rest", NULL);
-    enum vp_code code = arv_ask(client, &nobody, &question, 1, err);
+    arv_target_build(&request.target, "/discovery/v1/apis/arvados/v1/rest", NULL);
+    enum vp_code code = arv_send(client, &nobody, &request, 1, err);
     if (code == VP_OK)
-        code = read_discovery(question.document, ret_discovery, err);
-    arv_question_clear(&question);
+        code = read_discovery(request.document, ret_discovery, err);
+    arv_request_clear(&request);
     return code;
 }

@@ -4,8 +4,8 @@
 
 #include "vp/arvados.h"
 
-#include "backend.h"
 #include "identify.h"
+#include "mount.h"
 #include "paths.h"
 #include "record.h"
 
@@ -45,8 +45,7 @@ static enum vp_code trim_service_token(struct auth_config *config, struct vp_err
     return VP_OK;
 }
 
-static enum vp_code learn_cluster(const struct arv_discovery *discovery, struct auth_config *config,
-                                  struct vp_error *err)
+static enum vp_code set_cluster(const struct arv_discovery *discovery, struct auth_config *config, struct vp_error *err)
 {
     if (config->cluster_id != NULL && config->cluster_id[0] != '\0') {
         if (strcmp(config->cluster_id, discovery->cluster_id) == 0)
@@ -62,17 +61,17 @@ static enum vp_code learn_cluster(const struct arv_discovery *discovery, struct 
 
 /* Is it valid, and may it list links? A token's validity alone says nothing of its scopes. */
 static enum vp_code prove_service_token(const struct logical_call *call, struct arv_client *client,
-                                        const struct arv_asker *asker, const struct auth_config *config,
+                                        const struct arv_credentials *credentials, const struct auth_config *config,
                                         struct vp_error *err)
 {
     struct arv_token token = { 0 };
     struct arv_links links = { 0 };
     struct vp_texts owners = { 0 };
     (void)call;
-    VP_TRY(arv_token_current(client, asker, &token, err));
+    VP_TRY(arv_token_current(client, credentials, &token, err));
     enum vp_code code = vp_texts_add(&owners, token.owner_uuid, err);
     if (code == VP_OK)
-        code = arv_links_list(client, asker,
+        code = arv_links_list(client, credentials,
                               &(const struct arv_link_query){
                                   .link_class = config->link_class, .owner_uuids = &owners, .tail_uuids = &owners },
                               &links, err);
@@ -87,13 +86,13 @@ static enum vp_code prove(const struct logical_call *call, struct auth_config *c
     struct auth_mount *mount = call->mount;
     struct arv_client *client = NULL;
     struct arv_discovery discovery;
-    const struct arv_asker asker = auth_service_asker(call, config);
+    const struct arv_credentials credentials = auth_service_credentials(call, config);
     VP_TRY(auth_client_new(mount, config, &client, err));
-    enum vp_code code = arv_discover(client, &asker, &discovery, err);
+    enum vp_code code = arv_discover(client, &credentials, &discovery, err);
     if (code == VP_OK)
-        code = learn_cluster(&discovery, config, err);
+        code = set_cluster(&discovery, config, err);
     if (code == VP_OK && config->service_token != NULL)
-        code = prove_service_token(call, client, &asker, config, err);
+        code = prove_service_token(call, client, &credentials, config, err);
     arv_client_free(client);
     return code;
 }

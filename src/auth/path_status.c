@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend.h"
 #include "identify.h"
+#include "mount.h"
 #include "paths.h"
 
 static void put_count(struct vp_json_writer *writer, const char *key, uint64_t count)
@@ -112,11 +112,11 @@ static enum vp_code learn_expiry(const struct logical_call *call, struct auth_sn
                                  struct vp_error *err)
 {
     struct arv_token token = { 0 };
-    const struct arv_asker asker = auth_service_asker(call, &snapshot->config);
+    const struct arv_credentials credentials = auth_service_credentials(call, &snapshot->config);
     *ret_s = atomic_load(&snapshot->token_expiry_s);
     if (*ret_s != 0)
         return VP_OK;
-    VP_TRY(arv_token_current(snapshot->arvados, &asker, &token, err));
+    VP_TRY(arv_token_current(snapshot->arvados, &credentials, &token, err));
     *ret_s = token.expires_at_s;
     atomic_store(&snapshot->token_expiry_s, token.expires_at_s);
     arv_token_clear(&token);
