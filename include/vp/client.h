@@ -2,4 +2,4 @@
 #pragma once
 
 /* Runs one command line; the exit status (docs/client.md), or never comes back: `exec` becomes its command. */
-int client_main(int argc, char **argv);
+int cli_main(int argc, char **argv);

@@ -11,55 +11,58 @@ static const struct row {
     const char *value; /* what stands for the value in help; NULL: none */
     enum args_type type;
     unsigned groups;
-    size_t at; /* offset in struct args; for items the kind */
+    size_t at; /* offset in struct cli_args; for items the kind */
     const char *help;
 } ROWS[] = {
-#define AT(member) offsetof(struct args, member)
-    { "env", "NAME=REF", ITEM, ARGS_EXEC | ARGS_ENV, ARGS_ITEM_ENV, "a secret in the environment" },
-    { "file", "DEST=REF", ITEM, ARGS_EXEC, ARGS_ITEM_FILE, "a secret in a file, mode 0600" },
-    { "template", "DEST=TEMPLATE", ITEM, ARGS_EXEC, ARGS_ITEM_TEMPLATE,
+#define AT(member) offsetof(struct cli_args, member)
+    { "env", "NAME=REF", ITEM, CLI_ARGS_EXEC | CLI_ARGS_ENV, CLI_ARGS_ITEM_ENV, "a secret in the environment" },
+    { "file", "DEST=REF", ITEM, CLI_ARGS_EXEC, CLI_ARGS_ITEM_FILE, "a secret in a file, mode 0600" },
+    { "template", "DEST=TEMPLATE", ITEM, CLI_ARGS_EXEC, CLI_ARGS_ITEM_TEMPLATE,
       "a file with ${vault:REF} in it, filled in; its kind is told by the template's name (.json, .yaml, .yml, each "
       "also with one more end, like .in), else by DEST's" },
-    { "spec", "FILE", TEXT, ARGS_SPEC, AT(spec), "all of that from a JSON file" },
-    { "allow-argv", NULL, FLAG, ARGS_EXEC, AT(allow_argv),
+    { "spec", "FILE", TEXT, CLI_ARGS_SPEC, AT(spec), "all of that from a JSON file" },
+    { "allow-argv", NULL, FLAG, CLI_ARGS_EXEC, AT(allow_argv),
       "fill in ${vault:REF} in the command's arguments, where every process on the machine can read them" },
-    { "supervise", NULL, FLAG, ARGS_EXEC, AT(supervise),
+    { "supervise", NULL, FLAG, CLI_ARGS_EXEC, AT(supervise),
       "stay beside the command: renew the token, revoke it at the end and remove the files" },
-    { "kind", "text|json|yaml", TEXT, ARGS_RENDER, AT(kind),
+    { "kind", "text|json|yaml", TEXT, CLI_ARGS_RENDER, AT(kind),
       "how values are escaped; default: by the template's name, else by DEST's" },
-    { "mode", "OCTAL", TEXT, ARGS_RENDER, AT(mode), "permissions of the file; default 0600" },
-    { "store", "FILE", OPTIONAL_TEXT, ARGS_STORE, AT(store),
+    { "mode", "OCTAL", TEXT, CLI_ARGS_RENDER, AT(mode), "permissions of the file; default 0600" },
+    { "store", "FILE", OPTIONAL_TEXT, CLI_ARGS_STORE, AT(store),
       "write the token to a file instead of printing it; default ~/.vault-token, where bao looks for it" },
-    { "cas", "VERSION", TEXT, ARGS_PUT, AT(cas),
+    { "cas", "VERSION", TEXT, CLI_ARGS_PUT, AT(cas),
       "replace just that version; 0: nothing may be there; default: what is there now" },
-    { "force", NULL, FLAG, ARGS_PUT, AT(force), "write without check-and-set; the only way in KV v1" },
-    { "ttl", "DURATION", TEXT, ARGS_WRAP, AT(ttl), "how long the wrapping can be opened; default 5m" },
-    { "creation-path", "PATH", TEXT, ARGS_UNWRAP, AT(creation_path),
+    { "force", NULL, FLAG, CLI_ARGS_PUT, AT(force), "write without check-and-set; the only way in KV v1" },
+    { "ttl", "DURATION", TEXT, CLI_ARGS_WRAP, AT(ttl), "how long the wrapping can be opened; default 5m" },
+    { "creation-path", "PATH", TEXT, CLI_ARGS_UNWRAP, AT(creation_path),
       "where the wrapping must have been made, as wrap says it" },
-    { "increment", "DURATION", TEXT, ARGS_RENEW, AT(increment), "how much longer; the server decides" },
-    { "owner", "UUID", TEXT, ARGS_GRANT, AT(owner), "owner of the link; default: the first trusted one of the mount" },
-    { "expires-at", "TIME", TEXT, ARGS_GRANT, AT(expires_at), "end of the grant, as 2026-12-31T00:00:00Z" },
-    { "reason", "TEXT", TEXT, ARGS_GRANT, AT(reason), "a note that is kept with the grant" },
-    { "unchecked", NULL, FLAG, ARGS_GRANT, AT(unchecked), "make the link without asking the mount what counts there" },
-    { "server", NULL, FLAG, ARGS_VERSION, AT(server), "ask for the plugin's and Arvados' versions as well" },
-    { "mount", "NAME", TEXT, ARGS_LOGIN, AT(mount), "where the auth method is; ARV_VAULT_MOUNT, default arvados" },
-    { "role", "NAME", TEXT, ARGS_LOGIN, AT(role), "role of the login; ARV_VAULT_ROLE" },
-    { "salt-label", "LABEL", TEXT, ARGS_LOGIN, AT(salt_label),
+    { "increment", "DURATION", TEXT, CLI_ARGS_RENEW, AT(increment), "how much longer; the server decides" },
+    { "owner", "UUID", TEXT, CLI_ARGS_GRANT, AT(owner),
+      "owner of the link; default: the first trusted one of the mount" },
+    { "expires-at", "TIME", TEXT, CLI_ARGS_GRANT, AT(expires_at), "end of the grant, as 2026-12-31T00:00:00Z" },
+    { "reason", "TEXT", TEXT, CLI_ARGS_GRANT, AT(reason), "a note that is kept with the grant" },
+    { "unchecked", NULL, FLAG, CLI_ARGS_GRANT, AT(unchecked),
+      "make the link without asking the mount what counts there" },
+    { "server", NULL, FLAG, CLI_ARGS_VERSION, AT(server), "ask for the plugin's and Arvados' versions as well" },
+    { "mount", "NAME", TEXT, CLI_ARGS_LOGIN, AT(mount), "where the auth method is; ARV_VAULT_MOUNT, default arvados" },
+    { "role", "NAME", TEXT, CLI_ARGS_LOGIN, AT(role), "role of the login; ARV_VAULT_ROLE" },
+    { "salt-label", "LABEL", TEXT, CLI_ARGS_LOGIN, AT(salt_label),
       "send the token salted, of no use to anybody but that vault; ARV_VAULT_SALT_LABEL" },
-    { "arvados-token-file", "FILE", TEXT, ARGS_LOGIN, AT(arvados_token_file),
+    { "arvados-token-file", "FILE", TEXT, CLI_ARGS_LOGIN, AT(arvados_token_file),
       "the Arvados token, - for standard input; default ARVADOS_API_TOKEN, then settings.conf" },
-    { "token-file", "FILE", TEXT, ARGS_TOKEN, AT(token_file),
+    { "token-file", "FILE", TEXT, CLI_ARGS_TOKEN, AT(token_file),
       "a Vault token, - for standard input; default BAO_TOKEN, VAULT_TOKEN, ~/.vault-token, then a login" },
-    { "address", "URL", TEXT, ARGS_SERVER, AT(address), "the server; BAO_ADDR, VAULT_ADDR" },
-    { "namespace", "NAME", TEXT, ARGS_SERVER, AT(name_space), "BAO_NAMESPACE, VAULT_NAMESPACE" },
-    { "ca-cert", "FILE", TEXT, ARGS_SERVER, AT(ca_cert),
+    { "address", "URL", TEXT, CLI_ARGS_SERVER, AT(address), "the server; BAO_ADDR, VAULT_ADDR" },
+    { "namespace", "NAME", TEXT, CLI_ARGS_SERVER, AT(name_space), "BAO_NAMESPACE, VAULT_NAMESPACE" },
+    { "ca-cert", "FILE", TEXT, CLI_ARGS_SERVER, AT(ca_cert),
       "whom to trust; BAO_CACERT, VAULT_CACERT, then as Arvados does" },
-    { "ca-path", "FOLDER", TEXT, ARGS_SERVER, AT(ca_path), "all of a folder; BAO_CAPATH, VAULT_CAPATH" },
-    { "tls-server-name", "HOST", TEXT, ARGS_SERVER, AT(tls_server_name), "BAO_TLS_SERVER_NAME, VAULT_TLS_SERVER_NAME" },
-    { "timeout", "DURATION", TEXT, ARGS_SERVER, AT(timeout),
+    { "ca-path", "FOLDER", TEXT, CLI_ARGS_SERVER, AT(ca_path), "all of a folder; BAO_CAPATH, VAULT_CAPATH" },
+    { "tls-server-name", "HOST", TEXT, CLI_ARGS_SERVER, AT(tls_server_name),
+      "BAO_TLS_SERVER_NAME, VAULT_TLS_SERVER_NAME" },
+    { "timeout", "DURATION", TEXT, CLI_ARGS_SERVER, AT(timeout),
       "for everything together; BAO_CLIENT_TIMEOUT, VAULT_CLIENT_TIMEOUT, default 60s" },
-    { "max-retries", "N", TEXT, ARGS_SERVER, AT(max_retries), "BAO_MAX_RETRIES, VAULT_MAX_RETRIES" },
-    { "format", "json|table", TEXT, ARGS_SHOW, AT(format), "default table" },
+    { "max-retries", "N", TEXT, CLI_ARGS_SERVER, AT(max_retries), "BAO_MAX_RETRIES, VAULT_MAX_RETRIES" },
+    { "format", "json|table", TEXT, CLI_ARGS_SHOW, AT(format), "default table" },
     { "quiet", NULL, FLAG, ~0U, AT(quiet), "no warnings, no progress" },
     { "help", NULL, FLAG, ~0U, AT(help), "" },
 #undef AT
@@ -70,11 +73,11 @@ enum { N_ROWS = sizeof ROWS / sizeof ROWS[0] };
 /* An empty setting counts as not given, as an empty variable does: "--namespace=$NAMESPACE". */
 static const char *value_of(const struct row *row, const char *value)
 {
-    bool is_setting = (row->groups & (ARGS_SERVER | ARGS_TOKEN | ARGS_LOGIN | ARGS_SPEC)) != 0;
+    bool is_setting = (row->groups & (CLI_ARGS_SERVER | CLI_ARGS_TOKEN | CLI_ARGS_LOGIN | CLI_ARGS_SPEC)) != 0;
     return is_setting && *value == '\0' ? NULL : value;
 }
 
-static enum vp_code take(struct args *args, const struct row *row, const char *value, struct vp_error *err)
+static enum vp_code take(struct cli_args *args, const struct row *row, const char *value, struct vp_error *err)
 {
     char *base = (char *)args;
     switch (row->type) {
@@ -89,9 +92,9 @@ static enum vp_code take(struct args *args, const struct row *row, const char *v
         *(const char **)(void *)(base + row->at) = value_of(row, value);
         break;
     case ITEM:
-        if (args->n_items == ARGS_ITEMS_MAX)
-            return vp_fail(err, VP_REASON_USAGE, "more than %d secrets: use a --spec file", ARGS_ITEMS_MAX);
-        args->items[args->n_items++] = (struct args_item){ (enum args_kind)row->at, value };
+        if (args->n_items == CLI_ARGS_ITEMS_MAX)
+            return vp_fail(err, VP_REASON_USAGE, "more than %d secrets: use a --spec file", CLI_ARGS_ITEMS_MAX);
+        args->items[args->n_items++] = (struct cli_args_item){ (enum cli_args_kind)row->at, value };
         break;
     }
     return VP_OK;
@@ -131,10 +134,11 @@ static bool is_whole(const char *word, const char *name)
            (word[2 + len] == '\0' || word[2 + len] == '=');
 }
 
-enum vp_code args_parse(int argc, char **argv, unsigned groups, bool stops, struct args *ret_args, struct vp_error *err)
+enum vp_code cli_args_parse(int argc, char **argv, unsigned groups, bool stops, struct cli_args *ret_args,
+                            struct vp_error *err)
 {
     struct option options[N_ROWS + 1] = { 0 };
-    struct args args = { 0 };
+    struct cli_args args = { 0 };
     int c;
     fill(options, groups);
     opterr = 0;
@@ -156,7 +160,7 @@ enum vp_code args_parse(int argc, char **argv, unsigned groups, bool stops, stru
     return VP_OK;
 }
 
-void args_each(unsigned groups, args_visit visit, void *context)
+void cli_args_each(unsigned groups, cli_args_visit visit, void *context)
 {
     for (size_t i = 0; i < N_ROWS; i++)
         if ((ROWS[i].groups & groups) != 0)

@@ -7,35 +7,35 @@
 #include "vp/error.h"
 
 /* Which commands an option is for: a command names the groups it takes. */
-enum args_group {
-    ARGS_SERVER = 1,     /* asks the vault */
-    ARGS_TOKEN = 2,      /* with a token */
-    ARGS_LOGIN = 4,      /* and may log in for it */
-    ARGS_SHOW = 8,       /* shows something */
-    ARGS_EXEC = 16,      /* delivers secrets to a command */
-    ARGS_ENV = 32,       /* delivers secrets as environment */
-    ARGS_RENDER = 64,    /* renders one template */
-    ARGS_STORE = 128,    /* login */
-    ARGS_PUT = 256,      /* put-all */
-    ARGS_WRAP = 512,     /* wrap */
-    ARGS_UNWRAP = 1024,  /* unwrap */
-    ARGS_RENEW = 2048,   /* renew */
-    ARGS_GRANT = 4096,   /* grant */
-    ARGS_VERSION = 8192, /* version */
-    ARGS_SPEC = 16384,   /* takes a spec */
+enum cli_args_group {
+    CLI_ARGS_SERVER = 1,     /* asks the vault */
+    CLI_ARGS_TOKEN = 2,      /* with a token */
+    CLI_ARGS_LOGIN = 4,      /* and may log in for it */
+    CLI_ARGS_SHOW = 8,       /* shows something */
+    CLI_ARGS_EXEC = 16,      /* delivers secrets to a command */
+    CLI_ARGS_ENV = 32,       /* delivers secrets as environment */
+    CLI_ARGS_RENDER = 64,    /* renders one template */
+    CLI_ARGS_STORE = 128,    /* login */
+    CLI_ARGS_PUT = 256,      /* put-all */
+    CLI_ARGS_WRAP = 512,     /* wrap */
+    CLI_ARGS_UNWRAP = 1024,  /* unwrap */
+    CLI_ARGS_RENEW = 2048,   /* renew */
+    CLI_ARGS_GRANT = 4096,   /* grant */
+    CLI_ARGS_VERSION = 8192, /* version */
+    CLI_ARGS_SPEC = 16384,   /* takes a spec */
 };
 
 /* What is said several times, in the order of the command line. */
-enum args_kind { ARGS_ITEM_ENV, ARGS_ITEM_FILE, ARGS_ITEM_TEMPLATE };
-struct args_item {
-    enum args_kind kind;
+enum cli_args_kind { CLI_ARGS_ITEM_ENV, CLI_ARGS_ITEM_FILE, CLI_ARGS_ITEM_TEMPLATE };
+struct cli_args_item {
+    enum cli_args_kind kind;
     const char *text;
 };
 
-enum { ARGS_ITEMS_MAX = 256 };
+enum { CLI_ARGS_ITEMS_MAX = 256 };
 
 /* Texts are NULL when not given; all are borrowed from argv. */
-struct args {
+struct cli_args {
     const char *address;
     const char *name_space;
     const char *ca_cert;
@@ -68,7 +68,7 @@ struct args {
     bool force;
     bool unchecked;
     bool server;
-    struct args_item items[ARGS_ITEMS_MAX];
+    struct cli_args_item items[CLI_ARGS_ITEMS_MAX];
     size_t n_items;
     char **rest; /* what is no option; the command behind "--" */
     size_t n_rest;
@@ -76,9 +76,9 @@ struct args {
 
 /* Parses argv[1..]: options of these groups. Where `stops`, the first word that is no option ends them (the command of
  * `exec`). VP_REASON_USAGE with words. */
-VP_MUST_USE enum vp_code args_parse(int argc, char **argv, unsigned groups, bool stops, struct args *ret_args,
-                                    struct vp_error *err);
+VP_MUST_USE enum vp_code cli_args_parse(int argc, char **argv, unsigned groups, bool stops, struct cli_args *ret_args,
+                                        struct vp_error *err);
 
 /* For help and manual: calls `visit` for each option of these groups. */
-typedef void (*args_visit)(void *context, const char *name, const char *value, const char *help);
-void args_each(unsigned groups, args_visit visit, void *context);
+typedef void (*cli_args_visit)(void *context, const char *name, const char *value, const char *help);
+void cli_args_each(unsigned groups, cli_args_visit visit, void *context);

@@ -3,4 +3,4 @@
 
 /* Comes back only if it failed: then it has told why, and gives the status that env(1) has for it. `shown` names the program
  * where argv[0] may hold a secret. */
-int become_command(const char *shown, char *const *argv, char *const *environment);
+int cli_become_command(const char *shown, char *const *argv, char *const *environment);

@@ -4,7 +4,7 @@
 #include "args.h"
 #include "session.h"
 
-struct command {
+struct cli_command {
     const char *name;
     const char *words;   /* what follows it, for help */
     const char *summary; /* one line */
@@ -15,40 +15,30 @@ struct command {
     size_t min_words;
     size_t max_words; /* behind the name */
     /* Its exit status on success, mostly 0. */
-    enum vp_code (*run)(const struct command *command, const struct args *args, int *ret_status, struct vp_error *err);
+    enum vp_code (*run)(const struct cli_command *command, const struct cli_args *args, int *ret_status,
+                        struct vp_error *err);
 };
 
-extern const struct command COMMANDS[];
-extern const size_t N_COMMANDS;
+extern const struct cli_command CLI_COMMANDS[];
+extern const size_t N_CLI_COMMANDS;
 
-#define COMMAND(name) \
-    enum vp_code name(const struct command *command, const struct args *args, int *ret_status, struct vp_error *err)
-COMMAND(command_login);
-COMMAND(command_whoami);
-COMMAND(command_renew);
-COMMAND(command_revoke);
-COMMAND(command_get);
-COMMAND(command_get_all);
-COMMAND(command_put_all);
-COMMAND(command_env);
-COMMAND(command_render);
-COMMAND(command_exec);
-COMMAND(command_wrap);
-COMMAND(command_unwrap);
-COMMAND(command_secret_mounts);
-COMMAND(command_grant);
-COMMAND(command_doctor);
-COMMAND(command_version);
-COMMAND(command_help);
-
-/* Reads the settings, connects, authorises, runs `work`, closes; `wait_for` is told on a terminal that waits. `spec_mount` and
- * `spec_role` stand behind the options and before the environment; NULL: none. */
-struct command_session {
-    const struct args *args;
-    const char *spec_mount;
-    const char *spec_role;
-    bool only_connect; /* without a token */
-};
-typedef enum vp_code (*command_work)(struct session *session, void *context, struct vp_error *err);
-VP_MUST_USE enum vp_code command_with_session(const struct command *command, const struct command_session *how,
-                                              command_work work, void *context, struct vp_error *err);
+#define COMMAND(name)                                                                                  \
+    enum vp_code name(const struct cli_command *command, const struct cli_args *args, int *ret_status, \
+                      struct vp_error *err)
+COMMAND(cli_cmd_login);
+COMMAND(cli_cmd_whoami);
+COMMAND(cli_cmd_renew);
+COMMAND(cli_cmd_revoke);
+COMMAND(cli_cmd_get);
+COMMAND(cli_cmd_get_all);
+COMMAND(cli_cmd_put_all);
+COMMAND(cli_cmd_env);
+COMMAND(cli_cmd_render);
+COMMAND(cli_cmd_exec);
+COMMAND(cli_cmd_wrap);
+COMMAND(cli_cmd_unwrap);
+COMMAND(cli_cmd_secret_mounts);
+COMMAND(cli_cmd_grant);
+COMMAND(cli_cmd_doctor);
+COMMAND(cli_cmd_version);
+COMMAND(cli_cmd_help);

@@ -12,42 +12,43 @@ enum { ENTRY_NAME_MAX = 1024 };
 
 /* ---- files ---- */
 
-static void remove_file(struct sink *sink)
+static void remove_file(struct cli_sink *sink)
 {
     if (sink->written)
-        files_remove(&sink->place);
+        cli_files_remove(&sink->place);
     sink->written = false;
 }
 
-void deliver_undo(struct plan *plan)
+void cli_deliver_undo(struct cli_plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++)
         remove_file(&plan->sinks[i]);
 }
 
-static enum vp_code write_file(struct sink *sink, bool quiet, struct vp_error *err)
+static enum vp_code write_file(struct cli_sink *sink, bool quiet, struct vp_error *err)
 {
     struct stat seen;
     bool first = !sink->written;
     if (sink->place.on_disk && first)
-        exit_warn(quiet,
-                  "%s is on a disk, where a secret outlives its job, and Arvados saves a job's output folder: use a "
-                  "folder "
-                  "in memory, like /dev/shm",
-                  sink->name);
+        cli_exit_warn(quiet,
+                      "%s is on a disk, where a secret outlives its job, and Arvados saves a job's output folder: use "
+                      "a "
+                      "folder "
+                      "in memory, like /dev/shm",
+                      sink->name);
     sink->is_new = first && fstatat(sink->place.folder, sink->place.name, &seen, AT_SYMLINK_NOFOLLOW) != 0;
-    VP_TRY(files_write(&sink->place, sink->name, sink->mode, &sink->content, err));
+    VP_TRY(cli_files_write(&sink->place, sink->name, sink->mode, &sink->content, err));
     sink->written = true;
     return VP_OK;
 }
 
-enum vp_code deliver_files(struct plan *plan, bool quiet, struct vp_error *err)
+enum vp_code cli_deliver_files(struct cli_plan *plan, bool quiet, struct vp_error *err)
 {
     enum vp_code code = VP_OK;
     for (size_t i = 0; i < plan->n; i++)
         plan->sinks[i].is_new = false;
     for (size_t i = 0; code == VP_OK && i < plan->n; i++)
-        if (plan->sinks[i].kind == SINK_FILE && !plan->sinks[i].absent)
+        if (plan->sinks[i].kind == CLI_SINK_FILE && !plan->sinks[i].absent)
             code = write_file(&plan->sinks[i], quiet, err);
     for (size_t i = 0; code != VP_OK && i < plan->n; i++)
         if (plan->sinks[i].is_new)
@@ -57,17 +58,17 @@ enum vp_code deliver_files(struct plan *plan, bool quiet, struct vp_error *err)
 
 /* ---- environment and arguments ---- */
 
-static bool is_set_by(const struct plan *plan, const char *entry)
+static bool is_set_by(const struct cli_plan *plan, const char *entry)
 {
     size_t len = strcspn(entry, "=");
     for (size_t i = 0; i < plan->n; i++)
-        if (plan->sinks[i].kind == SINK_ENV && !plan->sinks[i].absent && strlen(plan->sinks[i].name) == len &&
+        if (plan->sinks[i].kind == CLI_SINK_ENV && !plan->sinks[i].absent && strlen(plan->sinks[i].name) == len &&
             strncmp(plan->sinks[i].name, entry, len) == 0)
             return true;
     return false;
 }
 
-static bool make_entry(struct sink *sink)
+static bool make_entry(struct cli_sink *sink)
 {
     vp_buf_clear(&sink->entry);
     sink->entry.max = sink->content.max + ENTRY_NAME_MAX;
@@ -77,7 +78,7 @@ static bool make_entry(struct sink *sink)
     return !sink->entry.failed;
 }
 
-char **deliver_environment(struct plan *plan)
+char **cli_deliver_environment(struct cli_plan *plan)
 {
     size_t n = 0;
     while (environ[n] != NULL)
@@ -90,7 +91,7 @@ char **deliver_environment(struct plan *plan)
         if (!is_set_by(plan, environ[i]))
             entries[at++] = environ[i];
     for (size_t i = 0; i < plan->n; i++) {
-        if (plan->sinks[i].kind != SINK_ENV || plan->sinks[i].absent)
+        if (plan->sinks[i].kind != CLI_SINK_ENV || plan->sinks[i].absent)
             continue;
         if (!make_entry(&plan->sinks[i])) {
             free(entries);
@@ -101,7 +102,7 @@ char **deliver_environment(struct plan *plan)
     return entries;
 }
 
-char **deliver_arguments(struct plan *plan, char *const *argv)
+char **cli_deliver_arguments(struct cli_plan *plan, char *const *argv)
 {
     size_t n = 0;
     while (argv[n] != NULL)
@@ -112,9 +113,9 @@ char **deliver_arguments(struct plan *plan, char *const *argv)
     static char EMPTY[] = "";
     memcpy(arguments, argv, n * sizeof *arguments);
     for (size_t i = 0; i < plan->n; i++) {
-        if (plan->sinks[i].kind != SINK_ARGUMENT)
+        if (plan->sinks[i].kind != CLI_SINK_ARGUMENT)
             continue;
-        struct sink *sink = &plan->sinks[i];
+        struct cli_sink *sink = &plan->sinks[i];
         arguments[sink->argument] = sink->content.data == NULL ? EMPTY : sink->content.data;
     }
     return arguments;
@@ -134,11 +135,11 @@ static void add_quoted(struct vp_buf *text, const char *value)
     vp_buf_add_text(text, "'");
 }
 
-void deliver_exports(const struct plan *plan, struct vp_buf *text)
+void cli_deliver_exports(const struct cli_plan *plan, struct vp_buf *text)
 {
     for (size_t i = 0; i < plan->n; i++) {
-        const struct sink *sink = &plan->sinks[i];
-        if (sink->kind != SINK_ENV || sink->absent)
+        const struct cli_sink *sink = &plan->sinks[i];
+        if (sink->kind != CLI_SINK_ENV || sink->absent)
             continue;
         vp_buf_add_format(text, "export %s=", sink->name);
         add_quoted(text, vp_buf_text(&sink->content));

@@ -3,24 +3,24 @@
 
 #include "vp/error.h"
 
-enum client_exit {
-    EXIT_USAGE = 64,
-    EXIT_MISSING = 66,
-    EXIT_REFUSES = 69,
-    EXIT_INTERNAL = 70,
-    EXIT_IO = 74,
-    EXIT_AGAIN = 75,
-    EXIT_FORBIDDEN = 77,
-    EXIT_CONFIG = 78,
-    EXIT_NOT_RUNNABLE = 126,
-    EXIT_NOT_FOUND = 127,
+enum cli_exit {
+    CLI_EXIT_USAGE = 64,
+    CLI_EXIT_MISSING = 66,
+    CLI_EXIT_REFUSES = 69,
+    CLI_EXIT_INTERNAL = 70,
+    CLI_EXIT_IO = 74,
+    CLI_EXIT_AGAIN = 75,
+    CLI_EXIT_FORBIDDEN = 77,
+    CLI_EXIT_CONFIG = 78,
+    CLI_EXIT_NOT_RUNNABLE = 126,
+    CLI_EXIT_NOT_FOUND = 127,
 };
 
 /* What a failure is told to the shell as. */
-int exit_status(const struct vp_error *error);
+int cli_exit_status(const struct vp_error *error);
 
 /* "arv-vault: <message> (<detail>)" on standard error. */
-void exit_tell(const struct vp_error *error);
+void cli_exit_tell(const struct vp_error *error);
 
 /* "arv-vault: warning: ..." unless `quiet`. */
-void exit_warn(bool quiet, const char *format, ...) VP_PRINTF(2, 3);
+void cli_exit_warn(bool quiet, const char *format, ...) VP_PRINTF(2, 3);

@@ -4,22 +4,22 @@
 #include <string.h>
 
 struct fetch {
-    struct session *session;
-    struct fetch_reads reads;
+    struct cli_session *session;
+    struct cli_fetch_reads reads;
 };
 
-void fetch_reads_clear(struct fetch_reads *reads)
+void cli_fetch_reads_clear(struct cli_fetch_reads *reads)
 {
     for (size_t i = 0; i < reads->n; i++)
         vault_secret_clear(&reads->items[i].secret);
     free(reads->items);
-    *reads = (struct fetch_reads){ 0 };
+    *reads = (struct cli_fetch_reads){ 0 };
 }
 
 /* Leases end with the token that they were made by. */
-static void finish(struct fetch *fetch, struct fetch_reads *ret_leased)
+static void finish(struct fetch *fetch, struct cli_fetch_reads *ret_leased)
 {
-    struct fetch_reads *reads = &fetch->reads;
+    struct cli_fetch_reads *reads = &fetch->reads;
     size_t n_leased = 0;
     for (size_t i = 0; i < reads->n; i++)
         if (reads->items[i].secret.lease_id == NULL)
@@ -30,24 +30,24 @@ static void finish(struct fetch *fetch, struct fetch_reads *ret_leased)
     if (n_leased > 0)
         fetch->session->keep_token = true;
     if (ret_leased == NULL)
-        fetch_reads_clear(reads);
+        cli_fetch_reads_clear(reads);
     else
         *ret_leased = *reads;
 }
 
 /* ---- reading ---- */
 
-static enum vp_code read_once(struct fetch *fetch, const char *path, const struct fetch_read **ret_read,
+static enum vp_code read_once(struct fetch *fetch, const char *path, const struct cli_fetch_read **ret_read,
                               struct vp_error *err)
 {
-    struct fetch_reads *reads = &fetch->reads;
+    struct cli_fetch_reads *reads = &fetch->reads;
     for (size_t i = 0; i < reads->n; i++)
         if (strcmp(reads->items[i].path, path) == 0) {
             *ret_read = &reads->items[i];
             return VP_OK;
         }
-    struct fetch_read *items = reallocarray(reads->items, reads->n + 1, sizeof *items);
-    struct fetch_read read = { .path = path };
+    struct cli_fetch_read *items = reallocarray(reads->items, reads->n + 1, sizeof *items);
+    struct cli_fetch_read read = { .path = path };
     if (items == NULL)
         return vp_fail_no_memory(err);
     reads->items = items;
@@ -73,10 +73,10 @@ static void add_value(struct vp_buf *content, const struct vp_json *value)
     vp_json_put_value(&writer, value);
 }
 
-static enum vp_code find_value(struct fetch *fetch, const struct ref *ref, const struct vp_json **ret_value,
+static enum vp_code find_value(struct fetch *fetch, const struct cli_ref *ref, const struct vp_json **ret_value,
                                struct vp_error *err)
 {
-    const struct fetch_read *read = NULL;
+    const struct cli_fetch_read *read = NULL;
     *ret_value = NULL;
     VP_TRY(read_once(fetch, ref->path, &read, err));
     if (!read->missing)
@@ -92,7 +92,7 @@ static enum vp_code find_value(struct fetch *fetch, const struct ref *ref, const
 
 /* ---- filling ---- */
 
-static enum vp_code fill_part(struct fetch *fetch, struct sink *sink, const struct template_part *part,
+static enum vp_code fill_part(struct fetch *fetch, struct cli_sink *sink, const struct cli_template_part *part,
                               struct vp_error *err)
 {
     const struct vp_json *value;
@@ -105,14 +105,14 @@ static enum vp_code fill_part(struct fetch *fetch, struct sink *sink, const stru
     add_value(&text, value);
     enum vp_code code = vp_buf_check(&text, "a secret", err);
     if (code == VP_OK)
-        code = template_add_value(&sink->content, part, vp_buf_text(&text), err);
+        code = cli_template_add_value(&sink->content, part, vp_buf_text(&text), err);
     vp_buf_clear(&text);
     return code;
 }
 
 /* Line ends behind a value come from whoever wrote it with an editor or an echo: they go, as "$(...)" of a shell drops them.
  * Others a variable can't hold: they would start another line wherever the environment is printed or read by lines. */
-static enum vp_code fit_into_environment(struct sink *sink, struct vp_error *err)
+static enum vp_code fit_into_environment(struct cli_sink *sink, struct vp_error *err)
 {
     struct vp_buf *content = &sink->content;
     while (content->len > 0 && (content->data[content->len - 1] == '\n' || content->data[content->len - 1] == '\r'))
@@ -125,22 +125,23 @@ static enum vp_code fit_into_environment(struct sink *sink, struct vp_error *err
     return VP_OK;
 }
 
-static enum vp_code fill_sink(struct fetch *fetch, struct sink *sink, struct vp_error *err)
+static enum vp_code fill_sink(struct fetch *fetch, struct cli_sink *sink, struct vp_error *err)
 {
     vp_buf_clear(&sink->content);
     sink->absent = false;
     for (size_t i = 0; i < sink->template.n; i++) {
-        const struct template_part *part = &sink->template.parts[i];
+        const struct cli_template_part *part = &sink->template.parts[i];
         if (part->text != NULL)
             vp_buf_add(&sink->content, part->text, part->len);
         else
             VP_TRY(fill_part(fetch, sink, part, err));
     }
     VP_TRY(vp_buf_check(&sink->content, "what is to be delivered", err));
-    return sink->kind == SINK_ENV ? fit_into_environment(sink, err) : VP_OK;
+    return sink->kind == CLI_SINK_ENV ? fit_into_environment(sink, err) : VP_OK;
 }
 
-enum vp_code fetch_plan(struct session *session, struct plan *plan, struct fetch_reads *leased, struct vp_error *err)
+enum vp_code cli_fetch_plan(struct cli_session *session, struct cli_plan *plan, struct cli_fetch_reads *leased,
+                            struct vp_error *err)
 {
     struct fetch fetch = { .session = session };
     enum vp_code code = VP_OK;
@@ -152,8 +153,8 @@ enum vp_code fetch_plan(struct session *session, struct plan *plan, struct fetch
     return code;
 }
 
-enum vp_code fetch_ref(struct session *session, const struct ref *ref, struct vp_buf *content, bool *ret_absent,
-                       struct vp_error *err)
+enum vp_code cli_fetch_ref(struct cli_session *session, const struct cli_ref *ref, struct vp_buf *content,
+                           bool *ret_absent, struct vp_error *err)
 {
     struct fetch fetch = { .session = session };
     const struct vp_json *value = NULL;

@@ -5,24 +5,24 @@
 #include "session.h"
 
 /* What a path gave. */
-struct fetch_read {
+struct cli_fetch_read {
     const char *path; /* borrowed from the first reference to it */
     struct vault_secret secret;
     int64_t ttl_s; /* of its lease, from the last renewal on; 0: the server did not say */
     bool missing;
 };
-struct fetch_reads {
-    struct fetch_read *items;
+struct cli_fetch_reads {
+    struct cli_fetch_read *items;
     size_t n;
 };
-void fetch_reads_clear(struct fetch_reads *reads);
+void cli_fetch_reads_clear(struct cli_fetch_reads *reads);
 
 /* Fills `content` or sets `absent` of every sink. VP_REASON_SECRET_MISSING names the first one that is missing and not
  * optional. Secrets with a lease keep the session's token alive. Every read of one makes another lease: so those in *leased are
  * not read again, and those that were are added, whatever fails after them. `leased` may be NULL: nobody renews them. */
-VP_MUST_USE enum vp_code fetch_plan(struct session *session, struct plan *plan, struct fetch_reads *leased,
-                                    struct vp_error *err);
+VP_MUST_USE enum vp_code cli_fetch_plan(struct cli_session *session, struct cli_plan *plan,
+                                        struct cli_fetch_reads *leased, struct vp_error *err);
 
 /* One reference. *ret_absent: it is optional and missing. */
-VP_MUST_USE enum vp_code fetch_ref(struct session *session, const struct ref *ref, struct vp_buf *content,
-                                   bool *ret_absent, struct vp_error *err);
+VP_MUST_USE enum vp_code cli_fetch_ref(struct cli_session *session, const struct cli_ref *ref, struct vp_buf *content,
+                                       bool *ret_absent, struct vp_error *err);

@@ -31,7 +31,7 @@ static void close_fdp(int *fd)
         (void)close(*fd);
 }
 
-enum vp_code files_read(const char *path, const char *what, struct vp_buf *buf, struct vp_error *err)
+enum vp_code cli_files_read(const char *path, const char *what, struct vp_buf *buf, struct vp_error *err)
 {
     VP_AUTO(close_fdp) int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     char piece[PIECE];
@@ -53,10 +53,11 @@ enum vp_code files_read(const char *path, const char *what, struct vp_buf *buf, 
     return VP_OK;
 }
 
-enum vp_code files_read_secret(const char *path, const char *what, struct vp_secret **ret_secret, struct vp_error *err)
+enum vp_code cli_files_read_secret(const char *path, const char *what, struct vp_secret **ret_secret,
+                                   struct vp_error *err)
 {
     struct vp_buf buf = VP_BUF_INIT(TOKEN_FILE_MAX);
-    enum vp_code code = files_read(path, what, &buf, err);
+    enum vp_code code = cli_files_read(path, what, &buf, err);
     if (code == VP_OK) {
         const char *text = vp_buf_text(&buf);
         size_t start = strspn(text, " \t\r\n");
@@ -114,17 +115,17 @@ static bool is_on_disk(int folder)
     return fstatfs(folder, &about) != 0 || (about.f_type != TMPFS_MAGIC && about.f_type != RAMFS_MAGIC);
 }
 
-enum vp_code files_place_open(const char *path, struct files_place *ret_place, struct vp_error *err)
+enum vp_code cli_files_place_open(const char *path, struct cli_files_place *ret_place, struct vp_error *err)
 {
     const char *slash = strrchr(path, '/');
-    struct files_place place = { .folder = -1, .name = slash == NULL ? path : slash + 1 };
+    struct cli_files_place place = { .folder = -1, .name = slash == NULL ? path : slash + 1 };
     struct stat seen;
     if (strlen(path) >= PATH_LIMIT || *place.name == '\0' || strcmp(place.name, ".") == 0 ||
         strcmp(place.name, "..") == 0)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "\"%.200s\" is no file to write", path);
     VP_TRY(open_folder(path, slash == NULL ? 0 : (size_t)(slash - path), &place.folder, err));
     if (fstatat(place.folder, place.name, &seen, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(seen.st_mode)) {
-        files_place_close(&place);
+        cli_files_place_close(&place);
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%.200s is there already and is no ordinary file: remove it", path);
     }
     place.on_disk = is_on_disk(place.folder);
@@ -132,7 +133,7 @@ enum vp_code files_place_open(const char *path, struct files_place *ret_place, s
     return VP_OK;
 }
 
-void files_place_close(struct files_place *place)
+void cli_files_place_close(struct cli_files_place *place)
 {
     if (place->folder > STDIN_FILENO)
         (void)close(place->folder);
@@ -141,7 +142,7 @@ void files_place_close(struct files_place *place)
 
 /* ---- writing ---- */
 
-enum vp_code files_write_all(int fd, const void *bytes, size_t len, const char *what, struct vp_error *err)
+enum vp_code cli_files_write_all(int fd, const void *bytes, size_t len, const char *what, struct vp_error *err)
 {
     const char *at = bytes;
     while (len > 0) {
@@ -184,12 +185,12 @@ static enum vp_code fill(int fd, mode_t mode, const char *path, const struct vp_
     /* Before there is anything in it; the umask has had its say. */
     if (fchmod(fd, mode) != 0)
         return io_fault(err, "can't write", path);
-    VP_TRY(files_write_all(fd, vp_buf_text(content), content->len, path, err));
+    VP_TRY(cli_files_write_all(fd, vp_buf_text(content), content->len, path, err));
     return fsync(fd) == 0 && fstat(fd, ret_seen) == 0 ? VP_OK : io_fault(err, "can't write", path);
 }
 
 /* *ret_seen: what it is, whatever name it gets. */
-static enum vp_code put_in_place(const struct files_place *place, const char *path, mode_t mode,
+static enum vp_code put_in_place(const struct cli_files_place *place, const char *path, mode_t mode,
                                  const struct vp_buf *content, struct stat *ret_seen, struct vp_error *err)
 {
     char name[NAME_SIZE];
@@ -216,21 +217,21 @@ static enum vp_code put_in_place(const struct files_place *place, const char *pa
     return code;
 }
 
-enum vp_code files_write(struct files_place *place, const char *path, mode_t mode, const struct vp_buf *content,
-                         struct vp_error *err)
+enum vp_code cli_files_write(struct cli_files_place *place, const char *path, mode_t mode, const struct vp_buf *content,
+                             struct vp_error *err)
 {
     struct stat seen;
-    struct signals signals;
-    signals_hold(&signals);
+    struct cli_signals signals;
+    cli_signals_hold(&signals);
     enum vp_code code = put_in_place(place, path, mode, content, &seen, err);
-    signals_release(&signals);
+    cli_signals_release(&signals);
     VP_TRY(code);
     place->device = seen.st_dev;
     place->inode = seen.st_ino;
     return VP_OK;
 }
 
-void files_remove(const struct files_place *place)
+void cli_files_remove(const struct cli_files_place *place)
 {
     struct stat seen;
     if (place->inode != 0 && fstatat(place->folder, place->name, &seen, AT_SYMLINK_NOFOLLOW) == 0 &&

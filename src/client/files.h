@@ -8,14 +8,14 @@
 #include "vp/secret.h"
 
 /* Reads a file, or standard input for "-", up to buf->max. VP_REASON_LOCAL_IO; `what` names it: "the template". */
-VP_MUST_USE enum vp_code files_read(const char *path, const char *what, struct vp_buf *buf, struct vp_error *err);
+VP_MUST_USE enum vp_code cli_files_read(const char *path, const char *what, struct vp_buf *buf, struct vp_error *err);
 
 /* The content without the blanks and line ends around it. */
-VP_MUST_USE enum vp_code files_read_secret(const char *path, const char *what, struct vp_secret **ret_secret,
-                                           struct vp_error *err);
+VP_MUST_USE enum vp_code cli_files_read_secret(const char *path, const char *what, struct vp_secret **ret_secret,
+                                               struct vp_error *err);
 
 /* Where a file will be: looked at before anything is fetched. */
-struct files_place {
+struct cli_files_place {
     int folder;       /* descriptor */
     const char *name; /* borrowed from the path */
     bool on_disk;     /* not in memory (tmpfs) */
@@ -25,17 +25,19 @@ struct files_place {
 
 /* Opens the folder of `path` without following a symbolic link anywhere on the way, and checks that what may be there
  * already is an ordinary file. VP_REASON_LOCAL_CONFIG with words, VP_REASON_LOCAL_IO. */
-VP_MUST_USE enum vp_code files_place_open(const char *path, struct files_place *ret_place, struct vp_error *err);
-void files_place_close(struct files_place *place);
+VP_MUST_USE enum vp_code cli_files_place_open(const char *path, struct cli_files_place *ret_place,
+                                              struct vp_error *err);
+void cli_files_place_close(struct cli_files_place *place);
 
 /* Writes the file at once: a nameless one (or, where the file system has none, one of a random name) of that mode, synced,
  * then put in its place. On failure the old one is untouched and nothing is left behind. A signal that would end us meanwhile
  * does so afterwards. */
-VP_MUST_USE enum vp_code files_write(struct files_place *place, const char *path, mode_t mode,
-                                     const struct vp_buf *content, struct vp_error *err);
+VP_MUST_USE enum vp_code cli_files_write(struct cli_files_place *place, const char *path, mode_t mode,
+                                         const struct vp_buf *content, struct vp_error *err);
 
-/* Removes what files_write() wrote; somebody else's file that has the name by now stays. */
-void files_remove(const struct files_place *place);
+/* Removes what cli_files_write() wrote; somebody else's file that has the name by now stays. */
+void cli_files_remove(const struct cli_files_place *place);
 
 /* All of it, or VP_REASON_LOCAL_IO. */
-VP_MUST_USE enum vp_code files_write_all(int fd, const void *bytes, size_t len, const char *what, struct vp_error *err);
+VP_MUST_USE enum vp_code cli_files_write_all(int fd, const void *bytes, size_t len, const char *what,
+                                             struct vp_error *err);

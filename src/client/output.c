@@ -13,16 +13,16 @@ enum { CELL_MAX = 4096, COLUMNS_MAX = 16, LINE_ITEMS_MAX = 6 };
 static const struct vp_json_source OWN = {
     .what = "our own output",
     .reason = VP_REASON_INTERNAL,
-    .max_bytes = OUTPUT_MAX,
+    .max_bytes = CLI_OUTPUT_MAX,
     .max_depth = 64,
     .max_tokens = 500000,
 };
 
-enum vp_code output_format_parse(const char *text, enum output_format *ret_format, struct vp_error *err)
+enum vp_code cli_output_format_parse(const char *text, enum cli_output_format *ret_format, struct vp_error *err)
 {
     if (text != NULL && strcmp(text, "json") != 0 && strcmp(text, "table") != 0)
         return vp_fail(err, VP_REASON_USAGE, "--format is json or table");
-    *ret_format = text != NULL && strcmp(text, "json") == 0 ? OUTPUT_JSON : OUTPUT_TABLE;
+    *ret_format = text != NULL && strcmp(text, "json") == 0 ? CLI_OUTPUT_JSON : CLI_OUTPUT_TABLE;
     return VP_OK;
 }
 
@@ -34,33 +34,33 @@ static const char *colour(const char *sequence)
     return isatty(STDOUT_FILENO) == 1 && (no_colour == NULL || *no_colour == '\0') ? sequence : "";
 }
 
-const char *output_bold(void)
+const char *cli_output_bold(void)
 {
     return colour("\033[1m");
 }
 
-const char *output_red(void)
+const char *cli_output_red(void)
 {
     return colour("\033[31m");
 }
 
-const char *output_green(void)
+const char *cli_output_green(void)
 {
     return colour("\033[32m");
 }
 
-const char *output_plain(void)
+const char *cli_output_plain(void)
 {
     return colour("\033[0m");
 }
 
 /* ---- raw ---- */
 
-enum vp_code output_raw(const struct vp_buf *text, struct vp_error *err)
+enum vp_code cli_output_raw(const struct vp_buf *text, struct vp_error *err)
 {
-    VP_TRY(files_write_all(STDOUT_FILENO, vp_buf_text(text), text->len, "standard output", err));
+    VP_TRY(cli_files_write_all(STDOUT_FILENO, vp_buf_text(text), text->len, "standard output", err));
     if (isatty(STDOUT_FILENO) == 1 && (text->len == 0 || text->data[text->len - 1] != '\n'))
-        return files_write_all(STDOUT_FILENO, "\n", 1, "standard output", err);
+        return cli_files_write_all(STDOUT_FILENO, "\n", 1, "standard output", err);
     return VP_OK;
 }
 
@@ -178,13 +178,13 @@ static enum vp_code add_table(struct vp_buf *text, const struct vp_json *rows, s
             if (width > columns.widths[j])
                 columns.widths[j] = width;
         }
-    vp_buf_add_text(text, output_bold());
+    vp_buf_add_text(text, cli_output_bold());
     for (size_t j = 0; j < columns.n; j++) {
         vp_buf_add_text(text, columns.keys[j]);
         if (j + 1 < columns.n)
             pad(text, columns.widths[j] - strlen(columns.keys[j]) + 2);
     }
-    vp_buf_add_format(text, "%s\n", output_plain());
+    vp_buf_add_format(text, "%s\n", cli_output_plain());
     for (size_t i = 0; i < vp_json_len(rows); i++) {
         for (size_t j = 0; j < columns.n; j++)
             add_padded(text, vp_json_get(vp_json_at(rows, i), columns.keys[j]), columns.widths[j], j + 1 == columns.n);
@@ -203,12 +203,12 @@ static enum vp_code render(const struct vp_json *value, struct vp_buf *text, str
     return VP_OK;
 }
 
-enum vp_code output_show(const struct vp_buf *json, enum output_format format, struct vp_error *err)
+enum vp_code cli_output_show(const struct vp_buf *json, enum cli_output_format format, struct vp_error *err)
 {
     VP_AUTO(vp_json_freep) struct vp_json *value = NULL;
-    struct vp_buf text = VP_BUF_INIT(OUTPUT_MAX);
+    struct vp_buf text = VP_BUF_INIT(CLI_OUTPUT_MAX);
     enum vp_code code = vp_buf_check(json, "the output", err);
-    if (code == VP_OK && format == OUTPUT_JSON) {
+    if (code == VP_OK && format == CLI_OUTPUT_JSON) {
         vp_buf_add(&text, vp_buf_text(json), json->len);
         vp_buf_add_text(&text, "\n");
     } else if (code == VP_OK) {
@@ -219,7 +219,7 @@ enum vp_code output_show(const struct vp_buf *json, enum output_format format, s
     if (code == VP_OK)
         code = vp_buf_check(&text, "the output", err);
     if (code == VP_OK)
-        code = files_write_all(STDOUT_FILENO, vp_buf_text(&text), text.len, "standard output", err);
+        code = cli_files_write_all(STDOUT_FILENO, vp_buf_text(&text), text.len, "standard output", err);
     vp_buf_clear(&text);
     return code;
 }

@@ -17,40 +17,40 @@ enum {
 
 /* ---- sinks ---- */
 
-static void clear_sink(struct sink *sink)
+static void clear_sink(struct cli_sink *sink)
 {
     free(sink->name);
-    template_clear(&sink->template);
-    files_place_close(&sink->place);
+    cli_template_clear(&sink->template);
+    cli_files_place_close(&sink->place);
     vp_buf_clear(&sink->content);
     vp_buf_clear(&sink->entry);
 }
 
-void plan_clear(struct plan *plan)
+void cli_plan_clear(struct cli_plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++)
         clear_sink(&plan->sinks[i]);
     free(plan->sinks);
     free(plan->mount);
     free(plan->role);
-    *plan = (struct plan){ 0 };
+    *plan = (struct cli_plan){ 0 };
 }
 
 /* Takes the template over, even on failure. */
-static enum vp_code add_sink(struct plan *plan, enum sink_kind kind, const char *name, struct template *template,
-                             struct sink **ret_sink, struct vp_error *err)
+static enum vp_code add_sink(struct cli_plan *plan, enum cli_sink_kind kind, const char *name,
+                             struct cli_template *template, struct cli_sink **ret_sink, struct vp_error *err)
 {
-    struct sink sink = {
+    struct cli_sink sink = {
         .kind = kind, .mode = MODE_DEFAULT, .template = *template, .content = VP_BUF_INIT(CONTENT_MAX)
     };
-    *template = (struct template){ 0 };
+    *template = (struct cli_template){ 0 };
     sink.place.folder = -1;
     for (size_t i = 0; name != NULL && i < plan->n; i++)
         if (plan->sinks[i].kind == kind && strcmp(plan->sinks[i].name, name) == 0) {
             clear_sink(&sink);
             return vp_fail(err, VP_REASON_USAGE, "%.200s is asked for twice", name);
         }
-    struct sink *sinks = reallocarray(plan->sinks, plan->n + 1, sizeof *sinks);
+    struct cli_sink *sinks = reallocarray(plan->sinks, plan->n + 1, sizeof *sinks);
     if (sinks != NULL)
         plan->sinks = sinks;
     if (name != NULL)
@@ -91,7 +91,7 @@ static bool decides_code(const char *name)
     return false;
 }
 
-bool plan_is_env_name(const char *name)
+bool cli_plan_is_env_name(const char *name)
 {
     static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
     static const char ALLOWED[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
@@ -99,20 +99,20 @@ bool plan_is_env_name(const char *name)
            strlen(name) <= NAME_LEN_MAX && !decides_code(name);
 }
 
-enum vp_code plan_add_env(struct plan *plan, const char *name, const char *ref, struct vp_error *err)
+enum vp_code cli_plan_add_env(struct cli_plan *plan, const char *name, const char *ref, struct vp_error *err)
 {
-    struct template template = { 0 };
-    struct sink *sink;
-    if (!plan_is_env_name(name))
+    struct cli_template template = { 0 };
+    struct cli_sink *sink;
+    if (!cli_plan_is_env_name(name))
         return vp_fail(err, VP_REASON_USAGE,
                        "\"%.100s\" is no name for a secret in the environment: letters, digits and _ only, and none "
                        "that decides what code is run (LD_..., PATH, PYTHONPATH and the like)",
                        name);
-    VP_TRY(template_of_ref(ref, &template, err));
-    return add_sink(plan, SINK_ENV, name, &template, &sink, err);
+    VP_TRY(cli_template_of_ref(ref, &template, err));
+    return add_sink(plan, CLI_SINK_ENV, name, &template, &sink, err);
 }
 
-static enum vp_code set_mode(struct sink *sink, const char *mode, struct vp_error *err)
+static enum vp_code set_mode(struct cli_sink *sink, const char *mode, struct vp_error *err)
 {
     char *end;
     if (mode == NULL)
@@ -126,43 +126,44 @@ static enum vp_code set_mode(struct sink *sink, const char *mode, struct vp_erro
     return VP_OK;
 }
 
-enum vp_code plan_add_file(struct plan *plan, const char *path, const char *ref, const char *mode, struct vp_error *err)
+enum vp_code cli_plan_add_file(struct cli_plan *plan, const char *path, const char *ref, const char *mode,
+                               struct vp_error *err)
 {
-    struct template template = { 0 };
-    struct sink *sink;
-    VP_TRY(template_of_ref(ref, &template, err));
-    VP_TRY(add_sink(plan, SINK_FILE, path, &template, &sink, err));
+    struct cli_template template = { 0 };
+    struct cli_sink *sink;
+    VP_TRY(cli_template_of_ref(ref, &template, err));
+    VP_TRY(add_sink(plan, CLI_SINK_FILE, path, &template, &sink, err));
     VP_TRY(set_mode(sink, mode, err));
-    return files_place_open(sink->name, &sink->place, err);
+    return cli_files_place_open(sink->name, &sink->place, err);
 }
 
-enum vp_code plan_add_template(struct plan *plan, const char *path, const char *template_file, const char *kind_name,
-                               const char *mode, struct vp_error *err)
+enum vp_code cli_plan_add_template(struct cli_plan *plan, const char *path, const char *template_file,
+                                   const char *kind_name, const char *mode, struct vp_error *err)
 {
-    struct template template = { 0 };
+    struct cli_template template = { 0 };
     struct vp_buf text = VP_BUF_INIT(TEMPLATE_MAX);
-    enum template_kind kind;
-    struct sink *sink;
-    VP_TRY(template_kind_parse(kind_name, template_file, path, &kind, err));
-    enum vp_code code = files_read(template_file, "the template", &text, err);
+    enum cli_template_kind kind;
+    struct cli_sink *sink;
+    VP_TRY(cli_template_kind_parse(kind_name, template_file, path, &kind, err));
+    enum vp_code code = cli_files_read(template_file, "the template", &text, err);
     if (code == VP_OK)
-        code = template_parse(vp_buf_text(&text), text.len, kind, &template, err);
+        code = cli_template_parse(vp_buf_text(&text), text.len, kind, &template, err);
     vp_buf_clear(&text);
     VP_TRY(code);
-    VP_TRY(add_sink(plan, SINK_FILE, path, &template, &sink, err));
+    VP_TRY(add_sink(plan, CLI_SINK_FILE, path, &template, &sink, err));
     VP_TRY(set_mode(sink, mode, err));
-    return path == NULL ? VP_OK : files_place_open(sink->name, &sink->place, err);
+    return path == NULL ? VP_OK : cli_files_place_open(sink->name, &sink->place, err);
 }
 
-enum vp_code plan_add_arguments(struct plan *plan, char *const *argv, struct vp_error *err)
+enum vp_code cli_plan_add_arguments(struct cli_plan *plan, char *const *argv, struct vp_error *err)
 {
     for (size_t i = 0; argv[i] != NULL; i++) {
-        struct template template = { 0 };
-        struct sink *sink;
-        if (!template_has_ref(argv[i]))
+        struct cli_template template = { 0 };
+        struct cli_sink *sink;
+        if (!cli_template_has_ref(argv[i]))
             continue;
-        VP_TRY(template_parse(argv[i], strlen(argv[i]), TEMPLATE_TEXT, &template, err));
-        VP_TRY(add_sink(plan, SINK_ARGUMENT, NULL, &template, &sink, err));
+        VP_TRY(cli_template_parse(argv[i], strlen(argv[i]), CLI_TEMPLATE_TEXT, &template, err));
+        VP_TRY(add_sink(plan, CLI_SINK_ARGUMENT, NULL, &template, &sink, err));
         sink->argument = i;
     }
     return VP_OK;
@@ -170,7 +171,7 @@ enum vp_code plan_add_arguments(struct plan *plan, char *const *argv, struct vp_
 
 /* ---- the command line ---- */
 
-static enum vp_code add_item(struct plan *plan, const struct args_item *item, struct vp_error *err)
+static enum vp_code add_item(struct cli_plan *plan, const struct cli_args_item *item, struct vp_error *err)
 {
     const char *equals = strchr(item->text, '=');
     if (equals == NULL || equals == item->text)
@@ -181,29 +182,29 @@ static enum vp_code add_item(struct plan *plan, const struct args_item *item, st
     if (name == NULL)
         return vp_fail_no_memory(err);
     switch (item->kind) {
-    case ARGS_ITEM_ENV:
-        code = plan_add_env(plan, name, equals + 1, err);
+    case CLI_ARGS_ITEM_ENV:
+        code = cli_plan_add_env(plan, name, equals + 1, err);
         break;
-    case ARGS_ITEM_FILE:
-        code = plan_add_file(plan, name, equals + 1, NULL, err);
+    case CLI_ARGS_ITEM_FILE:
+        code = cli_plan_add_file(plan, name, equals + 1, NULL, err);
         break;
-    case ARGS_ITEM_TEMPLATE:
-        code = plan_add_template(plan, name, equals + 1, NULL, NULL, err);
+    case CLI_ARGS_ITEM_TEMPLATE:
+        code = cli_plan_add_template(plan, name, equals + 1, NULL, NULL, err);
         break;
     }
     free(name);
     return code;
 }
 
-enum vp_code plan_read(const struct args *args, struct plan *ret_plan, struct vp_error *err)
+enum vp_code cli_plan_read(const struct cli_args *args, struct cli_plan *ret_plan, struct vp_error *err)
 {
-    struct plan plan = { 0 };
+    struct cli_plan plan = { 0 };
     const char *spec = args->spec == NULL ? getenv("ARV_VAULT_SPEC") : args->spec;
-    enum vp_code code = vp_text_is_set(spec) ? spec_read(spec, &plan, err) : VP_OK;
+    enum vp_code code = vp_text_is_set(spec) ? cli_spec_read(spec, &plan, err) : VP_OK;
     for (size_t i = 0; code == VP_OK && i < args->n_items; i++)
         code = add_item(&plan, &args->items[i], err);
     if (code != VP_OK) {
-        plan_clear(&plan);
+        cli_plan_clear(&plan);
         return code;
     }
     *ret_plan = plan;

@@ -9,7 +9,7 @@
 
 enum { SILENT_S = 2 };
 
-struct progress {
+struct cli_progress {
     const char *what;
     pthread_t thread;
     pthread_mutex_t lock; /* guards `ended` */
@@ -19,7 +19,7 @@ struct progress {
 
 static void *tell(void *context)
 {
-    struct progress *progress = context;
+    struct cli_progress *progress = context;
     struct timespec next;
     bool told = false;
     (void)clock_gettime(CLOCK_MONOTONIC, &next);
@@ -41,7 +41,7 @@ static void *tell(void *context)
 }
 
 /* Signals are for the thread that waits for them. */
-static bool start_thread(struct progress *progress)
+static bool start_thread(struct cli_progress *progress)
 {
     sigset_t all;
     sigset_t before;
@@ -52,10 +52,10 @@ static bool start_thread(struct progress *progress)
     return started;
 }
 
-struct progress *progress_begin(const char *what, bool quiet)
+struct cli_progress *cli_progress_begin(const char *what, bool quiet)
 {
     pthread_condattr_t attributes;
-    struct progress *progress;
+    struct cli_progress *progress;
     if (quiet || isatty(STDERR_FILENO) != 1)
         return NULL;
     progress = calloc(1, sizeof *progress);
@@ -74,7 +74,7 @@ struct progress *progress_begin(const char *what, bool quiet)
     return progress;
 }
 
-void progress_end(struct progress *progress)
+void cli_progress_end(struct cli_progress *progress)
 {
     if (progress == NULL)
         return;

@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-struct progress;
+struct cli_progress;
 
 /* `what` is borrowed until the end. NULL when there is nobody to tell. */
-struct progress *progress_begin(const char *what, bool quiet);
-void progress_end(struct progress *progress);
+struct cli_progress *cli_progress_begin(const char *what, bool quiet);
+void cli_progress_end(struct cli_progress *progress);

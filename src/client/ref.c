@@ -5,16 +5,16 @@
 
 #include "vp/vault.h"
 
-void ref_clear(struct ref *ref)
+void cli_ref_clear(struct cli_ref *ref)
 {
     free(ref->path);
     free(ref->field);
-    *ref = (struct ref){ 0 };
+    *ref = (struct cli_ref){ 0 };
 }
 
-enum vp_code ref_parse(const char *text, size_t len, struct ref *ret_ref, struct vp_error *err)
+enum vp_code cli_ref_parse(const char *text, size_t len, struct cli_ref *ret_ref, struct vp_error *err)
 {
-    struct ref ref = { .optional = len > 0 && text[0] == '?' };
+    struct cli_ref ref = { .optional = len > 0 && text[0] == '?' };
     const char *path = text + ref.optional;
     const char *end = text + len;
     const char *hash = memchr(path, '#', (size_t)(end - path));
@@ -26,7 +26,7 @@ enum vp_code ref_parse(const char *text, size_t len, struct ref *ret_ref, struct
     if (code == VP_OK && hash != NULL && *ref.field == '\0')
         code = vp_fail(err, VP_REASON_USAGE, "behind the # of %.200s there is no field", ref.path);
     if (code != VP_OK) {
-        ref_clear(&ref);
+        cli_ref_clear(&ref);
         return code;
     }
     *ret_ref = ref;

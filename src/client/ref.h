@@ -6,12 +6,12 @@
 
 #include "vp/error.h"
 
-struct ref {
+struct cli_ref {
     char *path;  /* as for `bao kv get`: secret/genomics/db */
     char *field; /* NULL: the whole secret, as a JSON object */
     bool optional;
 };
 
 /* `len` bytes of `text`. VP_REASON_USAGE with words. */
-VP_MUST_USE enum vp_code ref_parse(const char *text, size_t len, struct ref *ret_ref, struct vp_error *err);
-void ref_clear(struct ref *ref);
+VP_MUST_USE enum vp_code cli_ref_parse(const char *text, size_t len, struct cli_ref *ret_ref, struct vp_error *err);
+void cli_ref_clear(struct cli_ref *ref);

@@ -51,7 +51,7 @@ static const char *pick(const char *option, const char *option_name, const char 
     return environment(vault);
 }
 
-bool settings_duration(const char *text, int64_t *ret_seconds)
+bool cli_settings_duration(const char *text, int64_t *ret_seconds)
 {
     static const struct {
         const char *suffix;
@@ -84,7 +84,7 @@ static bool home_path(const char *rest, char path[HOME_PATH_MAX])
 
 static enum vp_code read_pem(const char *path, struct vp_buf *pem, struct vp_error *err)
 {
-    VP_TRY(files_read(path, "the CA file", pem, err));
+    VP_TRY(cli_files_read(path, "the CA file", pem, err));
     vp_buf_add_text(pem, "\n");
     return VP_OK;
 }
@@ -126,7 +126,7 @@ static enum vp_code take_pem(struct vp_buf *pem, enum vp_code code, char **ret_p
     return code;
 }
 
-enum vp_code settings_arvados_ca(char **ret_pem, struct vp_error *err)
+enum vp_code cli_settings_arvados_ca(char **ret_pem, struct vp_error *err)
 {
     struct vp_buf pem = VP_BUF_INIT(CA_MAX);
     const char *file = environment("SSL_CERT_FILE");
@@ -138,7 +138,7 @@ enum vp_code settings_arvados_ca(char **ret_pem, struct vp_error *err)
     return take_pem(&pem, read_pem(file, &pem, err), ret_pem, err);
 }
 
-static enum vp_code read_vault_ca(const struct args *args, char **ret_pem, struct vp_error *err)
+static enum vp_code read_vault_ca(const struct cli_args *args, char **ret_pem, struct vp_error *err)
 {
     struct vp_buf pem = VP_BUF_INIT(CA_MAX);
     const char *file = pick(args->ca_cert, "--ca-cert", "BAO_CACERT", NULL);
@@ -147,12 +147,12 @@ static enum vp_code read_vault_ca(const struct args *args, char **ret_pem, struc
         return take_pem(&pem, read_pem(file, &pem, err), ret_pem, err);
     if (folder != NULL)
         return take_pem(&pem, read_folder(folder, &pem, err), ret_pem, err);
-    return settings_arvados_ca(ret_pem, err);
+    return cli_settings_arvados_ca(ret_pem, err);
 }
 
 /* ---- the vault ---- */
 
-static enum vp_code read_address(const struct args *args, struct settings *settings, struct vp_error *err)
+static enum vp_code read_address(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
 {
     const char *source;
     struct vp_error fault;
@@ -167,12 +167,13 @@ static enum vp_code read_address(const struct args *args, struct settings *setti
     return VP_OK;
 }
 
-static enum vp_code read_limits(const struct args *args, bool patient, struct settings *settings, struct vp_error *err)
+static enum vp_code read_limits(const struct cli_args *args, bool patient, struct cli_settings *settings,
+                                struct vp_error *err)
 {
     int64_t timeout_s = TIMEOUT_DEFAULT_S;
     const char *timeout = pick(args->timeout, "--timeout", "BAO_CLIENT_TIMEOUT", NULL);
     const char *retries = pick(args->max_retries, "--max-retries", "BAO_MAX_RETRIES", NULL);
-    if (timeout != NULL && !settings_duration(timeout, &timeout_s))
+    if (timeout != NULL && !cli_settings_duration(timeout, &timeout_s))
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the timeout must be a number of seconds, or like 90s, 5m, 1h");
     settings->max_retries = patient ? RETRIES_PATIENT : RETRIES_DEFAULT;
     if (retries != NULL) {
@@ -202,19 +203,19 @@ static enum vp_code secret_of(const char *text, struct vp_secret **ret_secret, s
     return *ret_secret == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
-static enum vp_code read_vault_token(const struct args *args, struct settings *settings, struct vp_error *err)
+static enum vp_code read_vault_token(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
 {
     char file[HOME_PATH_MAX];
     const char *token = pick(NULL, NULL, "BAO_TOKEN", &settings->vault_token_source);
     if (args->token_file != NULL) {
         settings->vault_token_source = "--token-file";
-        return files_read_secret(args->token_file, "the token file", &settings->vault_token, err);
+        return cli_files_read_secret(args->token_file, "the token file", &settings->vault_token, err);
     }
     if (token != NULL)
         return secret_of(token, &settings->vault_token, err);
     settings->vault_token_source = "~/.vault-token";
     if (home_path(".vault-token", file) && access(file, R_OK) == 0)
-        return files_read_secret(file, "the token file", &settings->vault_token, err);
+        return cli_files_read_secret(file, "the token file", &settings->vault_token, err);
     settings->vault_token_source = NULL;
     return VP_OK;
 }
@@ -250,7 +251,7 @@ static enum vp_code read_conf(struct conf *conf, struct vp_error *err)
     struct vp_buf text = VP_BUF_INIT(CONF_MAX);
     if (!home_path(".config/arvados/settings.conf", file) || access(file, R_OK) != 0)
         return VP_OK;
-    enum vp_code code = files_read(file, "the Arvados settings", &text, err);
+    enum vp_code code = cli_files_read(file, "the Arvados settings", &text, err);
     for (const char *line = vp_buf_text(&text); code == VP_OK && *line != '\0';) {
         size_t len = strcspn(line, "\n");
         code = take_line(line, len, conf, err);
@@ -260,7 +261,7 @@ static enum vp_code read_conf(struct conf *conf, struct vp_error *err)
     return code;
 }
 
-static enum vp_code read_arvados(const struct args *args, struct settings *settings, struct vp_error *err)
+static enum vp_code read_arvados(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
 {
     struct conf conf = { 0 };
     const char *host = environment("ARVADOS_API_HOST");
@@ -276,7 +277,8 @@ static enum vp_code read_arvados(const struct args *args, struct settings *setti
         settings->arvados_host = VP_TAKE(conf.host);
     if (code == VP_OK && args->arvados_token_file != NULL) {
         settings->arvados_token_source = "--arvados-token-file";
-        code = files_read_secret(args->arvados_token_file, "the Arvados token's file", &settings->arvados_token, err);
+        code =
+            cli_files_read_secret(args->arvados_token_file, "the Arvados token's file", &settings->arvados_token, err);
     } else if (code == VP_OK && token != NULL) {
         settings->arvados_token_source = "ARVADOS_API_TOKEN";
         code = secret_of(token, &settings->arvados_token, err);
@@ -291,7 +293,7 @@ static enum vp_code read_arvados(const struct args *args, struct settings *setti
 
 /* ---- all ---- */
 
-static enum vp_code read_all(const struct args *args, unsigned groups, bool patient, struct settings *settings,
+static enum vp_code read_all(const struct cli_args *args, unsigned groups, bool patient, struct cli_settings *settings,
                              struct vp_error *err)
 {
     const char *mount = args->mount != NULL ? args->mount : environment("ARV_VAULT_MOUNT");
@@ -307,33 +309,33 @@ static enum vp_code read_all(const struct args *args, unsigned groups, bool pati
     VP_TRY(read_address(args, settings, err));
     VP_TRY(read_vault_ca(args, &settings->vault_ca_pem, err));
     if (environment("BAO_SKIP_VERIFY") != NULL || environment("VAULT_SKIP_VERIFY") != NULL)
-        exit_warn(args->quiet,
-                  "BAO_SKIP_VERIFY and VAULT_SKIP_VERIFY are ignored: the vault's certificate is always checked");
-    if ((groups & ARGS_TOKEN) != 0)
+        cli_exit_warn(args->quiet,
+                      "BAO_SKIP_VERIFY and VAULT_SKIP_VERIFY are ignored: the vault's certificate is always checked");
+    if ((groups & CLI_ARGS_TOKEN) != 0)
         VP_TRY(read_vault_token(args, settings, err));
-    if ((groups & ARGS_LOGIN) != 0)
+    if ((groups & CLI_ARGS_LOGIN) != 0)
         VP_TRY(read_arvados(args, settings, err));
     return VP_OK;
 }
 
-enum vp_code settings_read(const struct args *args, unsigned groups, bool patient, struct settings *ret_settings,
-                           struct vp_error *err)
+enum vp_code cli_settings_read(const struct cli_args *args, unsigned groups, bool patient,
+                               struct cli_settings *ret_settings, struct vp_error *err)
 {
-    struct settings settings = { 0 };
+    struct cli_settings settings = { 0 };
     enum vp_code code = read_all(args, groups, patient, &settings, err);
     if (code != VP_OK) {
-        settings_clear(&settings);
+        cli_settings_clear(&settings);
         return code;
     }
     *ret_settings = settings;
     return VP_OK;
 }
 
-void settings_clear(struct settings *settings)
+void cli_settings_clear(struct cli_settings *settings)
 {
     free(settings->vault_ca_pem);
     vp_secret_free(settings->vault_token);
     free(settings->arvados_host);
     vp_secret_free(settings->arvados_token);
-    *settings = (struct settings){ 0 };
+    *settings = (struct cli_settings){ 0 };
 }

@@ -9,7 +9,7 @@
 
 #include "args.h"
 
-struct settings {
+struct cli_settings {
     /* the vault */
     struct http_origin vault;
     char *vault_ca_pem; /* NULL: the first bundle of the system */
@@ -36,13 +36,13 @@ struct settings {
 
 /* `patient`: a job can wait for a vault that restarts; a person would rather know. VP_REASON_LOCAL_CONFIG with words,
  * VP_REASON_USAGE, VP_REASON_LOCAL_IO. */
-VP_MUST_USE enum vp_code settings_read(const struct args *args, unsigned groups, bool patient,
-                                       struct settings *ret_settings, struct vp_error *err);
-void settings_clear(struct settings *settings);
+VP_MUST_USE enum vp_code cli_settings_read(const struct cli_args *args, unsigned groups, bool patient,
+                                           struct cli_settings *ret_settings, struct vp_error *err);
+void cli_settings_clear(struct cli_settings *settings);
 
 /* Certificates to trust for Arvados, as its own tools find them: SSL_CERT_FILE, /etc/arvados/ca-certificates.crt, then NULL,
  * which is the system's. */
-VP_MUST_USE enum vp_code settings_arvados_ca(char **ret_pem, struct vp_error *err);
+VP_MUST_USE enum vp_code cli_settings_arvados_ca(char **ret_pem, struct vp_error *err);
 
 /* "90", "90s", "15m", "1h" in seconds; false on any other form, and on 0. */
-bool settings_duration(const char *text, int64_t *ret_seconds);
+bool cli_settings_duration(const char *text, int64_t *ret_seconds);

@@ -7,7 +7,7 @@
 static const int ENDING[] = { SIGHUP,  SIGINT,    SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,  SIGALRM,
                               SIGXCPU, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT };
 
-void signals_add_ending(sigset_t *signals)
+void cli_signals_add_ending(sigset_t *signals)
 {
     for (size_t i = 0; i < sizeof ENDING / sizeof ENDING[0]; i++)
         (void)sigaddset(signals, ENDING[i]);
@@ -21,11 +21,11 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-void signals_hold(struct signals *ret_signals)
+void cli_signals_hold(struct cli_signals *ret_signals)
 {
-    struct signals signals;
+    struct cli_signals signals;
     (void)sigemptyset(&signals.held);
-    signals_add_ending(&signals.held);
+    cli_signals_add_ending(&signals.held);
     (void)pthread_sigmask(SIG_SETMASK, NULL, &signals.before);
     for (int number = 1; number <= SIGRTMAX; number++)
         if (is_ignored(number) || sigismember(&signals.before, number) == 1)
@@ -34,7 +34,7 @@ void signals_hold(struct signals *ret_signals)
     *ret_signals = signals;
 }
 
-bool signals_came(const struct signals *signals)
+bool cli_signals_came(const struct cli_signals *signals)
 {
     sigset_t pending;
     (void)sigemptyset(&pending);
@@ -46,14 +46,14 @@ bool signals_came(const struct signals *signals)
     return false;
 }
 
-void signals_forget(const sigset_t *signals)
+void cli_signals_forget(const sigset_t *signals)
 {
     static const struct timespec AT_ONCE = { 0 };
     while (sigtimedwait(signals, NULL, &AT_ONCE) > 0)
         continue;
 }
 
-void signals_release(const struct signals *signals)
+void cli_signals_release(const struct cli_signals *signals)
 {
     (void)pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
 }

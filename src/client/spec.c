@@ -88,27 +88,27 @@ static enum vp_code take_env(void *context, const char *name, const struct vp_js
     else
         VP_TRY(decode_entry(value, ENV_FIELDS, &entry, err));
     add_ref(&ref, &entry);
-    enum vp_code code = plan_add_env(context, name, vp_buf_text(&ref), err);
+    enum vp_code code = cli_plan_add_env(context, name, vp_buf_text(&ref), err);
     vp_buf_clear(&ref);
     return code;
 }
 
-static enum vp_code take_file(struct plan *plan, const struct vp_json *value, struct vp_error *err)
+static enum vp_code take_file(struct cli_plan *plan, const struct vp_json *value, struct vp_error *err)
 {
     struct vp_buf ref = VP_BUF_INIT(TEXT_LIMIT + 1);
     struct entry entry;
     VP_TRY(decode_entry(value, FILE_FIELDS, &entry, err));
     add_ref(&ref, &entry);
-    enum vp_code code = plan_add_file(plan, entry.path, vp_buf_text(&ref), entry.mode, err);
+    enum vp_code code = cli_plan_add_file(plan, entry.path, vp_buf_text(&ref), entry.mode, err);
     vp_buf_clear(&ref);
     return code;
 }
 
-static enum vp_code take_template(struct plan *plan, const struct vp_json *value, struct vp_error *err)
+static enum vp_code take_template(struct cli_plan *plan, const struct vp_json *value, struct vp_error *err)
 {
     struct entry entry;
     VP_TRY(decode_entry(value, TEMPLATE_FIELDS, &entry, err));
-    return plan_add_template(plan, entry.path, entry.template, entry.kind, entry.mode, err);
+    return cli_plan_add_template(plan, entry.path, entry.template, entry.kind, entry.mode, err);
 }
 
 struct top {
@@ -134,7 +134,7 @@ static enum vp_code copy_text(const char *text, char **ret_copy, struct vp_error
     return text != NULL && *ret_copy == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
-static enum vp_code read_document(const struct vp_json *document, struct plan *plan, struct vp_error *err)
+static enum vp_code read_document(const struct vp_json *document, struct cli_plan *plan, struct vp_error *err)
 {
     struct top top = { 0 };
     if (vp_json_type(document) != VP_JSON_OBJECT)
@@ -152,11 +152,11 @@ static enum vp_code read_document(const struct vp_json *document, struct plan *p
     return VP_OK;
 }
 
-enum vp_code spec_read(const char *file, struct plan *plan, struct vp_error *err)
+enum vp_code cli_spec_read(const char *file, struct cli_plan *plan, struct vp_error *err)
 {
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     struct vp_buf text = VP_BUF_INIT(SPEC_MAX);
-    enum vp_code code = files_read(file, "the spec", &text, err);
+    enum vp_code code = cli_files_read(file, "the spec", &text, err);
     if (code == VP_OK)
         code = vp_json_parse(vp_buf_text(&text), text.len, &SPEC, &document, err);
     vp_buf_clear(&text);

@@ -4,4 +4,4 @@
 #include "plan.h"
 
 /* Adds what the file asks for. VP_REASON_LOCAL_CONFIG with words, VP_REASON_LOCAL_IO. */
-VP_MUST_USE enum vp_code spec_read(const char *file, struct plan *plan, struct vp_error *err);
+VP_MUST_USE enum vp_code cli_spec_read(const char *file, struct cli_plan *plan, struct vp_error *err);

@@ -25,9 +25,9 @@ enum {
 };
 
 struct keeper {
-    struct session *session;
-    struct plan *plan;
-    struct fetch_reads *leased;
+    struct cli_session *session;
+    struct cli_plan *plan;
+    struct cli_fetch_reads *leased;
     int64_t token_ttl_s; /* at its begin; 0: lives for ever */
     bool knows_ttl;
     bool must_deliver; /* there is a new token, and what it gives has not come to the files yet */
@@ -67,7 +67,7 @@ static enum vp_code check_renewed(const char *what, int64_t ttl_s, int64_t first
     return VP_OK;
 }
 
-static enum vp_code renew_lease(struct vault *vault, struct fetch_read *lease, struct vp_error *err)
+static enum vp_code renew_lease(struct vault *vault, struct cli_fetch_read *lease, struct vp_error *err)
 {
     VP_TRY(vault_renew_lease(vault, lease->secret.lease_id, &lease->ttl_s, err));
     return check_renewed("a lease", lease->ttl_s, lease->secret.lease_ttl_s, err);
@@ -92,8 +92,8 @@ static enum vp_code log_in_anew(struct keeper *keeper, struct vp_error *err)
 {
     if (keeper->is_unused)
         keeper->session->keep_token = false;
-    VP_TRY(session_log_in(keeper->session, err));
-    fetch_reads_clear(keeper->leased);
+    VP_TRY(cli_session_log_in(keeper->session, err));
+    cli_fetch_reads_clear(keeper->leased);
     keeper->token_ttl_s = keeper->session->login.ttl_s;
     keeper->must_deliver = true;
     keeper->is_unused = true;
@@ -104,9 +104,9 @@ static enum vp_code log_in_anew(struct keeper *keeper, struct vp_error *err)
  * kept, and renewed, until the next try. */
 static enum vp_code deliver_anew(struct keeper *keeper, struct vp_error *err)
 {
-    VP_TRY(fetch_plan(keeper->session, keeper->plan, keeper->leased, err));
+    VP_TRY(cli_fetch_plan(keeper->session, keeper->plan, keeper->leased, err));
     keeper->is_unused = false;
-    VP_TRY(deliver_files(keeper->plan, keeper->session->settings->quiet, err));
+    VP_TRY(cli_deliver_files(keeper->plan, keeper->session->settings->quiet, err));
     keeper->must_deliver = false;
     keeper->pause_s = 0;
     return VP_OK;
@@ -125,15 +125,15 @@ static enum vp_code learn_ttl(struct keeper *keeper, struct vp_error *err)
     if (code != VP_OK && !is_refusal(code))
         return vp_fail(err, fault.reason, "%s", fault.message);
     if (code != VP_OK)
-        exit_warn(keeper->session->settings->quiet,
-                  "how long the Vault token lives is not to be learned, so it is not renewed: %s", fault.message);
+        cli_exit_warn(keeper->session->settings->quiet,
+                      "how long the Vault token lives is not to be learned, so it is not renewed: %s", fault.message);
     keeper->knows_ttl = true;
     return VP_OK;
 }
 
 static enum vp_code keep_alive(struct keeper *keeper, struct vp_error *err)
 {
-    VP_TRY(session_reconnect(keeper->session, err));
+    VP_TRY(cli_session_reconnect(keeper->session, err));
     vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, &keeper->cancel);
     enum vp_code code = keeper->knows_ttl ? renew_all(keeper, err) : learn_ttl(keeper, err);
     return is_refusal(code) ? log_in_anew(keeper, err) : code;
@@ -158,9 +158,9 @@ static int64_t look(struct keeper *keeper)
         return next_look_s(keeper);
     int64_t again_s = is_alive ? next_try_s(keeper) : AGAIN_S;
     if (fault.reason != VP_REASON_CANCELLED)
-        exit_warn(keeper->session->settings->quiet,
-                  "what the command lives by could not be renewed, trying again in %lld s: %s", (long long)again_s,
-                  fault.message);
+        cli_exit_warn(keeper->session->settings->quiet,
+                      "what the command lives by could not be renewed, trying again in %lld s: %s", (long long)again_s,
+                      fault.message);
     return again_s;
 }
 
@@ -221,18 +221,18 @@ struct start {
     struct sigaction child_ended; /* what SIGCHLD did before us */
 };
 
-static void begin_child(const struct supervise_command *command, const struct start *start)
+static void begin_child(const struct cli_supervise_command *command, const struct start *start)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* without us nobody would renew, nor clean up */
     if (getppid() != start->parent)
-        _exit(EXIT_INTERNAL); /* it went before it could be noticed */
+        _exit(CLI_EXIT_INTERNAL); /* it went before it could be noticed */
     (void)sigaction(SIGCHLD, &start->child_ended, NULL);
-    signals_release(command->signals);
-    _exit(become_command(command->shown, command->argv, command->environment));
+    cli_signals_release(command->signals);
+    _exit(cli_become_command(command->shown, command->argv, command->environment));
 }
 
 /* Who ignores SIGCHLD is not told of children, and can't wait for them: so we don't, even if whoever called us did. */
-static pid_t start_child(const struct supervise_command *command)
+static pid_t start_child(const struct cli_supervise_command *command)
 {
     static const struct sigaction TOLD = { .sa_handler = SIG_DFL };
     struct start start = { .parent = getpid() };
@@ -257,7 +257,7 @@ static bool has_ended(pid_t child, int *ret_status)
     }
     if (pid == 0 || ended)
         return ended;
-    *ret_status = EXIT_INTERNAL; /* there is no child any more, and nobody said how it ended */
+    *ret_status = CLI_EXIT_INTERNAL; /* there is no child any more, and nobody said how it ended */
     return true;
 }
 
@@ -278,15 +278,15 @@ static sigset_t handled_signals(void)
 {
     sigset_t signals;
     (void)sigemptyset(&signals);
-    signals_add_ending(&signals);
+    cli_signals_add_ending(&signals);
     (void)sigaddset(&signals, SIGCHLD);
     (void)sigaddset(&signals, SIGWINCH);
     (void)sigaddset(&signals, SIGCONT);
     return signals;
 }
 
-enum vp_code supervise_run(struct session *session, struct plan *plan, struct fetch_reads *leased,
-                           const struct supervise_command *command, int *ret_status, struct vp_error *err)
+enum vp_code cli_supervise_run(struct cli_session *session, struct cli_plan *plan, struct cli_fetch_reads *leased,
+                               const struct cli_supervise_command *command, int *ret_status, struct vp_error *err)
 {
     sigset_t signals = handled_signals();
     struct keeper keeper = {
@@ -304,10 +304,10 @@ enum vp_code supervise_run(struct session *session, struct plan *plan, struct fe
         return vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process");
     bool kept = start_keeper(&keeper, &unkept) == VP_OK;
     if (!kept)
-        exit_warn(false, "%s: the token ends in %lld s", unkept.message, (long long)keeper.token_ttl_s);
+        cli_exit_warn(false, "%s: the token ends in %lld s", unkept.message, (long long)keeper.token_ttl_s);
     *ret_status = wait_for(child, &signals);
     if (kept)
         stop_keeper(&keeper);
-    signals_forget(&signals);
+    cli_signals_forget(&signals);
     return VP_OK;
 }

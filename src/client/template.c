@@ -16,11 +16,11 @@ enum { OPEN_LEN = sizeof OPEN - 1 };
 static const struct {
     const char *name;
     const char *ends[3];
-    enum template_kind kind;
+    enum cli_template_kind kind;
 } KINDS[] = {
-    { "json", { ".json" }, TEMPLATE_JSON },
-    { "yaml", { ".yaml", ".yml" }, TEMPLATE_YAML },
-    { "text", { NULL }, TEMPLATE_TEXT },
+    { "json", { ".json" }, CLI_TEMPLATE_JSON },
+    { "yaml", { ".yaml", ".yml" }, CLI_TEMPLATE_YAML },
+    { "text", { NULL }, CLI_TEMPLATE_TEXT },
 };
 
 enum { N_KINDS = sizeof KINDS / sizeof KINDS[0] };
@@ -40,7 +40,7 @@ static bool names_kind(const char *file, const char *end)
     return last != NULL && (ends_with(name, strlen(name), end) || ends_with(name, (size_t)(last - name), end));
 }
 
-static bool find_kind(const char *file, enum template_kind *ret_kind)
+static bool find_kind(const char *file, enum cli_template_kind *ret_kind)
 {
     for (size_t i = 0; file != NULL && i < N_KINDS; i++)
         for (const char *const *end = KINDS[i].ends; *end != NULL; end++)
@@ -51,10 +51,10 @@ static bool find_kind(const char *file, enum template_kind *ret_kind)
     return false;
 }
 
-enum vp_code template_kind_parse(const char *kind, const char *file, const char *destination,
-                                 enum template_kind *ret_kind, struct vp_error *err)
+enum vp_code cli_template_kind_parse(const char *kind, const char *file, const char *destination,
+                                     enum cli_template_kind *ret_kind, struct vp_error *err)
 {
-    *ret_kind = TEMPLATE_TEXT;
+    *ret_kind = CLI_TEMPLATE_TEXT;
     if (kind == NULL) {
         if (!find_kind(file, ret_kind))
             (void)find_kind(destination, ret_kind);
@@ -70,30 +70,30 @@ enum vp_code template_kind_parse(const char *kind, const char *file, const char 
 
 /* ---- parts ---- */
 
-void template_clear(struct template *template)
+void cli_template_clear(struct cli_template *template)
 {
     for (size_t i = 0; i < template->n; i++) {
         free(template->parts[i].text);
-        ref_clear(&template->parts[i].ref);
+        cli_ref_clear(&template->parts[i].ref);
     }
     free(template->parts);
-    *template = (struct template){ 0 };
+    *template = (struct cli_template){ 0 };
 }
 
-static enum vp_code add_part(struct template *template, struct template_part **ret_part, struct vp_error *err)
+static enum vp_code add_part(struct cli_template *template, struct cli_template_part **ret_part, struct vp_error *err)
 {
-    struct template_part *parts = reallocarray(template->parts, template->n + 1, sizeof *parts);
+    struct cli_template_part *parts = reallocarray(template->parts, template->n + 1, sizeof *parts);
     if (parts == NULL)
         return vp_fail_no_memory(err);
     template->parts = parts;
-    parts[template->n] = (struct template_part){ 0 };
+    parts[template->n] = (struct cli_template_part){ 0 };
     *ret_part = &parts[template->n++];
     return VP_OK;
 }
 
-static enum vp_code add_text(struct template *template, const char *text, size_t len, struct vp_error *err)
+static enum vp_code add_text(struct cli_template *template, const char *text, size_t len, struct vp_error *err)
 {
-    struct template_part *part;
+    struct cli_template_part *part;
     if (len == 0)
         return VP_OK;
     VP_TRY(add_part(template, &part, err));
@@ -126,17 +126,17 @@ static void scan_json(struct json_scan *scan, char c)
 
 /* The state of the walk over the template, one character after the other. */
 struct walk {
-    enum template_kind kind;
+    enum cli_template_kind kind;
     unsigned line;
     struct json_scan json;
-    struct yaml_scan yaml;
+    struct cli_yaml_scan yaml;
 };
 
 static enum vp_code step(struct walk *walk, char c, struct vp_error *err)
 {
-    if (walk->kind == TEMPLATE_JSON)
+    if (walk->kind == CLI_TEMPLATE_JSON)
         scan_json(&walk->json, c);
-    if (walk->kind == TEMPLATE_YAML && !yaml_scan(&walk->yaml, c))
+    if (walk->kind == CLI_TEMPLATE_YAML && !cli_yaml_scan(&walk->yaml, c))
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                        "line %u of the template: a quoted text that goes over several lines; write it on one",
                        walk->line);
@@ -144,25 +144,25 @@ static enum vp_code step(struct walk *walk, char c, struct vp_error *err)
     return VP_OK;
 }
 
-static enum vp_code find_place(const struct walk *walk, const char *rest, enum template_place *ret_place,
+static enum vp_code find_place(const struct walk *walk, const char *rest, enum cli_template_place *ret_place,
                                struct vp_error *err)
 {
-    static const enum template_place BY_CONTEXT[] = {
-        [YAML_DOUBLE] = TEMPLATE_IN_YAML_DOUBLE,
-        [YAML_SINGLE] = TEMPLATE_IN_YAML_SINGLE,
-        [YAML_ALONE] = TEMPLATE_YAML_ALONE,
-        [YAML_BLOCK] = TEMPLATE_IN_YAML_BLOCK,
+    static const enum cli_template_place BY_CONTEXT[] = {
+        [CLI_YAML_DOUBLE] = CLI_TEMPLATE_IN_YAML_DOUBLE,
+        [CLI_YAML_SINGLE] = CLI_TEMPLATE_IN_YAML_SINGLE,
+        [CLI_YAML_ALONE] = CLI_TEMPLATE_YAML_ALONE,
+        [CLI_YAML_BLOCK] = CLI_TEMPLATE_IN_YAML_BLOCK,
     };
-    *ret_place = TEMPLATE_AS_IS;
-    if (walk->kind == TEMPLATE_JSON) {
+    *ret_place = CLI_TEMPLATE_AS_IS;
+    if (walk->kind == CLI_TEMPLATE_JSON) {
         if (!walk->json.in_string || walk->json.escaped)
             return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                            "line %u of the template: in JSON a reference stands inside of quotes", walk->line);
-        *ret_place = TEMPLATE_IN_JSON_STRING;
+        *ret_place = CLI_TEMPLATE_IN_JSON_STRING;
     }
-    if (walk->kind == TEMPLATE_YAML) {
-        enum yaml_context context = yaml_context(&walk->yaml, rest);
-        if (context == YAML_NOWHERE)
+    if (walk->kind == CLI_TEMPLATE_YAML) {
+        enum cli_yaml_context context = cli_yaml_context(&walk->yaml, rest);
+        if (context == CLI_YAML_NOWHERE)
             return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                            "line %u of the template: in YAML a reference stands inside of quotes, or is the whole "
                            "value",
@@ -172,22 +172,22 @@ static enum vp_code find_place(const struct walk *walk, const char *rest, enum t
     return VP_OK;
 }
 
-static enum vp_code add_ref(struct template *template, struct walk *walk, const char *ref, size_t len, const char *rest,
-                            struct vp_error *err)
+static enum vp_code add_ref(struct cli_template *template, struct walk *walk, const char *ref, size_t len,
+                            const char *rest, struct vp_error *err)
 {
-    struct template_part *part;
+    struct cli_template_part *part;
     struct vp_error fault = { 0 };
     VP_TRY(add_part(template, &part, err));
     VP_TRY(find_place(walk, rest, &part->place, err));
     part->line = walk->line;
-    if (ref_parse(ref, len, &part->ref, &fault) != VP_OK)
+    if (cli_ref_parse(ref, len, &part->ref, &fault) != VP_OK)
         return vp_fail(err, fault.reason == VP_REASON_USAGE ? VP_REASON_LOCAL_CONFIG : fault.reason,
                        "line %u of the template: %s", walk->line, fault.message);
     /* For the scanner the value is a letter: it neither opens nor ends anything. */
     return step(walk, 'x', err);
 }
 
-static enum vp_code parse(const char *text, const char *end, struct walk *walk, struct template *template,
+static enum vp_code parse(const char *text, const char *end, struct walk *walk, struct cli_template *template,
                           struct vp_error *err)
 {
     const char *from = text;
@@ -213,43 +213,43 @@ static enum vp_code parse(const char *text, const char *end, struct walk *walk, 
         VP_TRY(add_ref(template, walk, ref, (size_t)(close - ref), close + 1, err));
         at = from = close + 1;
     }
-    if (walk->kind == TEMPLATE_YAML && !yaml_scan(&walk->yaml, '\n'))
+    if (walk->kind == CLI_TEMPLATE_YAML && !cli_yaml_scan(&walk->yaml, '\n'))
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "line %u of the template: a quote is not closed", walk->line);
     return add_text(template, from, (size_t)(end - from), err);
 }
 
-enum vp_code template_parse(const char *text, size_t len, enum template_kind kind, struct template *ret_template,
-                            struct vp_error *err)
+enum vp_code cli_template_parse(const char *text, size_t len, enum cli_template_kind kind,
+                                struct cli_template *ret_template, struct vp_error *err)
 {
-    struct template template = { 0 };
+    struct cli_template template = { 0 };
     struct walk walk = { .kind = kind, .line = 1 };
-    yaml_begin(&walk.yaml);
+    cli_yaml_begin(&walk.yaml);
     if (memchr(text, '\0', len) != NULL)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the template holds a NUL character: it is no text");
     enum vp_code code = parse(text, text + len, &walk, &template, err);
     if (code != VP_OK) {
-        template_clear(&template);
+        cli_template_clear(&template);
         return code;
     }
     *ret_template = template;
     return VP_OK;
 }
 
-enum vp_code template_of_ref(const char *ref, struct template *ret_template, struct vp_error *err)
+enum vp_code cli_template_of_ref(const char *ref, struct cli_template *ret_template, struct vp_error *err)
 {
-    struct template template = { 0 };
-    struct template_part *part;
+    struct cli_template template = { 0 };
+    struct cli_template_part *part;
     VP_TRY(add_part(&template, &part, err));
-    enum vp_code code = ref_parse(ref, strlen(ref), &part->ref, err);
+    enum vp_code code = cli_ref_parse(ref, strlen(ref), &part->ref, err);
     if (code != VP_OK) {
-        template_clear(&template);
+        cli_template_clear(&template);
         return code;
     }
     *ret_template = template;
     return VP_OK;
 }
 
-bool template_has_ref(const char *text)
+bool cli_template_has_ref(const char *text)
 {
     return strstr(text, OPEN) != NULL;
 }
@@ -268,30 +268,30 @@ static void add_json_escaped(struct vp_buf *text, const char *value)
     }
 }
 
-enum vp_code template_add_value(struct vp_buf *text, const struct template_part *part, const char *value,
-                                struct vp_error *err)
+enum vp_code cli_template_add_value(struct vp_buf *text, const struct cli_template_part *part, const char *value,
+                                    struct vp_error *err)
 {
     bool fits = true;
     switch (part->place) {
-    case TEMPLATE_AS_IS:
+    case CLI_TEMPLATE_AS_IS:
         vp_buf_add_text(text, value);
         break;
-    case TEMPLATE_IN_JSON_STRING:
+    case CLI_TEMPLATE_IN_JSON_STRING:
         add_json_escaped(text, value);
         break;
-    case TEMPLATE_IN_YAML_DOUBLE:
-        yaml_add_double(text, value);
+    case CLI_TEMPLATE_IN_YAML_DOUBLE:
+        cli_yaml_add_double(text, value);
         break;
-    case TEMPLATE_YAML_ALONE:
+    case CLI_TEMPLATE_YAML_ALONE:
         vp_buf_add_text(text, "\"");
-        yaml_add_double(text, value);
+        cli_yaml_add_double(text, value);
         vp_buf_add_text(text, "\"");
         break;
-    case TEMPLATE_IN_YAML_SINGLE:
-        fits = yaml_add_single(text, value);
+    case CLI_TEMPLATE_IN_YAML_SINGLE:
+        fits = cli_yaml_add_single(text, value);
         break;
-    case TEMPLATE_IN_YAML_BLOCK:
-        fits = yaml_add_block(text, value);
+    case CLI_TEMPLATE_IN_YAML_BLOCK:
+        fits = cli_yaml_add_block(text, value);
         break;
     }
     if (!fits)

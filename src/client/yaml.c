@@ -13,20 +13,20 @@ static bool is_blank(char c)
 /* ---- the walk ---- */
 
 /* Lists at this column and deeper have ended. */
-static void close_lists(struct yaml_scan *scan, size_t column)
+static void close_lists(struct cli_yaml_scan *scan, size_t column)
 {
     while (scan->n_lists > 0 && scan->lists[scan->n_lists - 1] >= column)
         scan->n_lists--;
 }
 
-static bool is_list_open(const struct yaml_scan *scan, size_t column)
+static bool is_list_open(const struct cli_yaml_scan *scan, size_t column)
 {
     return scan->n_lists > 0 && scan->lists[scan->n_lists - 1] == column;
 }
 
 /* Behind a dash that stands alone: it is an item where a value may begin, or where a list is open already. Anywhere else it is
  * text of a plain scalar that goes on over several lines. */
-static void note_item(struct yaml_scan *scan)
+static void note_item(struct cli_yaml_scan *scan)
 {
     if (scan->before != '-' || !scan->indenting || scan->in_block)
         return;
@@ -35,12 +35,12 @@ static void note_item(struct yaml_scan *scan)
     close_lists(scan, column + 1);
     bool open = first && is_list_open(scan, column);
     scan->items = scan->flow == 0 && (open || (first ? scan->opens_next : scan->items_before));
-    if (scan->items && !open && scan->n_lists < YAML_LISTS_MAX)
+    if (scan->items && !open && scan->n_lists < CLI_YAML_LISTS_MAX)
         scan->lists[scan->n_lists++] = column;
 }
 
 /* What is neither blank, nor in a block or comment. */
-static void note_visible(struct yaml_scan *scan, char c)
+static void note_visible(struct cli_yaml_scan *scan, char c)
 {
     if (scan->last == '\0' && c != '-')
         close_lists(scan, scan->column);
@@ -52,7 +52,7 @@ static void note_visible(struct yaml_scan *scan, char c)
     scan->last = c;
 }
 
-static void begin_line(struct yaml_scan *scan)
+static void begin_line(struct cli_yaml_scan *scan)
 {
     scan->unsure = scan->unsure || scan->maybe_key;
     scan->maybe_key = false;
@@ -64,14 +64,14 @@ static void begin_line(struct yaml_scan *scan)
     }
     /* Blank lines and comments change nothing. */
     if (scan->last != '\0')
-        scan->opens_next = scan->last == ':' || scan->items || is_document || scan->property != YAML_NO_PROPERTY ||
+        scan->opens_next = scan->last == ':' || scan->items || is_document || scan->property != CLI_YAML_NO_PROPERTY ||
                            (scan->flow > 0 && strchr(",[{", scan->last) != NULL);
     if (is_document)
         scan->n_lists = 0;
-    scan->state = YAML_IN_PLAIN;
+    scan->state = CLI_YAML_IN_PLAIN;
     scan->items = false;
     scan->dashes = 0;
-    scan->property = YAML_NO_PROPERTY;
+    scan->property = CLI_YAML_NO_PROPERTY;
     scan->last = '\0';
     scan->before = '\n';
     scan->column = 0;
@@ -82,17 +82,17 @@ static void begin_line(struct yaml_scan *scan)
     scan->escaped = false;
 }
 
-void yaml_begin(struct yaml_scan *scan)
+void cli_yaml_begin(struct cli_yaml_scan *scan)
 {
-    *scan = (struct yaml_scan){ .opens_next = true };
+    *scan = (struct cli_yaml_scan){ .opens_next = true };
     begin_line(scan);
 }
 
 /* A scalar begins here, and does not go on from before: behind a key, a dash of a list, or what opens or parts a list or map
  * on one line; or at the start of a line behind one that ended so. */
-static bool begins_scalar(const struct yaml_scan *scan)
+static bool begins_scalar(const struct cli_yaml_scan *scan)
 {
-    if (scan->property == YAML_PROPERTY_BEFORE)
+    if (scan->property == CLI_YAML_PROPERTY_BEFORE)
         return is_blank(scan->before);
     if (scan->last == '\0')
         return scan->opens_next;
@@ -102,7 +102,7 @@ static bool begins_scalar(const struct yaml_scan *scan)
 }
 
 /* "key: |", "- >-", "key: |2 # words". */
-static void note_header(struct yaml_scan *scan, char c)
+static void note_header(struct cli_yaml_scan *scan, char c)
 {
     if ((c == '|' || c == '>') && begins_scalar(scan) && is_blank(scan->before))
         scan->block_header = true;
@@ -111,24 +111,24 @@ static void note_header(struct yaml_scan *scan, char c)
 }
 
 /* An anchor (&x) or a tag (!x) stands before what it is for. */
-static void note_property(struct yaml_scan *scan, char c)
+static void note_property(struct cli_yaml_scan *scan, char c)
 {
     /* "? " begins a key of any form, which is beyond this reader: from there on nothing is sure. */
     if (scan->maybe_key && is_blank(c))
         scan->unsure = true;
     scan->maybe_key = c == '?' && begins_scalar(scan);
     if ((c == '&' || c == '!') && begins_scalar(scan))
-        scan->property = YAML_IN_PROPERTY;
+        scan->property = CLI_YAML_IN_PROPERTY;
     else if (is_blank(c))
-        scan->property = scan->property == YAML_NO_PROPERTY ? YAML_NO_PROPERTY : YAML_PROPERTY_BEFORE;
-    else if (scan->property == YAML_PROPERTY_BEFORE)
-        scan->property = YAML_NO_PROPERTY;
+        scan->property = scan->property == CLI_YAML_NO_PROPERTY ? CLI_YAML_NO_PROPERTY : CLI_YAML_PROPERTY_BEFORE;
+    else if (scan->property == CLI_YAML_PROPERTY_BEFORE)
+        scan->property = CLI_YAML_NO_PROPERTY;
 }
 
-static void scan_plain(struct yaml_scan *scan, char c)
+static void scan_plain(struct cli_yaml_scan *scan, char c)
 {
     if (c == '#' && (scan->before == '\n' || is_blank(scan->before))) {
-        scan->state = YAML_IN_COMMENT;
+        scan->state = CLI_YAML_IN_COMMENT;
         return;
     }
     if ((c == '[' || c == '{') && begins_scalar(scan))
@@ -136,41 +136,41 @@ static void scan_plain(struct yaml_scan *scan, char c)
     if ((c == ']' || c == '}') && scan->flow > 0)
         scan->flow--;
     if ((c == '"' || c == '\'') && begins_scalar(scan))
-        scan->state = c == '"' ? YAML_IN_DOUBLE : YAML_IN_SINGLE;
+        scan->state = c == '"' ? CLI_YAML_IN_DOUBLE : CLI_YAML_IN_SINGLE;
     note_header(scan, c);
     note_property(scan, c);
 }
 
-static void scan_double(struct yaml_scan *scan, char c)
+static void scan_double(struct cli_yaml_scan *scan, char c)
 {
     if (scan->escaped)
         scan->escaped = false;
     else if (c == '\\')
         scan->escaped = true;
     else if (c == '"')
-        scan->state = YAML_IN_PLAIN;
+        scan->state = CLI_YAML_IN_PLAIN;
 }
 
 /* The end of single quotes shows only one character later. */
-static void scan_single(struct yaml_scan *scan, char c)
+static void scan_single(struct cli_yaml_scan *scan, char c)
 {
     if (scan->maybe_end && c != '\'') {
         scan->maybe_end = false;
-        scan->state = YAML_IN_PLAIN;
+        scan->state = CLI_YAML_IN_PLAIN;
         scan->last = '\'';
         scan_plain(scan, c);
     } else
         scan->maybe_end = c == '\'' && !scan->maybe_end;
 }
 
-static bool is_in_block(const struct yaml_scan *scan)
+static bool is_in_block(const struct cli_yaml_scan *scan)
 {
     return scan->in_block && (scan->indenting || scan->indent > scan->block_indent);
 }
 
 /* Blanks, and outside of blocks the dashes of lists, which move what stands behind them. A dash may itself be what ends a
  * block: only then is it seen for what it is. */
-static void indent(struct yaml_scan *scan, char c)
+static void indent(struct cli_yaml_scan *scan, char c)
 {
     if (!scan->indenting || is_blank(c))
         return;
@@ -182,11 +182,11 @@ static void indent(struct yaml_scan *scan, char c)
     scan->indent = scan->column;
 }
 
-bool yaml_scan(struct yaml_scan *scan, char c)
+bool cli_yaml_scan(struct cli_yaml_scan *scan, char c)
 {
     if (c == '\n' || c == '\r') {
-        bool whole = scan->state == YAML_IN_PLAIN || scan->state == YAML_IN_COMMENT ||
-                     (scan->state == YAML_IN_SINGLE && scan->maybe_end);
+        bool whole = scan->state == CLI_YAML_IN_PLAIN || scan->state == CLI_YAML_IN_COMMENT ||
+                     (scan->state == CLI_YAML_IN_SINGLE && scan->maybe_end);
         begin_line(scan);
         return whole;
     }
@@ -194,13 +194,13 @@ bool yaml_scan(struct yaml_scan *scan, char c)
     if (!is_in_block(scan)) {
         if (is_blank(c))
             note_item(scan);
-        if (scan->state == YAML_IN_DOUBLE)
+        if (scan->state == CLI_YAML_IN_DOUBLE)
             scan_double(scan, c);
-        else if (scan->state == YAML_IN_SINGLE)
+        else if (scan->state == CLI_YAML_IN_SINGLE)
             scan_single(scan, c);
-        else if (scan->state == YAML_IN_PLAIN)
+        else if (scan->state == CLI_YAML_IN_PLAIN)
             scan_plain(scan, c);
-        if (!is_blank(c) && scan->state != YAML_IN_COMMENT)
+        if (!is_blank(c) && scan->state != CLI_YAML_IN_COMMENT)
             note_visible(scan, c);
     }
     scan->before = c;
@@ -216,22 +216,22 @@ static bool ends_scalar(const char *rest)
     return c == '\0' || c == '\n' || c == '\r' || c == ',' || c == ']' || c == '}' || (c == '#' && blanks > 0);
 }
 
-enum yaml_context yaml_context(const struct yaml_scan *scan, const char *rest)
+enum cli_yaml_context cli_yaml_context(const struct cli_yaml_scan *scan, const char *rest)
 {
     /* The value itself ends the blanks at the start of a line. */
-    struct yaml_scan with = *scan;
+    struct cli_yaml_scan with = *scan;
     indent(&with, 'x');
     if (with.unsure)
-        return YAML_NOWHERE;
+        return CLI_YAML_NOWHERE;
     if (is_in_block(&with))
-        return YAML_BLOCK;
-    if (with.state == YAML_IN_DOUBLE)
-        return with.escaped ? YAML_NOWHERE : YAML_DOUBLE;
-    if (with.state == YAML_IN_SINGLE)
-        return with.maybe_end ? YAML_NOWHERE : YAML_SINGLE;
-    if (with.state == YAML_IN_PLAIN && begins_scalar(&with) && ends_scalar(rest))
-        return YAML_ALONE;
-    return YAML_NOWHERE;
+        return CLI_YAML_BLOCK;
+    if (with.state == CLI_YAML_IN_DOUBLE)
+        return with.escaped ? CLI_YAML_NOWHERE : CLI_YAML_DOUBLE;
+    if (with.state == CLI_YAML_IN_SINGLE)
+        return with.maybe_end ? CLI_YAML_NOWHERE : CLI_YAML_SINGLE;
+    if (with.state == CLI_YAML_IN_PLAIN && begins_scalar(&with) && ends_scalar(rest))
+        return CLI_YAML_ALONE;
+    return CLI_YAML_NOWHERE;
 }
 
 /* ---- values ---- */
@@ -249,7 +249,7 @@ static uint32_t next_char(const char **at)
     return c;
 }
 
-void yaml_add_double(struct vp_buf *text, const char *value)
+void cli_yaml_add_double(struct vp_buf *text, const char *value)
 {
     for (const char *at = value; *at != '\0';) {
         uint32_t c = next_char(&at);
@@ -276,7 +276,7 @@ static bool is_line_text(const char *value)
     return true;
 }
 
-bool yaml_add_single(struct vp_buf *text, const char *value)
+bool cli_yaml_add_single(struct vp_buf *text, const char *value)
 {
     if (!is_line_text(value))
         return false;
@@ -286,7 +286,7 @@ bool yaml_add_single(struct vp_buf *text, const char *value)
 }
 
 /* Blanks at the start of a line would say how deep the block is. */
-bool yaml_add_block(struct vp_buf *text, const char *value)
+bool cli_yaml_add_block(struct vp_buf *text, const char *value)
 {
     if (!is_line_text(value) || *value == '\0' || is_blank(*value) || is_blank(value[strlen(value) - 1]))
         return false;

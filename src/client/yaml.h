@@ -7,29 +7,29 @@
 
 #include "vp/buf.h"
 
-enum yaml_context {
-    YAML_NOWHERE, /* in a comment, or amid a plain scalar */
-    YAML_DOUBLE,  /* inside of "" */
-    YAML_SINGLE,  /* inside of '' */
-    YAML_ALONE,   /* the whole of a plain scalar */
-    YAML_BLOCK,   /* a line of a block scalar (| or >) */
+enum cli_yaml_context {
+    CLI_YAML_NOWHERE, /* in a comment, or amid a plain scalar */
+    CLI_YAML_DOUBLE,  /* inside of "" */
+    CLI_YAML_SINGLE,  /* inside of '' */
+    CLI_YAML_ALONE,   /* the whole of a plain scalar */
+    CLI_YAML_BLOCK,   /* a line of a block scalar (| or >) */
 };
 
-enum { YAML_LISTS_MAX = 16 };
+enum { CLI_YAML_LISTS_MAX = 16 };
 
 /* The walk over a document, one character after the other. */
-struct yaml_scan {
-    enum { YAML_IN_PLAIN, YAML_IN_DOUBLE, YAML_IN_SINGLE, YAML_IN_COMMENT } state;
+struct cli_yaml_scan {
+    enum { CLI_YAML_IN_PLAIN, CLI_YAML_IN_DOUBLE, CLI_YAML_IN_SINGLE, CLI_YAML_IN_COMMENT } state;
     bool escaped;   /* behind a backslash in double quotes */
     bool maybe_end; /* behind a single quote in single quotes: an end, or the half of a doubled one */
     char last;      /* the last character of this line that is no blank; '\0' before it */
-    enum { YAML_NO_PROPERTY, YAML_IN_PROPERTY, YAML_PROPERTY_BEFORE } property;
-    bool maybe_key;               /* behind a ? where a scalar may begin */
-    bool unsure;                  /* something came that this reader does not know */
-    bool items;                   /* nothing but "- " of list items in this line so far, and at least one */
-    bool items_before;            /* the same before the dash that came last */
-    unsigned dashes;              /* in this line, before anything else */
-    size_t lists[YAML_LISTS_MAX]; /* columns of the dashes of lists that are open */
+    enum { CLI_YAML_NO_PROPERTY, CLI_YAML_IN_PROPERTY, CLI_YAML_PROPERTY_BEFORE } property;
+    bool maybe_key;                   /* behind a ? where a scalar may begin */
+    bool unsure;                      /* something came that this reader does not know */
+    bool items;                       /* nothing but "- " of list items in this line so far, and at least one */
+    bool items_before;                /* the same before the dash that came last */
+    unsigned dashes;                  /* in this line, before anything else */
+    size_t lists[CLI_YAML_LISTS_MAX]; /* columns of the dashes of lists that are open */
     size_t n_lists;
     bool opens_next;   /* the line before ended where a scalar begins */
     unsigned flow;     /* how many [ and { are open */
@@ -42,14 +42,14 @@ struct yaml_scan {
     size_t block_indent; /* lines that are deeper belong to the block */
 };
 
-void yaml_begin(struct yaml_scan *scan);
+void cli_yaml_begin(struct cli_yaml_scan *scan);
 
 /* False: a quoted scalar goes on over the end of a line. */
-bool yaml_scan(struct yaml_scan *scan, char c);
+bool cli_yaml_scan(struct cli_yaml_scan *scan, char c);
 
 /* What the next characters would be; `rest` is what comes behind the value. */
-enum yaml_context yaml_context(const struct yaml_scan *scan, const char *rest);
+enum cli_yaml_context cli_yaml_context(const struct cli_yaml_scan *scan, const char *rest);
 
-void yaml_add_double(struct vp_buf *text, const char *value); /* what stands between double quotes; always fits */
-bool yaml_add_single(struct vp_buf *text, const char *value); /* false: it can't stand there */
-bool yaml_add_block(struct vp_buf *text, const char *value);
+void cli_yaml_add_double(struct vp_buf *text, const char *value); /* what stands between double quotes; always fits */
+bool cli_yaml_add_single(struct vp_buf *text, const char *value); /* false: it can't stand there */
+bool cli_yaml_add_block(struct vp_buf *text, const char *value);

@@ -19,18 +19,18 @@ static bool render(const struct vp_json *line, struct vp_buf *result)
 {
     const char *text = vp_json_text(vp_json_get(line, "template"));
     const char *value = vp_json_text(vp_json_get(line, "value"));
-    enum template_kind kind;
-    struct template template;
-    bool good = template_kind_parse(vp_json_text(vp_json_get(line, "kind")), NULL, NULL, &kind, NULL) == VP_OK &&
-                template_parse(text, strlen(text), kind, &template, NULL) == VP_OK;
+    enum cli_template_kind kind;
+    struct cli_template template;
+    bool good = cli_template_kind_parse(vp_json_text(vp_json_get(line, "kind")), NULL, NULL, &kind, NULL) == VP_OK &&
+                cli_template_parse(text, strlen(text), kind, &template, NULL) == VP_OK;
     if (!good)
         return false;
     for (size_t i = 0; good && i < template.n; i++)
         if (template.parts[i].text != NULL)
             vp_buf_add(result, template.parts[i].text, template.parts[i].len);
         else
-            good = template_add_value(result, &template.parts[i], value, NULL) == VP_OK;
-    template_clear(&template);
+            good = cli_template_add_value(result, &template.parts[i], value, NULL) == VP_OK;
+    cli_template_clear(&template);
     return good && !result->failed;
 }
 

@@ -48,7 +48,7 @@ forbid "compares secrets in time that tells" 'memcmp\(.*reveal'
 forbid "cleanup is by attribute" '\bgoto\b'
 forbid "output belongs to the host; text for people is in these files" '\b(printf|fprintf|puts|fputs|perror)\(' \
     "src/plugin/serve.c src/plugin/selfcheck.c src/plugin/handshake.c src/plugin/process.c
-     src/client/exit.c src/client/become.c src/client/progress.c src/client/wrap.c"
+     src/client/exit.c src/client/become.c src/client/progress.c src/client/cmd_wrap.c"
 forbid "the environment is changed in these files" '\b(setenv|putenv|unsetenv|clearenv)\(' \
     "src/plugin/process.c src/http/client.c"
 # Every place that sees the bytes of a secret, and why it must.
@@ -62,8 +62,8 @@ forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\
     src/vault/ask.c
     src/vault/token.c
     src/vault/wrap.c
-    src/client/token.c
-    src/client/wrap.c"
+    src/client/cmd_token.c
+    src/client/cmd_wrap.c"
 # (its own file; the Authorization header; the form check; the stored record; the lease of a mount without service token;
 # arv-vault: salting; the X-Vault-Token header; the body of a login; of a look-up; the token that login and wrap print)
 

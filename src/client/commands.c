@@ -1,4 +1,6 @@
 /* The table of commands, and how one is run. */
+#include "commands.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -9,121 +11,81 @@
 #include "vp/client.h"
 #include "vp/libraries.h"
 
-#include "commands.h"
 #include "exit.h"
 
-#define ASKS (ARGS_SERVER | ARGS_TOKEN | ARGS_LOGIN)
+#define ASKS (CLI_ARGS_SERVER | CLI_ARGS_TOKEN | CLI_ARGS_LOGIN)
 
-const struct command COMMANDS[] = {
+const struct cli_command CLI_COMMANDS[] = {
     { "exec", "[--] COMMAND...", "fetch secrets, then become COMMAND",
       "Secrets go into the environment, into files and into templates, as the options say; then arv-vault becomes "
       "COMMAND, "
       "with the same process id. It fetches all or nothing, and revokes its own token before. With --supervise it "
       "stays, "
       "renews the token, passes signals on and cleans up at the end.",
-      ASKS | ARGS_EXEC | ARGS_SPEC, true, true, 1, SIZE_MAX, command_exec },
+      ASKS | CLI_ARGS_EXEC | CLI_ARGS_SPEC, true, true, 1, SIZE_MAX, cli_cmd_exec },
     { "env", "[SPEC]", "print secrets as exports for a shell",
       "For eval \"$(arv-vault env --env DB_PASSWORD=secret/genomics/db#password)\"; SPEC is a spec file.",
-      ASKS | ARGS_ENV | ARGS_SPEC, true, false, 0, 1, command_env },
+      ASKS | CLI_ARGS_ENV | CLI_ARGS_SPEC, true, false, 0, 1, cli_cmd_env },
     { "render", "TEMPLATE DEST", "fill in ${vault:PATH#FIELD} in a text, JSON or YAML file",
-      "DEST is written at once, mode 0600; - is standard output.", ASKS | ARGS_RENDER, true, false, 2, 2,
-      command_render },
+      "DEST is written at once, mode 0600; - is standard output.", ASKS | CLI_ARGS_RENDER, true, false, 2, 2,
+      cli_cmd_render },
     { "get", "PATH[#FIELD]", "print one secret as JSON, or one field as it is", "", ASKS, false, false, 1, 1,
-      command_get },
-    { "get-all", "PATH", "print a whole secret as a JSON object", "", ASKS, false, false, 1, 1, command_get_all },
+      cli_cmd_get },
+    { "get-all", "PATH", "print a whole secret as a JSON object", "", ASKS, false, false, 1, 1, cli_cmd_get_all },
     { "put-all", "PATH", "write a whole secret: a JSON object from standard input",
       "All or nothing, and only if nobody else wrote it meanwhile (check-and-set). Prints the new version.",
-      ASKS | ARGS_PUT, false, false, 1, 1, command_put_all },
-    { "login", "", "log in with the Arvados token and print the Vault token", "", ARGS_SERVER | ARGS_LOGIN | ARGS_STORE,
-      false, false, 0, 0, command_login },
-    { "whoami", "", "who the token is, what it may read, how long it lives", "", ASKS | ARGS_SHOW, false, false, 0, 0,
-      command_whoami },
-    { "renew", "", "let the token live longer", "", ARGS_SERVER | ARGS_TOKEN | ARGS_RENEW, false, false, 0, 0,
-      command_renew },
-    { "revoke", "", "end the token", "", ARGS_SERVER | ARGS_TOKEN, false, false, 0, 0, command_revoke },
+      ASKS | CLI_ARGS_PUT, false, false, 1, 1, cli_cmd_put_all },
+    { "login", "", "log in with the Arvados token and print the Vault token", "",
+      CLI_ARGS_SERVER | CLI_ARGS_LOGIN | CLI_ARGS_STORE, false, false, 0, 0, cli_cmd_login },
+    { "whoami", "", "who the token is, what it may read, how long it lives", "", ASKS | CLI_ARGS_SHOW, false, false, 0,
+      0, cli_cmd_whoami },
+    { "renew", "", "let the token live longer", "", CLI_ARGS_SERVER | CLI_ARGS_TOKEN | CLI_ARGS_RENEW, false, false, 0,
+      0, cli_cmd_renew },
+    { "revoke", "", "end the token", "", CLI_ARGS_SERVER | CLI_ARGS_TOKEN, false, false, 0, 0, cli_cmd_revoke },
     { "wrap", "[PATH]", "put a secret into a wrapping that can be opened once",
       "Without PATH it wraps a JSON object from standard input. Prints the wrapping token; the creation path, which "
       "whoever "
       "opens it must know, goes to standard error.",
-      ASKS | ARGS_WRAP | ARGS_SHOW, false, false, 0, 1, command_wrap },
+      ASKS | CLI_ARGS_WRAP | CLI_ARGS_SHOW, false, false, 0, 1, cli_cmd_wrap },
     { "unwrap", "", "open a wrapping if it is the right one",
       "The wrapping token comes by standard input. --creation-path is required: it tells a wrapping that was exchanged "
       "on its "
       "way.",
-      ARGS_SERVER | ARGS_UNWRAP, false, false, 0, 0, command_unwrap },
+      CLI_ARGS_SERVER | CLI_ARGS_UNWRAP, false, false, 0, 0, cli_cmd_unwrap },
     { "secret-mounts", "", "fill in vault: references of a container's secret_mounts (JSON in, JSON out)",
-      "For a hook of crunch-run, docs/crunch-run-hook.md.", ASKS, true, false, 0, 0, command_secret_mounts },
+      "For a hook of crunch-run, docs/crunch-run-hook.md.", ASKS, true, false, 0, 0, cli_cmd_secret_mounts },
     { "grant", "add UUID POLICY | list [UUID] | remove LINK_UUID | check UUID",
       "for Arvados admins: who may have which policy",
       "Talks to Arvados with your own token (an admin's), and to the vault to learn what counts there.",
-      ASKS | ARGS_SHOW | ARGS_GRANT, false, false, 1, 3, command_grant },
+      ASKS | CLI_ARGS_SHOW | CLI_ARGS_GRANT, false, false, 1, 3, cli_cmd_grant },
     { "doctor", "[PATH]", "look at every link of the chain, with a verdict and the mend for each",
-      "With PATH it also tries to read that secret. Shows no secret.", ASKS | ARGS_SHOW, false, false, 0, 1,
-      command_doctor },
-    { "version", "", "its own version", "", ASKS | ARGS_SHOW | ARGS_VERSION, false, false, 0, 0, command_version },
-    { "help", "[COMMAND | manual]", "this, or more about a command", "", 0, false, false, 0, 1, command_help },
+      "With PATH it also tries to read that secret. Shows no secret.", ASKS | CLI_ARGS_SHOW, false, false, 0, 1,
+      cli_cmd_doctor },
+    { "version", "", "its own version", "", ASKS | CLI_ARGS_SHOW | CLI_ARGS_VERSION, false, false, 0, 0,
+      cli_cmd_version },
+    { "help", "[COMMAND | manual]", "this, or more about a command", "", 0, false, false, 0, 1, cli_cmd_help },
 };
-const size_t N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0];
-
-/* ---- a session for a command ---- */
-
-static enum vp_code run_session(struct session *session, const struct command_session *how, command_work work,
-                                void *context, struct vp_error *err)
-{
-    if (!how->only_connect) {
-        enum vp_code code = session_authorise(session, err);
-        if (code != VP_OK)
-            return code;
-    }
-    enum vp_code code = work(session, context, err);
-    if (code == VP_OK)
-        return VP_OK;
-    if (err != NULL)
-        session_explain(session, err);
-    /* Nobody got what was read with it. */
-    session->keep_token = false;
-    return code;
-}
-
-enum vp_code command_with_session(const struct command *command, const struct command_session *how, command_work work,
-                                  void *context, struct vp_error *err)
-{
-    struct args args = *how->args;
-    struct settings settings;
-    struct session session;
-    if (args.mount == NULL)
-        args.mount = how->spec_mount;
-    if (args.role == NULL)
-        args.role = how->spec_role;
-    VP_TRY(settings_read(&args, command->groups, command->patient, &settings, err));
-    enum vp_code code = session_open(&settings, &session, err);
-    if (code == VP_OK) {
-        code = run_session(&session, how, work, context, err);
-        session_close(&session);
-    }
-    settings_clear(&settings);
-    return code;
-}
+const size_t N_CLI_COMMANDS = sizeof CLI_COMMANDS / sizeof CLI_COMMANDS[0];
 
 /* ---- running ---- */
 
-static const struct command *find(const char *name)
+static const struct cli_command *find(const char *name)
 {
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        if (strcmp(COMMANDS[i].name, name) == 0)
-            return &COMMANDS[i];
+    for (size_t i = 0; i < N_CLI_COMMANDS; i++)
+        if (strcmp(CLI_COMMANDS[i].name, name) == 0)
+            return &CLI_COMMANDS[i];
     return NULL;
 }
 
-static enum vp_code run(const struct command *command, int argc, char **argv, int *ret_status, struct vp_error *err)
+static enum vp_code run(const struct cli_command *command, int argc, char **argv, int *ret_status, struct vp_error *err)
 {
-    struct args args;
-    VP_TRY(args_parse(argc, argv, command->groups, command->stops, &args, err));
+    struct cli_args args;
+    VP_TRY(cli_args_parse(argc, argv, command->groups, command->stops, &args, err));
     if (args.help) {
         args.rest = &argv[0];
         args.n_rest = 1;
         argv[0] = (char *)(uintptr_t)command->name;
-        return command_help(command, &args, ret_status, err);
+        return cli_cmd_help(command, &args, ret_status, err);
     }
     if (args.n_rest < command->min_words || args.n_rest > command->max_words)
         return vp_fail(err, VP_REASON_USAGE, "write it like this: arv-vault %s [options] %s", command->name,
@@ -157,7 +119,7 @@ static void survive_failed_writes(void)
             (void)sigaction(OF_WRITES[i], &action, NULL);
 }
 
-int client_main(int argc, char **argv)
+int cli_main(int argc, char **argv)
 {
     struct vp_error error = { 0 };
     int status = 0;
@@ -165,13 +127,13 @@ int client_main(int argc, char **argv)
     (void)prctl(PR_SET_DUMPABLE, 0);
     survive_failed_writes();
     if (!open_standard_files())
-        return EXIT_IO;
+        return CLI_EXIT_IO;
     const char *name = argc < 2 ? "help" : argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
     if (strcmp(name, "--version") == 0)
         name = "version";
-    const struct command *command = find(name);
+    const struct cli_command *command = find(name);
     enum vp_code code = vp_libraries_settle(&error);
     if (code == VP_OK && command == NULL)
         code = vp_fail(&error, VP_REASON_USAGE, "there is no command \"%.40s\"; arv-vault help lists them", name);
@@ -179,6 +141,6 @@ int client_main(int argc, char **argv)
         code = run(command, argc < 2 ? argc : argc - 1, argc < 2 ? argv : argv + 1, &status, &error);
     if (code == VP_OK)
         return status;
-    exit_tell(&error);
-    return exit_status(&error);
+    cli_exit_tell(&error);
+    return cli_exit_status(&error);
 }

@@ -7,13 +7,13 @@
 #include "commands.h"
 #include "exit.h"
 #include "files.h"
-#include "get.h"
+#include "input.h"
 #include "output.h"
 
 enum { TTL_DEFAULT_S = 300, WRAPPED_MAX = 4 * 1024 * 1024 };
 
 struct wrap {
-    const struct args *args;
+    const struct cli_args *args;
     const char *path; /* NULL: what stands in `data` */
     struct vp_json *data;
     char ttl[32];
@@ -38,51 +38,52 @@ static enum vp_code show_wrapping(const struct vault_wrapping *wrapping, bool as
     vp_buf_add_text(&text, "\n");
     enum vp_code code = vp_buf_check(&text, "the wrapping", err);
     if (code == VP_OK)
-        code = output_raw(&text, err);
+        code = cli_output_raw(&text, err);
     vp_buf_clear(&text);
     return code;
 }
 
 /* An account that is opened later must not have ended with the token that it was made with. */
-static void keep_token(struct session *session)
+static void keep_token(struct cli_session *session)
 {
     if (session->logged_in)
-        exit_warn(session->settings->quiet,
-                  "what is wrapped may end with the Vault token that it was read with, which is therefore not revoked "
-                  "and lives on for %lld s",
-                  (long long)session->login.ttl_s);
+        cli_exit_warn(session->settings->quiet,
+                      "what is wrapped may end with the Vault token that it was read with, which is therefore not "
+                      "revoked "
+                      "and lives on for %lld s",
+                      (long long)session->login.ttl_s);
     session->keep_token = true;
 }
 
-static enum vp_code wrap(struct session *session, void *context, struct vp_error *err)
+static enum vp_code wrap(struct cli_session *session, void *context, struct vp_error *err)
 {
     const struct wrap *job = context;
     struct vault_wrapping wrapping = { 0 };
-    enum output_format format;
-    VP_TRY(output_format_parse(job->args->format, &format, err));
+    enum cli_output_format format;
+    VP_TRY(cli_output_format_parse(job->args->format, &format, err));
     VP_TRY(vault_wrap(session->vault, job->path, job->data, job->ttl, &wrapping, err));
-    session_end_progress(session);
-    enum vp_code code = show_wrapping(&wrapping, format == OUTPUT_JSON, err);
+    cli_session_end_progress(session);
+    enum vp_code code = show_wrapping(&wrapping, format == CLI_OUTPUT_JSON, err);
     if (code == VP_OK && wrapping.may_have_lease)
         keep_token(session);
     vault_wrapping_clear(&wrapping);
     return code;
 }
 
-COMMAND(command_wrap)
+COMMAND(cli_cmd_wrap)
 {
     VP_AUTO(vp_json_freep) struct vp_json *data = NULL;
     struct wrap job = { .args = args, .path = args->n_rest == 0 ? NULL : args->rest[0] };
-    const struct command_session how = { .args = args };
+    const struct cli_session_need how = { .args = args };
     int64_t ttl_s = TTL_DEFAULT_S;
     (void)ret_status;
-    if (args->ttl != NULL && !settings_duration(args->ttl, &ttl_s))
+    if (args->ttl != NULL && !cli_settings_duration(args->ttl, &ttl_s))
         return vp_fail(err, VP_REASON_USAGE, "--ttl is a number of seconds, or like 90s, 15m, 1h");
     (void)snprintf(job.ttl, sizeof job.ttl, "%llds", (long long)ttl_s);
     if (job.path == NULL)
-        VP_TRY(get_read_object(&data, err));
+        VP_TRY(cli_input_object(&data, err));
     job.data = data;
-    return command_with_session(command, &how, wrap, &job, err);
+    return cli_session_run(command, &how, wrap, &job, err);
 }
 
 struct unwrap {
@@ -90,7 +91,7 @@ struct unwrap {
     struct vp_secret *token;
 };
 
-static enum vp_code unwrap(struct session *session, void *context, struct vp_error *err)
+static enum vp_code unwrap(struct cli_session *session, void *context, struct vp_error *err)
 {
     const struct unwrap *job = context;
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
@@ -113,23 +114,23 @@ static enum vp_code unwrap(struct session *session, void *context, struct vp_err
     vp_buf_add_text(&text, "\n");
     enum vp_code code = vp_buf_check(&text, "what was wrapped", err);
     if (code == VP_OK)
-        code = output_raw(&text, err);
+        code = cli_output_raw(&text, err);
     vp_buf_clear(&text);
     return code;
 }
 
-COMMAND(command_unwrap)
+COMMAND(cli_cmd_unwrap)
 {
     struct unwrap job = { .creation_path = args->creation_path };
-    const struct command_session how = { .args = args, .only_connect = true };
+    const struct cli_session_need how = { .args = args, .only_connect = true };
     (void)ret_status;
     if (job.creation_path == NULL)
         return vp_fail(err, VP_REASON_USAGE,
                        "--creation-path is missing: say where the wrapping must have been made (arv-vault wrap told "
                        "it), "
                        "so that an exchanged one is noticed");
-    VP_TRY(files_read_secret("-", "the wrapping token on standard input", &job.token, err));
-    enum vp_code code = command_with_session(command, &how, unwrap, &job, err);
+    VP_TRY(cli_files_read_secret("-", "the wrapping token on standard input", &job.token, err));
+    enum vp_code code = cli_session_run(command, &how, unwrap, &job, err);
     vp_secret_free(job.token);
     return code;
 }

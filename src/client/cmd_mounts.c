@@ -5,13 +5,13 @@
 
 #include "commands.h"
 #include "fetch.h"
-#include "get.h"
+#include "input.h"
 #include "output.h"
 
 static const char MARK[] = "vault:"; /* what content begins with that is a reference */
 
 struct mounts {
-    struct session *session;
+    struct cli_session *session;
     struct vp_json *given;
     struct vp_json_writer writer;
     struct vp_buf json;
@@ -24,15 +24,15 @@ static bool is_marked(const struct vp_json *value)
 
 static enum vp_code put_secret(struct mounts *job, const char *text, struct vp_error *err)
 {
-    struct vp_buf content = VP_BUF_INIT(OUTPUT_MAX);
-    struct ref ref;
+    struct vp_buf content = VP_BUF_INIT(CLI_OUTPUT_MAX);
+    struct cli_ref ref;
     bool absent = false;
-    VP_TRY(ref_parse(text + strlen(MARK), strlen(text) - strlen(MARK), &ref, err));
-    enum vp_code code = fetch_ref(job->session, &ref, &content, &absent, err);
+    VP_TRY(cli_ref_parse(text + strlen(MARK), strlen(text) - strlen(MARK), &ref, err));
+    enum vp_code code = cli_fetch_ref(job->session, &ref, &content, &absent, err);
     if (code == VP_OK)
         vp_json_put_text(&job->writer, vp_buf_text(&content));
     vp_buf_clear(&content);
-    ref_clear(&ref);
+    cli_ref_clear(&ref);
     return code;
 }
 
@@ -87,7 +87,7 @@ static enum vp_code put_section(struct mounts *job, const char *key, vp_json_vis
     return VP_OK;
 }
 
-static enum vp_code fill(struct session *session, void *context, struct vp_error *err)
+static enum vp_code fill(struct cli_session *session, void *context, struct vp_error *err)
 {
     struct mounts *job = context;
     job->session = session;
@@ -96,19 +96,19 @@ static enum vp_code fill(struct session *session, void *context, struct vp_error
     VP_TRY(put_section(job, "secret_mounts", put_mount, err));
     VP_TRY(put_section(job, "environment", put_variable, err));
     vp_json_close_object(&job->writer);
-    session_end_progress(session);
-    return output_show(&job->json, OUTPUT_JSON, err);
+    cli_session_end_progress(session);
+    return cli_output_show(&job->json, CLI_OUTPUT_JSON, err);
 }
 
-COMMAND(command_secret_mounts)
+COMMAND(cli_cmd_secret_mounts)
 {
     VP_AUTO(vp_json_freep) struct vp_json *given = NULL;
-    struct mounts job = { .json = VP_BUF_INIT(OUTPUT_MAX) };
-    const struct command_session how = { .args = args };
+    struct mounts job = { .json = VP_BUF_INIT(CLI_OUTPUT_MAX) };
+    const struct cli_session_need how = { .args = args };
     (void)ret_status;
-    VP_TRY(get_read_object(&given, err));
+    VP_TRY(cli_input_object(&given, err));
     job.given = given;
-    enum vp_code code = command_with_session(command, &how, fill, &job, err);
+    enum vp_code code = cli_session_run(command, &how, fill, &job, err);
     vp_buf_clear(&job.json);
     return code;
 }

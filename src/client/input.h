@@ -4,4 +4,4 @@
 #include "vp/json.h"
 
 /* VP_REASON_LOCAL_CONFIG with words. Freed by vp_json_free(). */
-VP_MUST_USE enum vp_code get_read_object(struct vp_json **ret_object, struct vp_error *err);
+VP_MUST_USE enum vp_code cli_input_object(struct vp_json **ret_object, struct vp_error *err);

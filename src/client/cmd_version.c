@@ -1,17 +1,16 @@
 /* version, help and the manual page. */
-#include "vp/version.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include "vp/json.h"
+#include "vp/version.h"
 
 #include "commands.h"
 #include "output.h"
 
 /* ---- version ---- */
 
-static enum vp_code ask_server(struct session *session, void *context, struct vp_error *err)
+static enum vp_code ask_server(struct cli_session *session, void *context, struct vp_error *err)
 {
     struct vp_json_writer *writer = context;
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
@@ -38,22 +37,22 @@ static enum vp_code ask_server(struct session *session, void *context, struct vp
     return VP_OK;
 }
 
-COMMAND(command_version)
+COMMAND(cli_cmd_version)
 {
-    const struct command_session how = { .args = args };
+    const struct cli_session_need how = { .args = args };
     struct vp_buf json = VP_BUF_INIT(8192);
     struct vp_json_writer writer;
-    enum output_format format;
+    enum cli_output_format format;
     (void)ret_status;
-    VP_TRY(output_format_parse(args->format, &format, err));
+    VP_TRY(cli_output_format_parse(args->format, &format, err));
     vp_json_begin(&writer, &json);
     vp_json_open_object(&writer);
     vp_json_add_text(&writer, "arv-vault", VP_VERSION);
     vp_json_add_text(&writer, "commit", VP_COMMIT);
-    enum vp_code code = args->server ? command_with_session(command, &how, ask_server, &writer, err) : VP_OK;
+    enum vp_code code = args->server ? cli_session_run(command, &how, ask_server, &writer, err) : VP_OK;
     if (code == VP_OK) {
         vp_json_close_object(&writer);
-        code = output_show(&json, format, err);
+        code = cli_output_show(&json, format, err);
     }
     vp_buf_clear(&json);
     return code;
@@ -95,7 +94,7 @@ static void add_option(void *context, const char *name, const char *value, const
         vp_buf_add_format(context, "  %-28s %s\n", left, help);
 }
 
-static void add_command_help(struct vp_buf *text, const struct command *command)
+static void add_command_help(struct vp_buf *text, const struct cli_command *command)
 {
     vp_buf_add_format(text, "arv-vault %s [options] %s\n\n%c%s.\n", command->name, command->words,
                       command->summary[0] >= 'a' ? command->summary[0] - ('a' - 'A') : command->summary[0],
@@ -103,14 +102,14 @@ static void add_command_help(struct vp_buf *text, const struct command *command)
     if (*command->text != '\0')
         vp_buf_add_format(text, "%s\n", command->text);
     vp_buf_add_text(text, "\n");
-    args_each(command->groups, add_option, text);
+    cli_args_each(command->groups, add_option, text);
 }
 
 static void add_overview(struct vp_buf *text)
 {
     vp_buf_add_text(text, "arv-vault COMMAND [options]: secrets from OpenBao or Vault, for Arvados containers\n\n");
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        vp_buf_add_format(text, "  %-14s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    for (size_t i = 0; i < N_CLI_COMMANDS; i++)
+        vp_buf_add_format(text, "  %-14s %s\n", CLI_COMMANDS[i].name, CLI_COMMANDS[i].summary);
     vp_buf_add_text(text, "\nA secret (REF) is named so:\n");
     for (size_t i = 0; i < sizeof REFS / sizeof REFS[0]; i++)
         vp_buf_add_format(text, "  %-14s %s\n", REFS[i].form, REFS[i].meaning);
@@ -159,13 +158,13 @@ static void add_manual(struct vp_buf *text)
                           ".SH NAME\narv-vault \\- secrets from OpenBao or Vault, for Arvados containers\n"
                           ".SH SYNOPSIS\n.B arv-vault\n.I COMMAND\n[options] [arguments]\n"
                           ".SH COMMANDS\n");
-    for (size_t i = 0; i < N_COMMANDS; i++) {
+    for (size_t i = 0; i < N_CLI_COMMANDS; i++) {
         char term[160];
-        (void)snprintf(term, sizeof term, "%s %s", COMMANDS[i].name, COMMANDS[i].words);
-        add_entry(text, term, COMMANDS[i].summary);
-        if (*COMMANDS[i].text != '\0') {
+        (void)snprintf(term, sizeof term, "%s %s", CLI_COMMANDS[i].name, CLI_COMMANDS[i].words);
+        add_entry(text, term, CLI_COMMANDS[i].summary);
+        if (*CLI_COMMANDS[i].text != '\0') {
             vp_buf_add_text(text, ".RS\n");
-            add_roff(text, COMMANDS[i].text);
+            add_roff(text, CLI_COMMANDS[i].text);
             vp_buf_add_text(text, "\n.RE\n");
         }
     }
@@ -174,7 +173,7 @@ static void add_manual(struct vp_buf *text)
         add_entry(text, REFS[i].form, REFS[i].meaning);
     vp_buf_add_text(text, ".SH OPTIONS\nEach command takes those that make sense for it;\n"
                           ".B arv\\-vault\n.I COMMAND\n.B \\-\\-help\nlists them.\n");
-    args_each(~0U, add_manual_option, text);
+    cli_args_each(~0U, add_manual_option, text);
     vp_buf_add_text(text, ".SH EXIT STATUS\n");
     for (size_t i = 0; i < sizeof STATUSES / sizeof STATUSES[0]; i++) {
         char status[16];
@@ -190,16 +189,16 @@ static void add_manual(struct vp_buf *text)
     vp_buf_add_text(text, ".SH SEE ALSO\n.BR bao (1),\n.BR arvados\\-cwl\\-runner (1)\n");
 }
 
-COMMAND(command_help)
+COMMAND(cli_cmd_help)
 {
-    struct vp_buf text = VP_BUF_INIT(OUTPUT_MAX);
+    struct vp_buf text = VP_BUF_INIT(CLI_OUTPUT_MAX);
     enum vp_code code = VP_OK;
-    const struct command *about = NULL;
+    const struct cli_command *about = NULL;
     (void)command;
     (void)ret_status;
-    for (size_t i = 0; args->n_rest > 0 && i < N_COMMANDS; i++)
-        if (strcmp(COMMANDS[i].name, args->rest[0]) == 0)
-            about = &COMMANDS[i];
+    for (size_t i = 0; args->n_rest > 0 && i < N_CLI_COMMANDS; i++)
+        if (strcmp(CLI_COMMANDS[i].name, args->rest[0]) == 0)
+            about = &CLI_COMMANDS[i];
     if (args->n_rest == 0)
         add_overview(&text);
     else if (strcmp(args->rest[0], "manual") == 0)
@@ -209,7 +208,7 @@ COMMAND(command_help)
     else
         code = vp_fail(err, VP_REASON_USAGE, "there is no command \"%.40s\"", args->rest[0]);
     if (code == VP_OK)
-        code = output_raw(&text, err);
+        code = cli_output_raw(&text, err);
     vp_buf_clear(&text);
     return code;
 }

@@ -22,7 +22,7 @@ struct finding {
 };
 
 struct doctor {
-    const struct args *args;
+    const struct cli_args *args;
     struct finding findings[FINDINGS_MAX];
     size_t n;
     struct vp_error first; /* the first fault decides the exit status */
@@ -88,7 +88,7 @@ static const char *reach_mend(enum vp_reason reason, bool arvados)
 
 /* ---- Arvados ---- */
 
-static void look_at_host(struct doctor *doctor, struct session *session, struct arv_client **ret_client)
+static void look_at_host(struct doctor *doctor, struct cli_session *session, struct arv_client **ret_client)
 {
     struct arv_credentials credentials = { .deadline_ms = session->settings->deadline_ms };
     struct arv_discovery discovery;
@@ -98,7 +98,7 @@ static void look_at_host(struct doctor *doctor, struct session *session, struct 
         skip(doctor, "arvados", "ARVADOS_API_HOST is not set; a login does not need it");
         return;
     }
-    if (session_arvados(session, ret_client, &error) != VP_OK)
+    if (cli_session_arvados(session, ret_client, &error) != VP_OK)
         bad(doctor, "arvados", &error, "ARVADOS_API_HOST is the API server's host, as crunch-run sets it");
     else if (arv_discover(*ret_client, &credentials, &discovery, &error) != VP_OK)
         bad(doctor, "arvados", &error, reach_mend(error.reason, true));
@@ -107,7 +107,7 @@ static void look_at_host(struct doctor *doctor, struct session *session, struct 
              discovery.version[0] == '\0' ? "unknown" : discovery.version);
 }
 
-static void look_at_container(struct doctor *doctor, struct session *session, struct arv_client *client,
+static void look_at_container(struct doctor *doctor, struct cli_session *session, struct arv_client *client,
                               const struct vp_secret *token)
 {
     struct arv_credentials credentials = { .token = token, .deadline_ms = session->settings->deadline_ms };
@@ -126,10 +126,10 @@ static void look_at_container(struct doctor *doctor, struct session *session, st
     arv_identity_clear(&identity);
 }
 
-static void look_at_token(struct doctor *doctor, struct session *session, struct arv_client *client)
+static void look_at_token(struct doctor *doctor, struct cli_session *session, struct arv_client *client)
 {
     VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
-    const struct settings *settings = session->settings;
+    const struct cli_settings *settings = session->settings;
     struct arv_token_text parts;
     struct vp_error error = { 0 };
     if (settings->arvados_token == NULL) {
@@ -155,7 +155,7 @@ static void look_at_token(struct doctor *doctor, struct session *session, struct
 
 /* ---- the vault ---- */
 
-static bool look_at_vault(struct doctor *doctor, struct session *session)
+static bool look_at_vault(struct doctor *doctor, struct cli_session *session)
 {
     struct vault_health health;
     struct vp_error error = { 0 };
@@ -189,10 +189,10 @@ static const char *login_mend(enum vp_reason reason)
     }
 }
 
-static bool look_at_login(struct doctor *doctor, struct session *session)
+static bool look_at_login(struct doctor *doctor, struct cli_session *session)
 {
     struct vp_error error = { 0 };
-    const struct settings *settings = session->settings;
+    const struct cli_settings *settings = session->settings;
     if (settings->vault_token != NULL) {
         if (vault_set_token(session->vault, settings->vault_token, &error) == VP_OK) {
             skip(doctor, "login", "a Vault token is given, so none is made by a login");
@@ -201,7 +201,7 @@ static bool look_at_login(struct doctor *doctor, struct session *session)
         bad(doctor, "login", &error, "unset BAO_TOKEN and VAULT_TOKEN to log in instead");
         return false;
     }
-    if (session_log_in(session, &error) != VP_OK) {
+    if (cli_session_log_in(session, &error) != VP_OK) {
         bad(doctor, "login", &error, login_mend(error.reason));
         return false;
     }
@@ -210,7 +210,7 @@ static bool look_at_login(struct doctor *doctor, struct session *session)
     return true;
 }
 
-static void look_at_policies(struct doctor *doctor, struct session *session)
+static void look_at_policies(struct doctor *doctor, struct cli_session *session)
 {
     static const struct vault_request REQUEST = { .path = "auth/token/lookup-self" };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
@@ -228,19 +228,19 @@ static void look_at_policies(struct doctor *doctor, struct session *session)
     vp_buf_clear(&names);
 }
 
-static void look_at_secret(struct doctor *doctor, struct session *session)
+static void look_at_secret(struct doctor *doctor, struct cli_session *session)
 {
-    struct vp_buf content = VP_BUF_INIT(OUTPUT_MAX);
+    struct vp_buf content = VP_BUF_INIT(CLI_OUTPUT_MAX);
     struct vp_error error = { 0 };
-    struct ref ref = { 0 };
+    struct cli_ref ref = { 0 };
     bool absent = false;
     if (doctor->args->n_rest == 0) {
         skip(doctor, "secret", "no path was given");
         return;
     }
-    if (ref_parse(doctor->args->rest[0], strlen(doctor->args->rest[0]), &ref, &error) != VP_OK ||
-        fetch_ref(session, &ref, &content, &absent, &error) != VP_OK) {
-        session_explain(session, &error);
+    if (cli_ref_parse(doctor->args->rest[0], strlen(doctor->args->rest[0]), &ref, &error) != VP_OK ||
+        cli_fetch_ref(session, &ref, &content, &absent, &error) != VP_OK) {
+        cli_session_explain(session, &error);
         bad(doctor, "secret", &error,
             error.reason == VP_REASON_FORBIDDEN ? "the policies above must allow read there: secret/data/... in KV v2"
                                                 : "is the path right? bao kv list shows what is there");
@@ -251,10 +251,10 @@ static void look_at_secret(struct doctor *doctor, struct session *session)
     /* It was read to see that it can be: a lease that came with it is nobody's. */
     session->keep_token = false;
     vp_buf_clear(&content);
-    ref_clear(&ref);
+    cli_ref_clear(&ref);
 }
 
-static enum vp_code examine(struct session *session, void *context, struct vp_error *err)
+static enum vp_code examine(struct cli_session *session, void *context, struct vp_error *err)
 {
     static const char *const BEHIND_LOGIN[] = { "policy", "secret" };
     struct doctor *doctor = context;
@@ -307,40 +307,42 @@ static void write_lines(const struct doctor *doctor, struct vp_buf *text)
     static const char *const MARKS[] = { [GOOD] = "ok", [BAD] = "BAD", [SKIPPED] = "-" };
     for (size_t i = 0; i < doctor->n; i++) {
         const struct finding *finding = &doctor->findings[i];
-        const char *colour = finding->verdict == GOOD ? output_green() : finding->verdict == BAD ? output_red() : "";
+        const char *colour = finding->verdict == GOOD  ? cli_output_green()
+                             : finding->verdict == BAD ? cli_output_red()
+                                                       : "";
         vp_buf_add_format(text, "%s%-4s%s %-10s %s\n", colour, MARKS[finding->verdict],
-                          *colour == '\0' ? "" : output_plain(), finding->name, finding->detail);
+                          *colour == '\0' ? "" : cli_output_plain(), finding->name, finding->detail);
         if (finding->mend != NULL)
             vp_buf_add_format(text, "                -> %s\n", finding->mend);
     }
 }
 
-static enum vp_code tell(const struct doctor *doctor, enum output_format format, struct vp_error *err)
+static enum vp_code tell(const struct doctor *doctor, enum cli_output_format format, struct vp_error *err)
 {
-    struct vp_buf text = VP_BUF_INIT(OUTPUT_MAX);
+    struct vp_buf text = VP_BUF_INIT(CLI_OUTPUT_MAX);
     enum vp_code code;
-    if (format == OUTPUT_JSON) {
+    if (format == CLI_OUTPUT_JSON) {
         write_json(doctor, &text);
-        code = output_show(&text, format, err);
+        code = cli_output_show(&text, format, err);
     } else {
         write_lines(doctor, &text);
-        code = output_raw(&text, err);
+        code = cli_output_raw(&text, err);
     }
     vp_buf_clear(&text);
     return code;
 }
 
-COMMAND(command_doctor)
+COMMAND(cli_cmd_doctor)
 {
     struct doctor doctor = { .args = args };
-    const struct command_session how = { .args = args, .only_connect = true };
+    const struct cli_session_need how = { .args = args, .only_connect = true };
     struct vp_error error = { 0 };
-    enum output_format format;
-    VP_TRY(output_format_parse(args->format, &format, err));
-    if (command_with_session(command, &how, examine, &doctor, &error) != VP_OK)
+    enum cli_output_format format;
+    VP_TRY(cli_output_format_parse(args->format, &format, err));
+    if (cli_session_run(command, &how, examine, &doctor, &error) != VP_OK)
         bad(&doctor, "settings", &error,
             "set BAO_ADDR, BAO_CACERT and ARVADOS_API_TOKEN; arv-vault doctor --help names them");
     VP_TRY(tell(&doctor, format, err));
-    *ret_status = doctor.first.reason == VP_REASON_NONE ? 0 : exit_status(&doctor.first);
+    *ret_status = doctor.first.reason == VP_REASON_NONE ? 0 : cli_exit_status(&doctor.first);
     return VP_OK;
 }

@@ -24,14 +24,14 @@ struct rules {
 };
 
 struct grant {
-    const struct args *args;
-    struct session *session;
+    const struct cli_args *args;
+    struct cli_session *session;
     struct arv_client *arvados;
     struct arv_credentials credentials;
     struct vp_secret *token;
     struct arv_token_text token_parts;
     struct rules rules;
-    enum output_format format;
+    enum cli_output_format format;
 };
 
 /* ---- the mount ---- */
@@ -131,11 +131,11 @@ static enum vp_code show_explained(struct grant *job, const char *uuid, struct v
     const struct vp_json *grants = vp_json_get(data, "grants");
     const struct vp_json *reason = vp_json_get(data, "reason");
     vp_json_begin(&writer, &json);
-    vp_json_put_value(&writer, job->format == OUTPUT_JSON || grants == NULL ? data : grants);
-    enum vp_code code = output_show(&json, job->format, err);
+    vp_json_put_value(&writer, job->format == CLI_OUTPUT_JSON || grants == NULL ? data : grants);
+    enum vp_code code = cli_output_show(&json, job->format, err);
     vp_buf_clear(&json);
     if (code == VP_OK && vp_json_type(reason) == VP_JSON_TEXT)
-        exit_warn(job->args->quiet, "a login would be refused: %s", vp_json_text(reason));
+        cli_exit_warn(job->args->quiet, "a login would be refused: %s", vp_json_text(reason));
     return code;
 }
 
@@ -239,7 +239,7 @@ static enum vp_code choose_owner(const struct grant *job, const char **ret_owner
     return VP_OK;
 }
 
-static enum vp_code make_properties(const struct args *args, struct vp_json **ret_properties, struct vp_error *err)
+static enum vp_code make_properties(const struct cli_args *args, struct vp_json **ret_properties, struct vp_error *err)
 {
     static const struct vp_json_source OWN = {
         .what = "the properties", .reason = VP_REASON_INTERNAL, .max_bytes = 65536, .max_depth = 4, .max_tokens = 100
@@ -294,7 +294,7 @@ static enum vp_code show_link(const struct grant *job, const struct arv_new_link
     vp_json_add_text(&writer, "tail_uuid", link->tail_uuid);
     vp_json_add_text(&writer, "owner_uuid", link->owner_uuid);
     vp_json_close_object(&writer);
-    enum vp_code code = output_show(&json, job->format, err);
+    enum vp_code code = cli_output_show(&json, job->format, err);
     vp_buf_clear(&json);
     return code;
 }
@@ -319,13 +319,13 @@ static enum vp_code add(struct grant *job, struct vp_error *err)
     VP_TRY(check_new(job, &link, err));
     VP_TRY(arv_link_create(job->arvados, &job->credentials, &link, uuid, err));
     VP_TRY(show_link(job, &link, uuid, err));
-    if (job->args->unchecked || job->format == OUTPUT_JSON)
+    if (job->args->unchecked || job->format == CLI_OUTPUT_JSON)
         return VP_OK;
     /* What the mount makes of it: seen at once by explain, which asks Arvados anew. */
     struct vp_error unseen = { 0 };
     if (show_explained(job, link.tail_uuid, &unseen) != VP_OK)
-        exit_warn(job->args->quiet, "the grant was made, but the mount does not say what it makes of it: %s",
-                  unseen.message);
+        cli_exit_warn(job->args->quiet, "the grant was made, but the mount does not say what it makes of it: %s",
+                      unseen.message);
     return VP_OK;
 }
 
@@ -376,7 +376,7 @@ static enum vp_code list(struct grant *job, struct vp_error *err)
     for (size_t i = 0; i < links.n; i++)
         put_link(&writer, job, &links.items[i]);
     vp_json_close_array(&writer);
-    enum vp_code code = output_show(&json, job->format, err);
+    enum vp_code code = cli_output_show(&json, job->format, err);
     vp_buf_clear(&json);
     arv_links_clear(&links);
     return code;
@@ -419,16 +419,16 @@ static const struct {
 
 static enum vp_code connect(struct grant *job, struct vp_error *err)
 {
-    const struct settings *settings = job->session->settings;
+    const struct cli_settings *settings = job->session->settings;
     if (settings->arvados_token == NULL)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                        "there is no Arvados token: set ARVADOS_API_HOST and ARVADOS_API_TOKEN to an admin's");
     VP_TRY(arv_token_parse(settings->arvados_token, &job->token, &job->token_parts, err));
     job->credentials = (struct arv_credentials){ .token = job->token, .deadline_ms = settings->deadline_ms };
-    return session_arvados(job->session, &job->arvados, err);
+    return cli_session_arvados(job->session, &job->arvados, err);
 }
 
-static enum vp_code run_action(struct session *session, void *context, struct vp_error *err)
+static enum vp_code run_action(struct cli_session *session, void *context, struct vp_error *err)
 {
     struct grant *job = context;
     job->session = session;
@@ -450,13 +450,13 @@ static enum vp_code run_action(struct session *session, void *context, struct vp
                    "write grant add UUID POLICY, grant list [UUID], grant remove LINK_UUID or grant check UUID");
 }
 
-COMMAND(command_grant)
+COMMAND(cli_cmd_grant)
 {
     struct grant job = { .args = args };
-    const struct command_session how = { .args = args, .only_connect = true };
+    const struct cli_session_need how = { .args = args, .only_connect = true };
     (void)ret_status;
-    VP_TRY(output_format_parse(args->format, &job.format, err));
-    enum vp_code code = command_with_session(command, &how, run_action, &job, err);
+    VP_TRY(cli_output_format_parse(args->format, &job.format, err));
+    enum vp_code code = cli_session_run(command, &how, run_action, &job, err);
     vp_secret_free(job.token);
     vp_texts_clear(&job.rules.owners);
     vp_texts_clear(&job.rules.modifiers);

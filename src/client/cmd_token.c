@@ -18,7 +18,7 @@ enum { HOME_PATH_MAX = 1024, TOKEN_LINE_MAX = 4096 };
 static enum vp_code store(const char *file, const struct vp_secret *token, bool quiet, struct vp_error *err)
 {
     char home[HOME_PATH_MAX];
-    struct files_place place;
+    struct cli_files_place place;
     struct vp_buf line = VP_BUF_INIT(TOKEN_LINE_MAX);
     if (file == NULL) {
         const char *folder = getenv("HOME");
@@ -26,15 +26,15 @@ static enum vp_code store(const char *file, const struct vp_secret *token, bool 
             return vp_fail(err, VP_REASON_LOCAL_CONFIG, "HOME is not set: --store=FILE says where to");
         file = home;
     }
-    VP_TRY(files_place_open(file, &place, err));
+    VP_TRY(cli_files_place_open(file, &place, err));
     if (place.on_disk)
-        exit_warn(quiet, "%s is on a disk: a folder in memory, like /dev/shm, forgets it with the job", file);
+        cli_exit_warn(quiet, "%s is on a disk: a folder in memory, like /dev/shm, forgets it with the job", file);
     vp_buf_add_text(&line, vp_secret_reveal(token));
     enum vp_code code = vp_buf_check(&line, "the token", err);
     if (code == VP_OK)
-        code = files_write(&place, file, S_IRUSR | S_IWUSR, &line, err);
+        code = cli_files_write(&place, file, S_IRUSR | S_IWUSR, &line, err);
     vp_buf_clear(&line);
-    files_place_close(&place);
+    cli_files_place_close(&place);
     return code;
 }
 
@@ -45,27 +45,27 @@ static enum vp_code print_token(const struct vp_secret *token, struct vp_error *
     vp_buf_add_text(&line, "\n");
     enum vp_code code = vp_buf_check(&line, "the token", err);
     if (code == VP_OK)
-        code = output_raw(&line, err);
+        code = cli_output_raw(&line, err);
     vp_buf_clear(&line);
     return code;
 }
 
-static enum vp_code log_in(struct session *session, void *context, struct vp_error *err)
+static enum vp_code log_in(struct cli_session *session, void *context, struct vp_error *err)
 {
-    const struct args *args = context;
-    VP_TRY(session_log_in(session, err));
-    session_end_progress(session);
+    const struct cli_args *args = context;
+    VP_TRY(cli_session_log_in(session, err));
+    cli_session_end_progress(session);
     VP_TRY(args->has_store ? store(args->store, session->login.token, args->quiet, err)
                            : print_token(session->login.token, err));
     session->keep_token = true;
     return VP_OK;
 }
 
-COMMAND(command_login)
+COMMAND(cli_cmd_login)
 {
-    const struct command_session how = { .args = args, .only_connect = true };
+    const struct cli_session_need how = { .args = args, .only_connect = true };
     (void)ret_status;
-    return command_with_session(command, &how, log_in, (void *)(uintptr_t)args, err);
+    return cli_session_run(command, &how, log_in, (void *)(uintptr_t)args, err);
 }
 
 /* ---- whoami ---- */
@@ -102,7 +102,7 @@ static enum vp_code put_row(void *context, const char *path, const struct vp_jso
 }
 
 /* What the vault's own web page asks to know what to show; not every server tells. */
-static void put_paths(struct session *session, struct vp_json_writer *writer)
+static void put_paths(struct cli_session *session, struct vp_json_writer *writer)
 {
     static const struct vault_request REQUEST = { .path = "sys/internal/ui/resultant-acl" };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
@@ -123,7 +123,7 @@ static void put_paths(struct session *session, struct vp_json_writer *writer)
     vp_json_close_array(writer);
 }
 
-static enum vp_code write_whoami(struct session *session, struct vp_buf *json, struct vp_error *err)
+static enum vp_code write_whoami(struct cli_session *session, struct vp_buf *json, struct vp_error *err)
 {
     static const char *const KEYS[] = { "display_name", "policies", "ttl",  "expire_time", "renewable",
                                         "type",         "num_uses", "path", "meta",        "entity_id" };
@@ -142,71 +142,71 @@ static enum vp_code write_whoami(struct session *session, struct vp_buf *json, s
     return VP_OK;
 }
 
-static enum vp_code whoami(struct session *session, void *context, struct vp_error *err)
+static enum vp_code whoami(struct cli_session *session, void *context, struct vp_error *err)
 {
-    const struct args *args = context;
-    struct vp_buf json = VP_BUF_INIT(OUTPUT_MAX);
-    enum output_format format;
-    VP_TRY(output_format_parse(args->format, &format, err));
+    const struct cli_args *args = context;
+    struct vp_buf json = VP_BUF_INIT(CLI_OUTPUT_MAX);
+    enum cli_output_format format;
+    VP_TRY(cli_output_format_parse(args->format, &format, err));
     enum vp_code code = write_whoami(session, &json, err);
-    session_end_progress(session);
+    cli_session_end_progress(session);
     if (code == VP_OK)
-        code = output_show(&json, format, err);
+        code = cli_output_show(&json, format, err);
     vp_buf_clear(&json);
     return code;
 }
 
-COMMAND(command_whoami)
+COMMAND(cli_cmd_whoami)
 {
-    const struct command_session how = { .args = args };
+    const struct cli_session_need how = { .args = args };
     (void)ret_status;
-    return command_with_session(command, &how, whoami, (void *)(uintptr_t)args, err);
+    return cli_session_run(command, &how, whoami, (void *)(uintptr_t)args, err);
 }
 
 /* ---- renew, revoke ---- */
 
 /* A login would make a token only to renew or revoke it. */
-static enum vp_code use_given_token(struct session *session, struct vp_error *err)
+static enum vp_code use_given_token(struct cli_session *session, struct vp_error *err)
 {
     if (session->settings->vault_token == NULL)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                        "there is no Vault token: set BAO_TOKEN, or give it with --token-file (- for standard input)");
-    return session_authorise(session, err);
+    return cli_session_authorise(session, err);
 }
 
-static enum vp_code renew(struct session *session, void *context, struct vp_error *err)
+static enum vp_code renew(struct cli_session *session, void *context, struct vp_error *err)
 {
-    const struct args *args = context;
+    const struct cli_args *args = context;
     struct vp_buf line = VP_BUF_INIT(64);
     int64_t increment_s = 0;
     int64_t ttl_s = 0;
-    if (args->increment != NULL && !settings_duration(args->increment, &increment_s))
+    if (args->increment != NULL && !cli_settings_duration(args->increment, &increment_s))
         return vp_fail(err, VP_REASON_USAGE, "--increment is a number of seconds, or like 90s, 15m, 1h");
     VP_TRY(use_given_token(session, err));
     VP_TRY(vault_renew_self(session->vault, increment_s, &ttl_s, err));
     vp_buf_add_format(&line, "%lld\n", (long long)ttl_s);
-    enum vp_code code = output_raw(&line, err);
+    enum vp_code code = cli_output_raw(&line, err);
     vp_buf_clear(&line);
     return code;
 }
 
-COMMAND(command_renew)
+COMMAND(cli_cmd_renew)
 {
-    const struct command_session how = { .args = args, .only_connect = true };
+    const struct cli_session_need how = { .args = args, .only_connect = true };
     (void)ret_status;
-    return command_with_session(command, &how, renew, (void *)(uintptr_t)args, err);
+    return cli_session_run(command, &how, renew, (void *)(uintptr_t)args, err);
 }
 
-static enum vp_code revoke(struct session *session, void *context, struct vp_error *err)
+static enum vp_code revoke(struct cli_session *session, void *context, struct vp_error *err)
 {
     (void)context;
     VP_TRY(use_given_token(session, err));
     return vault_revoke_self(session->vault, err);
 }
 
-COMMAND(command_revoke)
+COMMAND(cli_cmd_revoke)
 {
-    const struct command_session how = { .args = args, .only_connect = true };
+    const struct cli_session_need how = { .args = args, .only_connect = true };
     (void)ret_status;
-    return command_with_session(command, &how, revoke, NULL, err);
+    return cli_session_run(command, &how, revoke, NULL, err);
 }
