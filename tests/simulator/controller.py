@@ -22,6 +22,7 @@ from .rails import Rails, RailsRequest, raw_request
 from .store import base36
 
 GO_JSON = "application/json"
+_LOGOUT = "/logout"
 # Above this Go's server no longer knows the length in advance.
 _GO_BUFFER = 2048
 
@@ -119,11 +120,23 @@ class Controller:
         try:
             if request.path == exported_config.PATH:
                 return self._go_json(200, exported_config.document(self.cluster_id, self.rails.base_url))
+            if request.path == _LOGOUT:
+                return self._logout(request)
             if self._mine.fullmatch(request.path):
                 return self._go(request, request_id)
             return self._raw(request, request_id)
         except ControllerError as error:
             return self._go_json(error.status, {"errors": error.messages})
+
+    def _logout(self, request: Request) -> Reply:
+        """Whatever came with the request, or nothing: the answer is the same redirect (minting)."""
+        if request.effective_method() not in ("GET", "HEAD"):
+            raise ControllerError(405, "API endpoint not found")
+        if request.database_down:
+            # Not recorded; the controller itself writes to the database here.
+            raise ControllerError(500, "could not expire token on logout")
+        self.rails.log_out(_go_tokens(request)[:1])
+        return Reply(302, b"", [("Location", f"{self.rails.base_url}/")])
 
     # -- proxy ---------------------------------------------------------------
 

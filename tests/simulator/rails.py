@@ -72,6 +72,11 @@ class Rails:
         with self.store.lock:
             self._check_login(self._context(request), request)
 
+    def log_out(self, tokens: list[str]) -> None:
+        with self.store.lock:
+            for text in tokens:
+                self._authenticator.expire(text)
+
     def _find_route(self, request: RailsRequest) -> tuple[Route, dict[str, str]]:
         path = re.sub(r"(\.json)?/?$", "", request.path)
         method = {"HEAD": "GET", "PATCH": "PUT"}.get(request.method, request.method)

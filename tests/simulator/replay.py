@@ -96,7 +96,8 @@ class Replay:
             if "request" in row:
                 if row["name"] in self._steps:
                     self._steps[row["name"]](self._sim, self._translation)
-                found[row["name"]] = self._compare(row["response"], self._ask(row["request"]))
+                # Some names stand for several rows: all of them must agree.
+                found.setdefault(row["name"], []).extend(self._compare(row["response"], self._ask(row["request"])))
         self._connection.close()
         return found
 

@@ -21,7 +21,7 @@ SPECTATOR = "zzzzz-tpzed-l1s2piq4t4mps8r"
 FORM_ONLY = {"lists"}
 
 FILES = ("containers_current", "container_lifecycle", "whoami", "links", "lists", "computed_permissions", "groups",
-         "permission_links", "removal", "tokens", "gets", "http", "faults")
+         "permission_links", "removal", "tokens", "minting", "gets", "http", "faults")
 # discovery.json is what the simulator's own document was made from (discovery.py); it was trimmed, so nothing compares.
 
 _FEWER = "the real server has more fixture objects that the user may read"

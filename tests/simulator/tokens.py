@@ -49,6 +49,14 @@ class Authenticator:
                 return Identity(token, user, text.strip())
         return None
 
+    def expire(self, text: str) -> None:
+        """What `GET /logout` does to the token it comes with: a v2 token whose uuid and secret belong together, or a bare secret."""
+        parts = text.split("/")
+        uuid, secret = (parts[1], parts[2]) if text.startswith("v2/") and len(parts) > 2 else (None, text)
+        for row in self._store.rows(TOKEN):
+            if row["api_token"] == secret and uuid in (None, row["uuid"]) and self._alive(row):
+                self._store.update(row, {"expires_at": self._store.now()}, None)
+
     def _validate(self, text: str, remote: str | None) -> Row | None:
         if not text:
             return None

@@ -56,6 +56,22 @@ def _expiry(value: Any) -> str | None:
     return None if moment is None else format_time(moment)
 
 
+def _check_scopes(scopes: Any) -> None:
+    if isinstance(scopes, str):
+        raise ApiError(422, "#<Oj::ParseError: unexpected character (after ) at line 1, column 1 [parse.c:762]>")
+
+
+def _check_unused(ctx: Context, secret: Any) -> None:
+    """The index is over all rows, those of expired tokens too."""
+    if secret and any(row["api_token"] == secret for row in ctx.store.rows(TOKEN)):
+        raise ApiError(
+            422,
+            '#<ActiveRecord::RecordNotUnique:"PG::UniqueViolation: ERROR:  duplicate key value violates unique constraint'
+            ' \\"index_api_client_authorizations_on_api_token\\"\\n'
+            f'DETAIL:  Key (api_token)=({secret}) already exists.\\n">',
+        )
+
+
 def create(ctx: Context) -> Body:
     attrs = ctx.attributes(TOKEN)
     owner = attrs.get("owner_uuid") or ctx.user["uuid"]
@@ -64,6 +80,8 @@ def create(ctx: Context) -> Body:
     if ctx.store.get(owner, USER) is None:
         raise ApiError(403, "Owner uuid cannot be nil")
     scopes = attrs.get("scopes")
+    _check_scopes(scopes)
+    _check_unused(ctx, attrs.get("api_token"))
     row = ctx.store.new_token(
         owner,
         ["all"] if scopes is None else scopes,
