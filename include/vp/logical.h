@@ -29,6 +29,8 @@ enum logical_operation {
     LOGICAL_LIST,
     LOGICAL_HELP,
     LOGICAL_RENEW,
+    LOGICAL_REVOKE,
+    LOGICAL_ROLLBACK,
     LOGICAL_RESOLVE_ROLE,
     LOGICAL_N_OPERATIONS,
 };
@@ -86,11 +88,27 @@ struct logical_auth {
 };
 void logical_auth_clear(struct logical_auth *auth);
 
-/* What a handler answers with. Exactly one of: nothing (read: 404, delete: 204), data, auth, renewal. */
+/* A secret with a lease: what a secrets engine answers with, and what the host sends back to renew or revoke it. */
+struct logical_secret {
+    char *
+        internal_data; /* JSON object text; the host encrypts it, no client sees it. May hold a token, so it is wiped */
+    int64_t ttl_s;
+    int64_t max_ttl_s; /* longest time since issue that a renewal may reach; 0: the mount's */
+    bool renewable;
+
+    /* Renewal and revocation only, from the host. */
+    int64_t issued_at_s;
+    int64_t increment_s; /* renewal: the TTL that the client asks for; 0: none */
+};
+void logical_secret_clear(struct logical_secret *secret);
+
+/* What a handler answers with: nothing (read: 404, delete: 204), data, auth, renewal of a token; or a secret, with data when it
+ * is new. */
 struct logical_reply {
-    struct vp_buf data;        /* a JSON object; empty: none */
-    struct logical_auth *auth; /* login */
-    bool renewed;              /* renewal: the four below replace those of the token */
+    struct vp_buf data;            /* a JSON object; empty: none */
+    struct logical_auth *auth;     /* login */
+    struct logical_secret *secret; /* new, or renewed: then with new times and internal data */
+    bool renewed;                  /* renewal: the four below replace those of the token */
     int64_t ttl_s;
     int64_t max_ttl_s;
     int64_t period_s;
@@ -118,6 +136,26 @@ struct logical_storage {
 
 enum { LOGICAL_ENTRY_MAX = 1024 * 1024 }; /* bytes of a stored value */
 
+/* ---- the host's system view ---- */
+
+/* An identity entity of the host: the caller, by the aliases that auth mounts gave it. */
+struct logical_entity {
+    bool disabled;
+    struct logical_pairs aliases; /* mount accessor -> alias name */
+};
+void logical_entity_clear(struct logical_entity *entity);
+
+/* What a backend may ask the host about itself. Failures as of struct logical_storage. Blocks; any thread. */
+struct logical_system {
+    /* The lease TTLs of this mount as tuned now. */
+    VP_MUST_USE enum vp_code (*lease_ttls)(void *self, struct vp_cancel *cancel, int64_t *ret_default_s,
+                                           int64_t *ret_max_s, struct vp_error *err);
+    /* VP_REASON_NOT_FOUND: no such entity. */
+    VP_MUST_USE enum vp_code (*entity)(void *self, const char *entity_id, struct vp_cancel *cancel,
+                                       struct logical_entity *ret_entity, struct vp_error *err);
+    void *self;
+};
+
 /* ---- a call: one request on its way to one handler ---- */
 
 struct logical_call {
@@ -126,13 +164,16 @@ struct logical_call {
     const char *route; /* the route's path once it is found, NULL before: this is what a log may show, since a caller
                               * can put anything, a token too, into a path that does not exist */
     const char *name;  /* what stood in place of the route's last "+"; NULL without one */
-    const char *request_id;          /* the host's, "" if none */
-    const char *mount_point;         /* "auth/arvados/"; "" when the host gives none */
-    const char *remote_addr;         /* client's address without port; NULL if the host gave none */
-    const struct vp_json *data;      /* the body; NULL: none. Holds credentials: never logged */
-    const struct logical_auth *auth; /* renewal: the token's; else NULL */
-    bool standby;                    /* this node can't write; the host forwards when told so */
+    const char *request_id;              /* the host's, "" if none */
+    const char *mount_point;             /* "auth/arvados/"; "" when the host gives none */
+    const char *remote_addr;             /* client's address without port; NULL if the host gave none */
+    const struct vp_json *data;          /* the body; NULL: none. Holds credentials: never logged */
+    const struct logical_auth *auth;     /* renewal of a token: the token's; else NULL */
+    const struct logical_secret *secret; /* renewal or revocation of a lease: its secret; else NULL */
+    const char *entity_id;               /* the caller's; "" for a token without entity */
+    bool standby;                        /* this node can't write; the host forwards when told so */
     const struct logical_storage *storage;
+    const struct logical_system *system;
     struct vp_cancel *cancel;
     void *mount; /* the backend's object for this mount */
     struct logical_reply *reply;
@@ -204,19 +245,27 @@ struct logical_route {
     const char *help;      /* some sentences */
     const struct logical_field *fields;
     bool unauthenticated;                     /* the host calls it without a token */
+    bool frequent;                            /* clients call it all the time, and it waits for Arvados: kept apart from
+                                               * administrators' requests, as logins are */
     logical_handler on[LOGICAL_N_OPERATIONS]; /* NULL: the operation is refused */
     /* Tells create from update; NULL: every write is an update. */
     enum vp_code (*exists)(const struct logical_call *call, bool *ret_exists, struct vp_error *err);
 };
 
+/* What a mount of the backend is to the host. */
+enum logical_backend_kind { LOGICAL_AUTH_METHOD, LOGICAL_SECRETS_ENGINE };
+
 /* One kind of backend, all constant. `mount_*` may be called from any thread; a mount is freed after its last request. */
 struct logical_backend {
     const char *name;    /* module name of log lines and help documents */
     const char *version; /* semver with v */
-    const char *help;    /* what the mount is for; some sentences */
+    enum logical_backend_kind kind;
+    const char *help; /* what the mount is for; some sentences */
     const struct logical_route *routes;
     const char *const *seal_wrapped; /* storage keys, NULL-terminated; a prefix ends in '/' */
-    logical_handler renew;           /* token renewal: the host gives no path of ours */
+    logical_handler renew;           /* of a token or lease: the host gives no path of ours, or the one it came from */
+    logical_handler revoke;          /* of a lease; NULL: unsupported */
+    logical_handler rollback;        /* sent every minute, to finish what a crash left; NULL: unsupported */
 
     /* `shared` is the process-wide part of the backend, made once before any mount and freed after all. */
     VP_MUST_USE enum vp_code (*shared_new)(void **ret_shared, struct vp_error *err);
@@ -241,6 +290,6 @@ bool logical_is_quick(const struct logical_backend *backend, enum logical_operat
 /* The same for the existence check. */
 bool logical_exists_is_quick(const struct logical_backend *backend, const char *path);
 
-/* True for what strangers cause (logins) and for renewals: kept apart from admins' requests, so that a slow Arvados
+/* True for logins, frequent routes, renewals and revocations: kept apart from admins' requests, so that a slow Arvados
  * can't hold up a config read. */
 bool logical_is_login(const struct logical_backend *backend, enum logical_operation operation, const char *path);

@@ -8,9 +8,17 @@
 #include "help.h"
 
 static const char *const OPERATION_WORDS[LOGICAL_N_OPERATIONS] = {
-    [LOGICAL_UNKNOWN] = "unknown", [LOGICAL_CREATE] = "create", [LOGICAL_READ] = "read",
-    [LOGICAL_UPDATE] = "update",   [LOGICAL_DELETE] = "delete", [LOGICAL_LIST] = "list",
-    [LOGICAL_HELP] = "help",       [LOGICAL_RENEW] = "renew",   [LOGICAL_RESOLVE_ROLE] = "resolve-role",
+    [LOGICAL_UNKNOWN] = "unknown",
+    [LOGICAL_CREATE] = "create",
+    [LOGICAL_READ] = "read",
+    [LOGICAL_UPDATE] = "update",
+    [LOGICAL_DELETE] = "delete",
+    [LOGICAL_LIST] = "list",
+    [LOGICAL_HELP] = "help",
+    [LOGICAL_RENEW] = "renew",
+    [LOGICAL_REVOKE] = "revoke",
+    [LOGICAL_ROLLBACK] = "rollback",
+    [LOGICAL_RESOLVE_ROLE] = "resolve-role",
 };
 
 enum logical_operation logical_operation_of(const char *word)
@@ -85,12 +93,33 @@ static enum vp_code find_for_call(const struct logical_backend *backend, struct 
     return VP_OK;
 }
 
+/* The operations that the host sends to a mount as a whole. */
+static logical_handler handler_of_mount(const struct logical_backend *backend, enum logical_operation operation)
+{
+    if (operation == LOGICAL_REVOKE)
+        return backend->revoke;
+    return operation == LOGICAL_RENEW ? backend->renew : backend->rollback;
+}
+
+static bool is_of_mount(enum logical_operation operation)
+{
+    return operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE || operation == LOGICAL_ROLLBACK;
+}
+
+static enum vp_code run_of_mount(const struct logical_backend *backend, struct logical_call *call, struct vp_error *err)
+{
+    logical_handler handler = handler_of_mount(backend, call->operation);
+    if (handler == NULL)
+        return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "unsupported operation");
+    return handler(call, err);
+}
+
 enum vp_code logical_dispatch(const struct logical_backend *backend, struct logical_call *call, struct vp_error *err)
 {
     if (call->operation == LOGICAL_HELP)
         return logical_help(backend, call, err);
-    if (call->operation == LOGICAL_RENEW)
-        return backend->renew(call, err);
+    if (is_of_mount(call->operation))
+        return run_of_mount(backend, call, err);
     if (call->operation == LOGICAL_UNKNOWN)
         return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "unsupported operation");
     const struct logical_route *route = NULL;
@@ -124,6 +153,9 @@ bool logical_is_quick(const struct logical_backend *backend, enum logical_operat
     case LOGICAL_RESOLVE_ROLE:
         return true;
     case LOGICAL_RENEW:
+    case LOGICAL_REVOKE:
+    case LOGICAL_ROLLBACK:
+        return handler_of_mount(backend, operation) == NULL;
     case LOGICAL_LIST:
         return false;
     case LOGICAL_CREATE:
@@ -147,8 +179,8 @@ bool logical_exists_is_quick(const struct logical_backend *backend, const char *
 bool logical_is_login(const struct logical_backend *backend, enum logical_operation operation, const char *path)
 {
     const char *name = NULL;
-    if (operation == LOGICAL_RENEW)
+    if (operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE)
         return true;
     const struct logical_route *route = logical_find_route(backend, path, &name);
-    return route != NULL && route->unauthenticated;
+    return route != NULL && (route->unauthenticated || route->frequent);
 }

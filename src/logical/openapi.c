@@ -1,4 +1,4 @@
-/* The OpenAPI document that the host merges into its own (under /auth/<mount>). */
+/* The OpenAPI document that the host merges into its own (under /auth/<mount> or /<mount>). */
 
 #include <string.h>
 
@@ -135,15 +135,20 @@ static void add_list_parameters(const struct logical_field *fields, struct vp_js
     vp_json_close_array(writer);
 }
 
-static void add_method(const struct logical_route *route, const char *method, const char *status, bool body, bool list,
-                       struct vp_json_writer *writer)
+static const char *tag_of(const struct logical_backend *backend)
+{
+    return backend->kind == LOGICAL_SECRETS_ENGINE ? "secrets" : "auth";
+}
+
+static void add_method(const struct logical_backend *backend, const struct logical_route *route, const char *method,
+                       const char *status, bool body, bool list, struct vp_json_writer *writer)
 {
     vp_json_put_key(writer, method);
     vp_json_open_object(writer);
     vp_json_add_text(writer, "summary", route->summary);
     vp_json_put_key(writer, "tags");
     vp_json_open_array(writer);
-    vp_json_put_text(writer, "auth");
+    vp_json_put_text(writer, tag_of(backend));
     vp_json_close_array(writer);
     if (list)
         add_list_parameters(route->fields, writer);
@@ -178,7 +183,8 @@ static void add_path_key(const struct logical_route *route, struct vp_json_write
     vp_buf_clear(&key);
 }
 
-static void add_path(const struct logical_route *route, struct vp_json_writer *writer)
+static void add_path(const struct logical_backend *backend, const struct logical_route *route,
+                     struct vp_json_writer *writer)
 {
     add_path_key(route, writer);
     vp_json_open_object(writer);
@@ -190,13 +196,13 @@ static void add_path(const struct logical_route *route, struct vp_json_writer *w
     if (route->exists != NULL)
         vp_json_add_bool(writer, "x-vault-createSupported", true);
     if (route->on[LOGICAL_READ] != NULL)
-        add_method(route, "get", "200", false, false, writer);
+        add_method(backend, route, "get", "200", false, false, writer);
     if (route->on[LOGICAL_LIST] != NULL)
-        add_method(route, "get", "200", false, true, writer);
+        add_method(backend, route, "get", "200", false, true, writer);
     if (route->on[LOGICAL_UPDATE] != NULL)
-        add_method(route, "post", "200", true, false, writer);
+        add_method(backend, route, "post", "200", true, false, writer);
     if (route->on[LOGICAL_DELETE] != NULL)
-        add_method(route, "delete", "204", false, false, writer);
+        add_method(backend, route, "delete", "204", false, false, writer);
     vp_json_close_object(writer);
 }
 
@@ -214,9 +220,9 @@ void logical_openapi(const struct logical_backend *backend, const struct logical
     vp_json_put_key(writer, "paths");
     vp_json_open_object(writer);
     if (route != NULL)
-        add_path(route, writer);
+        add_path(backend, route, writer);
     for (const struct logical_route *each = backend->routes; route == NULL && each->path != NULL; each++)
-        add_path(each, writer);
+        add_path(backend, each, writer);
     vp_json_close_object(writer);
     vp_json_close_object(writer);
 }

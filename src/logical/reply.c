@@ -52,12 +52,27 @@ void logical_auth_clear(struct logical_auth *auth)
     *auth = (struct logical_auth){ 0 };
 }
 
+void logical_secret_clear(struct logical_secret *secret)
+{
+    vp_wipe_text(secret->internal_data);
+    *secret = (struct logical_secret){ 0 };
+}
+
+void logical_entity_clear(struct logical_entity *entity)
+{
+    logical_pairs_clear(&entity->aliases);
+    *entity = (struct logical_entity){ 0 };
+}
+
 void logical_reply_clear(struct logical_reply *reply)
 {
     vp_buf_clear(&reply->data);
     if (reply->auth != NULL)
         logical_auth_clear(reply->auth);
     free(reply->auth);
+    if (reply->secret != NULL)
+        logical_secret_clear(reply->secret);
+    free(reply->secret);
     vp_texts_clear(&reply->group_aliases);
     vp_texts_clear(&reply->warnings);
     *reply = (struct logical_reply){ .data = VP_BUF_INIT(LOGICAL_REPLY_MAX) };

@@ -11,6 +11,7 @@
 #include "translate.h"
 
 enum {
+    TYPE_SECRETS = 1,
     TYPE_CREDENTIAL = 2,
     SETUP_WAIT_MS = 5000, /* for the address that the host tells on another stream */
 };
@@ -105,7 +106,7 @@ void plugin_backend_type(struct plugin_exchange *exchange)
     Wire__TypeReply reply;
 
     wire__type_reply__init(&reply);
-    reply.type = TYPE_CREDENTIAL;
+    reply.type = exchange->service->backend->kind == LOGICAL_SECRETS_ENGINE ? TYPE_SECRETS : TYPE_CREDENTIAL;
     plugin_exchange_answer(exchange, &reply.base);
 }
 
@@ -191,6 +192,7 @@ static enum vp_code join_mount(struct plugin_exchange *exchange, struct plugin_i
         return vp_fail(err, VP_REASON_INTERNAL, "the mount is not set up in this plugin process");
     call->mount = instance->mount;
     call->storage = &instance->storage;
+    call->system = &instance->system;
     /* Lanes may wait for the host, the reading thread may not. */
     call->standby = exchange->lane == PLUGIN_LANE_NONE ? plugin_system_known_standby(&service->system)
                                                        : plugin_system_is_standby(&service->system, instance->channel);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "storage.h"
+#include "system.h"
 
 struct plugin_instances {
     const struct logical_backend *backend;
@@ -67,6 +68,7 @@ static enum vp_code instance_new(struct plugin_instances *instances, const char 
     }
     *instance = (struct plugin_instance){ .channel = channel,
                                           .storage = plugin_storage_on(channel),
+                                          .system = plugin_system_on(channel),
                                           .backend = instances->backend,
                                           .id = strdup(id),
                                           .n_users = 1 }; /* the table */

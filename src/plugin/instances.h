@@ -10,6 +10,7 @@ struct plugin_instance {
     void *mount; /* the backend's object */
     grpc_channel *channel;
     struct logical_storage storage;
+    struct logical_system system;
 
     /* Only instances.c looks at these. */
     const struct logical_backend *backend;

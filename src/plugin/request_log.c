@@ -57,4 +57,7 @@ void plugin_request_log(const struct logical_call *call, const struct vp_error *
         log_token(call, "login", call->reply->auth->ttl_s, took_ms);
     else if (failure == NULL && call->reply != NULL && call->reply->renewed)
         log_token(call, "renewal", call->reply->ttl_s, took_ms);
+    else if (failure == NULL && call->reply != NULL && call->reply->secret != NULL)
+        log_token(call, call->operation == LOGICAL_RENEW ? "lease renewal" : "lease", call->reply->secret->ttl_s,
+                  took_ms);
 }

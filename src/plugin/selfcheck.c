@@ -54,7 +54,7 @@ static const struct {
     { "a socket can be made in the temporary directory", check_socket_dir,
       "set TMPDIR in the host's environment to a short path of a directory that the host's user can write to" },
     { "keys and certificates can be made", check_certificate, "look at the installation of OpenSSL 3" },
-    { "the auth method starts", check_backend, "see the reason; limits on memory and threads are the usual ones" },
+    { "the backend starts", check_backend, "see the reason; limits on memory and threads are the usual ones" },
     { "enough file descriptors are allowed", check_descriptors, "raise LimitNOFILE of the host's service to 65536" },
 };
 

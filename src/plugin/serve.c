@@ -28,20 +28,23 @@ enum {
 
 /* ---- run by hand ---- */
 
-static void print_use(FILE *to, const char *name)
+static void print_use(FILE *to, const struct logical_backend *backend)
 {
+    bool secrets = backend->kind == LOGICAL_SECRETS_ENGINE;
+
     fprintf(to,
-            "%s is an auth plugin of OpenBao and Vault. It is not run by hand: register it in the server's\n"
+            "%s is %s plugin of OpenBao and Vault. It is not run by hand: register it in the server's\n"
             "plugin catalog with its SHA-256, then enable it, and the server starts it:\n"
             "\n"
-            "  bao plugin register -sha256=<sum> auth %s\n"
-            "  bao auth enable -path=<mount> %s\n"
+            "  bao plugin register -sha256=<sum> %s %s\n"
+            "  bao %s enable -path=<mount> %s\n"
             "\n"
             "By hand it answers\n"
             "  -version    name, version and commit\n"
             "  -selfcheck  can it work on this machine?\n"
             "  -help       this text\n",
-            name, name, name);
+            backend->name, secrets ? "a secrets" : "an auth", secrets ? "secret" : "auth", backend->name,
+            secrets ? "secrets" : "auth", backend->name);
 }
 
 static int print_version(const struct logical_backend *backend)
@@ -52,13 +55,13 @@ static int print_version(const struct logical_backend *backend)
 
 static int print_help(const struct logical_backend *backend)
 {
-    print_use(stdout, backend->name);
+    print_use(stdout, backend);
     return EXIT_SUCCESS;
 }
 
 static int by_hand(const struct logical_backend *backend)
 {
-    print_use(stderr, backend->name);
+    print_use(stderr, backend);
     return EXIT_FAILURE;
 }
 

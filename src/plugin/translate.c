@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "translate_auth.h"
+#include "translate_secret.h"
 
 /* ---- in ---- */
 
@@ -31,6 +32,19 @@ static enum vp_code read_body(const struct vp_json_source *source, const Wire__R
     return VP_OK;
 }
 
+/* What is renewed or revoked: a token (of a login) or a secret. Its response data comes along as the body; nobody reads it. */
+static enum vp_code read_lease(const Wire__Request *wire, struct plugin_request *request, struct vp_error *err)
+{
+    if (wire->secret != NULL) {
+        request->call.secret = &request->secret;
+        return plugin_translate_secret_in(wire->secret, &request->secret, err);
+    }
+    if (wire->auth == NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "a renewal or revocation without a token or secret");
+    request->call.auth = &request->auth;
+    return plugin_translate_auth_in(wire->auth, &request->auth, err);
+}
+
 void plugin_translate_head(const Wire__Request *wire, struct plugin_request *ret_request)
 {
     const Wire__Connection *connection = wire->connection;
@@ -41,6 +55,7 @@ void plugin_translate_head(const Wire__Request *wire, struct plugin_request *ret
         .path = wire->path,
         .request_id = wire->id,
         .mount_point = wire->mount_point,
+        .entity_id = wire->entity_id,
         .remote_addr = connection == NULL || *connection->remote_addr == '\0' ? NULL : connection->remote_addr,
         .reply = &ret_request->reply,
     };
@@ -55,18 +70,16 @@ enum vp_code plugin_translate_request(const struct logical_backend *backend, con
     if (operation == LOGICAL_UNKNOWN)
         return VP_OK;
     const struct vp_json_source *source = logical_is_login(backend, operation, wire->path) ? &LOGIN_BODY : &BODY;
-    if (operation != LOGICAL_RENEW)
-        return read_body(source, wire, ret_request, err);
-    if (wire->auth == NULL)
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "a renewal without a token");
-    ret_request->call.auth = &ret_request->auth;
-    return plugin_translate_auth_in(wire->auth, &ret_request->auth, err);
+    if (operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE)
+        return read_lease(wire, ret_request, err);
+    return read_body(source, wire, ret_request, err);
 }
 
 void plugin_request_clear(struct plugin_request *request)
 {
     vp_json_free(request->document);
     logical_auth_clear(&request->auth);
+    logical_secret_clear(&request->secret);
     logical_reply_clear(&request->reply);
     *request = (struct plugin_request){ 0 };
 }
@@ -112,6 +125,17 @@ static enum vp_code pack_renewal(Wire__Response *response, const Wire__Auth *giv
     return code;
 }
 
+static enum vp_code pack_secret(Wire__Response *response, const Wire__Secret *given,
+                                const struct logical_secret *secret, int64_t now_s, struct plugin_bytes *ret_answer,
+                                struct vp_error *err)
+{
+    struct plugin_secret_parts parts;
+
+    VP_TRY(plugin_translate_secret_out(given, secret, now_s, &parts, err));
+    response->secret = &parts.secret;
+    return pack_response(response, NULL, ret_answer, err);
+}
+
 enum vp_code plugin_translate_reply(const Wire__Request *wire, const struct logical_reply *reply, int64_t now_s,
                                     struct plugin_bytes *ret_answer, struct vp_error *err)
 {
@@ -125,6 +149,8 @@ enum vp_code plugin_translate_reply(const Wire__Request *wire, const struct logi
     response.warnings = reply->warnings.items;
     if (reply->auth != NULL)
         return pack_login(&response, reply->auth, now_s, ret_answer, err);
+    if (reply->secret != NULL)
+        return pack_secret(&response, wire->secret, reply->secret, now_s, ret_answer, err);
     if (reply->renewed)
         return pack_renewal(&response, wire->auth, reply, ret_answer, err);
     bool nothing = reply->data.len == 0 && reply->warnings.n == 0;

@@ -13,6 +13,7 @@ struct plugin_request {
     struct logical_call call; /* storage, cancel, standby and mount are the caller's to set */
     struct vp_json *document;
     struct logical_auth auth;
+    struct logical_secret secret;
     struct logical_reply reply;
 };
 
@@ -30,8 +31,8 @@ VP_MUST_USE enum vp_code plugin_translate_request(const struct logical_backend *
                                                   struct plugin_request *ret_request, struct vp_error *err);
 void plugin_request_clear(struct plugin_request *request);
 
-/* The packed HandleRequestReply. `wire` is the request: a renewal gives its Auth back, unknown fields and all, with new
- * times. VP_REASON_INTERNAL for an answer that would grant more than it says (no alias, no time to live). */
+/* The packed HandleRequestReply. `wire` is the request: a renewal gives its Auth or Secret back, unknown fields and
+ * all, with new times. VP_REASON_INTERNAL for an answer that would grant more than it says (no alias, no TTL). */
 VP_MUST_USE enum vp_code plugin_translate_reply(const Wire__Request *wire, const struct logical_reply *reply,
                                                 int64_t now_s, struct plugin_bytes *ret_answer, struct vp_error *err);
 

@@ -7,6 +7,7 @@ vpa_unit(plugin sandbox)
 vpa_unit(plugin socket_dir vp_base)
 vpa_unit(plugin tls vp_base PkgConfig::GRPC PkgConfig::CRYPTO)
 vpa_unit(plugin translate vp_logical vp_base vp_proto)
+vpa_unit(plugin translate_secret vp_logical vp_base vp_proto)
 vpa_unit(plugin wire vp_base vp_proto)
 
 # A backend without a subject over the plugin room, for tests/e2e/test_plugin_protocol.py. Never installed.

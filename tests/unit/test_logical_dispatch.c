@@ -20,6 +20,22 @@ static enum vp_code renew(const struct logical_call *call, struct vp_error *err)
     return VP_OK;
 }
 
+static enum vp_code revoke(const struct logical_call *call, struct vp_error *err)
+{
+    (void)call;
+    (void)err;
+    handled_by = "revoke";
+    return VP_OK;
+}
+
+static enum vp_code rollback(const struct logical_call *call, struct vp_error *err)
+{
+    (void)call;
+    (void)err;
+    handled_by = "rollback";
+    return VP_OK;
+}
+
 static enum vp_code exists(const struct logical_call *call, bool *ret_exists, struct vp_error *err)
 {
     (void)err;
@@ -107,8 +123,7 @@ TEST(what_a_path_says_is_not_repeated_in_the_error)
 
 TEST(operations_are_refused_by_type_also_where_the_path_has_others)
 {
-    static const char *const WORDS[] = { "resolve-path", "patch",           "scan", "revoke", "rollback",
-                                         "header",       "alias-lookahead", "" };
+    static const char *const WORDS[] = { "resolve-path", "patch", "scan", "header", "alias-lookahead", "" };
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
         EXPECT_INT(LOGICAL_UNKNOWN, logical_operation_of(WORDS[i]));
         EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(logical_operation_of(WORDS[i]), "config"), &err);
@@ -117,9 +132,47 @@ TEST(operations_are_refused_by_type_also_where_the_path_has_others)
     EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(LOGICAL_READ, "login"), &err);
     EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(LOGICAL_LIST, "config"), &err);
     EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(LOGICAL_RESOLVE_ROLE, "config"), &err);
+    EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(LOGICAL_REVOKE, "config"), &err);
+    EXPECT_FAIL(VP_REASON_UNSUPPORTED_OPERATION, dispatch(LOGICAL_ROLLBACK, ""), &err);
     EXPECT_INT(LOGICAL_RESOLVE_ROLE, logical_operation_of("resolve-role"));
     for (int i = LOGICAL_UNKNOWN + 1; i < LOGICAL_N_OPERATIONS; i++)
         EXPECT_INT(i, logical_operation_of(logical_operation_word((enum logical_operation)i)));
+}
+
+TEST(a_secrets_engine_revokes_and_rolls_back_whatever_the_path)
+{
+    static const struct logical_route CREDS[] = {
+        { .path = "creds/+", .summary = "", .help = "", .frequent = true, .on = { [LOGICAL_READ] = plain } },
+        { .path = "config", .summary = "", .help = "", .on = { [LOGICAL_READ] = plain } },
+        { 0 },
+    };
+    static const struct logical_backend ENGINE = { .name = "engine",
+                                                   .version = "v1",
+                                                   .help = "",
+                                                   .kind = LOGICAL_SECRETS_ENGINE,
+                                                   .routes = CREDS,
+                                                   .renew = renew,
+                                                   .revoke = revoke,
+                                                   .rollback = rollback };
+    static const struct {
+        enum logical_operation operation;
+        const char *path, *handled_by;
+        bool login;
+    } ROWS[] = { { LOGICAL_RENEW, "creds/ci", "renew", true },
+                 { LOGICAL_REVOKE, "creds/ci", "revoke", true },
+                 { LOGICAL_REVOKE, "elsewhere", "revoke", true },
+                 { LOGICAL_ROLLBACK, "", "rollback", false } };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        struct logical_call call = { .operation = ROWS[i].operation, .path = ROWS[i].path };
+        EXPECT_OK(logical_dispatch(&ENGINE, &call, &err), &err);
+        EXPECT_TEXT(ROWS[i].handled_by, handled_by);
+        EXPECT(!logical_is_quick(&ENGINE, ROWS[i].operation, ROWS[i].path));
+        EXPECT_INT(ROWS[i].login, logical_is_login(&ENGINE, ROWS[i].operation, ROWS[i].path));
+    }
+    EXPECT(logical_is_login(&ENGINE, LOGICAL_READ, "creds/ci"));
+    EXPECT(!logical_is_login(&ENGINE, LOGICAL_READ, "config"));
+    EXPECT(logical_is_quick(&BACKEND, LOGICAL_ROLLBACK, ""));
+    EXPECT(logical_is_quick(&BACKEND, LOGICAL_REVOKE, "config"));
 }
 
 TEST(creates_are_told_from_updates_where_a_route_can_tell)
@@ -241,6 +294,7 @@ int main(void)
         CASE(paths_that_are_not_in_the_table_are_not_found),
         CASE(what_a_path_says_is_not_repeated_in_the_error),
         CASE(operations_are_refused_by_type_also_where_the_path_has_others),
+        CASE(a_secrets_engine_revokes_and_rolls_back_whatever_the_path),
         CASE(creates_are_told_from_updates_where_a_route_can_tell),
         CASE(what_can_not_block_is_quick_and_logins_are_told_apart),
         CASE(the_help_of_a_path_names_its_fields_and_what_they_are),
