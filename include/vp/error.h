@@ -91,6 +91,7 @@ enum vp_code {
     X(LOCAL_CONFIG, "local_config", VP_ERR_INPUT)                          \
     X(LOCAL_IO, "local_io", VP_ERR_INTERNAL)                               \
     X(SECRET_MISSING, "secret_missing", VP_ERR_NOT_FOUND)                  \
+    X(VERSION_CONFLICT, "version_conflict", VP_ERR_UNAVAILABLE)            \
     X(FORBIDDEN, "forbidden", VP_ERR_DENIED)                               \
     X(VAULT_REFUSES, "vault_refuses", VP_ERR_OPERATION)                    \
     X(HOST, "host", VP_ERR_HOST)

@@ -127,10 +127,20 @@ enum { VAULT_ANY_VERSION = -1, VAULT_CURRENT_VERSION = -2 };
 
 /* Writes the whole secret, `data` being a JSON object. `version` is the one that must be there (0: none may be);
  * VAULT_CURRENT_VERSION: the one that is there now, asked for first; VAULT_ANY_VERSION: no check.
- * VP_REASON_UPSTREAM_BUSY: somebody else was faster. VP_REASON_LOCAL_CONFIG: no KV v2, and a check was wanted.
+ * VP_REASON_VERSION_CONFLICT: another client wrote it. VP_REASON_LOCAL_CONFIG: no KV v2, and a check was wanted.
  * *ret_version is the new one, 0 in KV v1. */
 VP_MUST_USE enum vp_code vault_write_all(struct vault *vault, const char *path, const struct vp_json *data,
                                          int64_t version, int64_t *ret_version, struct vp_error *err);
+
+/* The version that a write has to replace where vault_read() found no secret: that of a deleted one, or 0. The secret may have
+ * been written meanwhile: then VP_REASON_VERSION_CONFLICT. */
+VP_MUST_USE enum vp_code vault_absent_version(struct vault *vault, const char *path, int64_t *ret_version,
+                                              struct vp_error *err);
+
+/* Changes one field of a secret by check-and-set and keeps the others; makes the secret if there is none. If other clients write
+ * it meanwhile it tries again, some times. Fails as vault_write_all() does. */
+VP_MUST_USE enum vp_code vault_write_field(struct vault *vault, const char *path, const char *field,
+                                           const struct vp_json *value, int64_t *ret_version, struct vp_error *err);
 
 /* ---- wrapping ---- */
 

@@ -44,6 +44,7 @@ static const struct row {
     { "unchecked", NULL, FLAG, CLI_ARGS_GRANT, AT(unchecked),
       "make the link without asking the mount what counts there" },
     { "server", NULL, FLAG, CLI_ARGS_VERSION, AT(server), "ask for the plugin's and Arvados' versions as well" },
+    { "stdio", NULL, FLAG, CLI_ARGS_SERVE, AT(stdio), "requests come from standard input; required" },
     { "mount", "NAME", TEXT, CLI_ARGS_LOGIN, AT(mount), "where the auth method is; ARV_VAULT_MOUNT, default arvados" },
     { "role", "NAME", TEXT, CLI_ARGS_LOGIN, AT(role), "role of the login; ARV_VAULT_ROLE" },
     { "salt-label", "LABEL", TEXT, CLI_ARGS_LOGIN, AT(salt_label),

@@ -23,6 +23,7 @@ enum cli_args_group {
     CLI_ARGS_GRANT = 4096,   /* grant */
     CLI_ARGS_VERSION = 8192, /* version */
     CLI_ARGS_SPEC = 16384,   /* takes a spec */
+    CLI_ARGS_SERVE = 32768, /* serve */
 };
 
 /* What is said several times, in the order of the command line. */
@@ -68,6 +69,7 @@ struct cli_args {
     bool force;
     bool unchecked;
     bool server;
+    bool stdio;
     struct cli_args_item items[CLI_ARGS_ITEMS_MAX];
     size_t n_items;
     char **rest; /* what is no option; the command behind "--" */

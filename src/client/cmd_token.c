@@ -1,4 +1,6 @@
 /* login, whoami, renew, revoke. */
+#include "cmd_token.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,22 +125,18 @@ static void put_paths(struct cli_session *session, struct vp_json_writer *writer
     vp_json_close_array(writer);
 }
 
-static enum vp_code write_whoami(struct cli_session *session, struct vp_buf *json, struct vp_error *err)
+enum vp_code cli_cmd_token_add_whoami(struct cli_session *session, struct vp_json_writer *writer, struct vp_error *err)
 {
     static const char *const KEYS[] = { "display_name", "policies", "ttl",  "expire_time", "renewable",
                                         "type",         "num_uses", "path", "meta",        "entity_id" };
     static const struct vault_request REQUEST = { .path = "auth/token/lookup-self" };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
-    struct vp_json_writer writer;
     VP_TRY(vault_ask(session->vault, &REQUEST, &document, err));
     const struct vp_json *data = vp_json_get(document, "data");
-    vp_json_begin(&writer, json);
-    vp_json_open_object(&writer);
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++)
-        put_member(&writer, KEYS[i], vp_json_get(data, KEYS[i]));
-    put_member(&writer, "identity_policies", vp_json_get(data, "identity_policies"));
-    put_paths(session, &writer);
-    vp_json_close_object(&writer);
+        put_member(writer, KEYS[i], vp_json_get(data, KEYS[i]));
+    put_member(writer, "identity_policies", vp_json_get(data, "identity_policies"));
+    put_paths(session, writer);
     return VP_OK;
 }
 
@@ -146,9 +144,13 @@ static enum vp_code whoami(struct cli_session *session, void *context, struct vp
 {
     const struct cli_args *args = context;
     struct vp_buf json = VP_BUF_INIT(CLI_OUTPUT_MAX);
+    struct vp_json_writer writer;
     enum cli_output_format format;
     VP_TRY(cli_output_format_parse(args->format, &format, err));
-    enum vp_code code = write_whoami(session, &json, err);
+    vp_json_begin(&writer, &json);
+    vp_json_open_object(&writer);
+    enum vp_code code = cli_cmd_token_add_whoami(session, &writer, err);
+    vp_json_close_object(&writer);
     cli_session_end_progress(session);
     if (code == VP_OK)
         code = cli_output_show(&json, format, err);

@@ -54,6 +54,11 @@ const struct cli_command CLI_COMMANDS[] = {
       CLI_ARGS_SERVER | CLI_ARGS_UNWRAP, false, false, 0, 0, cli_cmd_unwrap },
     { "secret-mounts", "", "fill in vault: references of a container's secret_mounts (JSON in, JSON out)",
       "For a hook of crunch-run, docs/crunch-run-hook.md.", ASKS, true, false, 0, 0, cli_cmd_secret_mounts },
+    { "serve", "--stdio", "answer requests of another program on standard input and output",
+      "Requests and answers are lines of JSON. It logs in once, renews the token, and ends when standard input ends. "
+      "The "
+      "Python package uses it.",
+      ASKS | CLI_ARGS_SERVE, false, false, 0, 0, cli_cmd_serve },
     { "grant", "add UUID POLICY | list [UUID] | remove LINK_UUID | check UUID",
       "for Arvados admins: who may have which policy",
       "Talks to Arvados with your own token (an admin's), and to the vault to learn what counts there.",

@@ -38,6 +38,7 @@ COMMAND(cli_cmd_exec);
 COMMAND(cli_cmd_wrap);
 COMMAND(cli_cmd_unwrap);
 COMMAND(cli_cmd_secret_mounts);
+COMMAND(cli_cmd_serve);
 COMMAND(cli_cmd_grant);
 COMMAND(cli_cmd_doctor);
 COMMAND(cli_cmd_version);

@@ -121,6 +121,13 @@ static enum vp_code ask_for_token(struct cli_session *session, struct vault_logi
     return code;
 }
 
+enum vp_code cli_session_get_login(struct cli_session *session, struct vault_login *ret_login, struct vp_error *err)
+{
+    VP_TRY(ask_for_token(session, ret_login, err));
+    tell_warnings(session, ret_login);
+    return VP_OK;
+}
+
 /* What the vault goes by is still the token of before. It may have ended, and then there is nothing to revoke. */
 static void revoke_replaced(struct cli_session *session)
 {
@@ -139,8 +146,7 @@ static bool has_counted_uses(const struct vault_login *login)
 enum vp_code cli_session_log_in(struct cli_session *session, struct vp_error *err)
 {
     struct vault_login login = { 0 };
-    VP_TRY(ask_for_token(session, &login, err));
-    tell_warnings(session, &login);
+    VP_TRY(cli_session_get_login(session, &login, err));
     revoke_replaced(session);
     enum vp_code code = vault_set_token(session->vault, login.token, err);
     if (code != VP_OK) {

@@ -34,6 +34,10 @@ VP_MUST_USE enum vp_code cli_session_reconnect(struct cli_session *session, stru
  * revoked then, unless it is to be kept; when it fails that one is still in use. */
 VP_MUST_USE enum vp_code cli_session_log_in(struct cli_session *session, struct vp_error *err);
 
+/* A login whose token is not used here, and not revoked. Freed by vault_login_clear(). */
+VP_MUST_USE enum vp_code cli_session_get_login(struct cli_session *session, struct vault_login *ret_login,
+                                               struct vp_error *err);
+
 /* The given token, or a login. */
 VP_MUST_USE enum vp_code cli_session_authorise(struct cli_session *session, struct vp_error *err);
 

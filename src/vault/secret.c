@@ -5,6 +5,8 @@
 
 #include "ask.h"
 
+enum { FIELD_TRIES = 5 };
+
 enum vp_code vault_check_path(const char *path, struct vp_error *err)
 {
     if (strlen(path) >= VAULT_PATH_MAX / 2)
@@ -243,7 +245,7 @@ static enum vp_code post_all(struct vault *vault, const struct vault_mount *moun
         return VP_OK;
     /* OpenBao and Vault: "check-and-set parameter did not match the current version" with status 400. */
     if (strstr(fault.message, "did not match the current version") != NULL)
-        return vp_fail(err, VP_REASON_UPSTREAM_BUSY,
+        return vp_fail(err, VP_REASON_VERSION_CONFLICT,
                        "%.200s is not in the version that was expected: somebody else wrote it; or, if the server was "
                        "busy, this very secret did get there. Read it again",
                        path);
@@ -278,4 +280,90 @@ enum vp_code vault_write_all(struct vault *vault, const char *path, const struct
     const struct vp_json *written = vp_json_get(vp_json_get(document, "data"), "version");
     *ret_version = vp_json_type(written) == VP_JSON_INT ? vp_json_int(written) : 0;
     return VP_OK;
+}
+
+enum vp_code vault_absent_version(struct vault *vault, const char *path, int64_t *ret_version, struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    VP_AUTO(vp_json_freep) struct vp_json *missing = NULL;
+    struct vault_mount mount;
+    VP_TRY(vault_check_path(path, err));
+    VP_TRY(find_mount(vault, path, &mount, err));
+    enum vp_code code = ask_secret(vault, &mount, path, NULL, &document, &missing, err);
+    if (code == VP_OK)
+        return vp_fail(err, VP_REASON_VERSION_CONFLICT, "%.200s was written meanwhile: read it again", path);
+    if (code != VP_ERR_NOT_FOUND)
+        return code;
+    *ret_version = version_of(missing);
+    return VP_OK;
+}
+
+/* ---- one field ---- */
+
+struct merge {
+    struct vp_json_writer writer;
+    const char *field;
+};
+
+static enum vp_code keep_other(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
+{
+    struct merge *merge = context;
+    (void)err;
+    if (strcmp(key, merge->field) == 0)
+        return VP_OK;
+    vp_json_put_key(&merge->writer, key);
+    vp_json_put_value(&merge->writer, value);
+    return VP_OK;
+}
+
+/* `old` may be NULL. */
+static enum vp_code merge_field(const struct vp_json *old, const char *field, const struct vp_json *value,
+                                struct vp_json **ret_data, struct vp_error *err)
+{
+    struct vp_buf text = VP_BUF_INIT(VAULT_BODY_MAX);
+    struct merge merge = { .field = field };
+    vp_json_begin(&merge.writer, &text);
+    vp_json_open_object(&merge.writer);
+    enum vp_code code = old == NULL ? VP_OK : vp_json_each(old, keep_other, &merge, err);
+    vp_json_put_key(&merge.writer, field);
+    vp_json_put_value(&merge.writer, value);
+    vp_json_close_object(&merge.writer);
+    if (code == VP_OK)
+        code = vp_buf_check(&text, "the secret", err);
+    if (code == VP_OK)
+        code = vp_json_parse(vp_buf_text(&text), text.len, &VAULT_ANSWER, ret_data, err);
+    vp_buf_clear(&text);
+    return code;
+}
+
+static enum vp_code write_field_once(struct vault *vault, const char *path, const char *field,
+                                     const struct vp_json *value, int64_t *ret_version, struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *data = NULL;
+    struct vault_secret secret = { 0 };
+    enum vp_code code = vault_read(vault, path, &secret, err);
+    int64_t version = secret.version;
+    if (code == VP_ERR_NOT_FOUND)
+        code = vault_absent_version(vault, path, &version, err);
+    if (code == VP_OK)
+        code = merge_field(secret.data, field, value, &data, err);
+    if (code == VP_OK)
+        code = vault_write_all(vault, path, data, version, ret_version, err);
+    vault_secret_clear(&secret);
+    return code;
+}
+
+enum vp_code vault_write_field(struct vault *vault, const char *path, const char *field, const struct vp_json *value,
+                               int64_t *ret_version, struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    enum vp_code code = VP_OK;
+    for (int i = 0; i < FIELD_TRIES; i++) {
+        code = write_field_once(vault, path, field, value, ret_version, &fault);
+        if (code == VP_OK || fault.reason != VP_REASON_VERSION_CONFLICT)
+            break;
+    }
+    if (code != VP_OK && err != NULL)
+        *err = fault;
+    return code;
 }

@@ -63,9 +63,10 @@ forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\
     src/vault/token.c
     src/vault/wrap.c
     src/client/cmd_token.c
+    src/client/cmd_serve.c
     src/client/cmd_wrap.c"
 # (its own file; the Authorization header; the form check; the stored record; the lease of a mount without service token;
-# arv-vault: salting; the X-Vault-Token header; the body of a login; of a look-up; the token that login and wrap print)
+# arv-vault: salting; the X-Vault-Token header; the body of a login; of a look-up; the token that login, wrap and serve print)
 
 { grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' -r src include || true; } | sed 's/$/   <- left open/' >>"$found"
 
