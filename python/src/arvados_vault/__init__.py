@@ -60,9 +60,7 @@ def get_all_secrets(path: str) -> Secrets:
     return _default.vault().get_all_secrets(path)
 
 
-def set_all_secrets(
-    path: str, secrets: Mapping[str, Any], *, version: Optional[int] = None, check: bool = True
-) -> Optional[int]:
+def set_all_secrets(path: str, secrets: Mapping[str, Any], *, version: Optional[int] = None, check: bool = True) -> Optional[int]:
     sealed = {"secrets": secrets}
     del secrets
     return _default.vault().set_all_secrets(path, sealed.pop("secrets"), version=version, check=check)

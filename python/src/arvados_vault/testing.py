@@ -1,10 +1,10 @@
 """A vault in memory, for tests: the same functions and the same exceptions, without a server or a program.
 
-    from arvados_vault.testing import FakeVault, use
+from arvados_vault.testing import FakeVault, use
 
-    def test_connects():
-        with use(FakeVault({"secret/genomics/db": {"password": "correct horse"}})):
-            assert connect().is_open
+def test_connects():
+    with use(FakeVault({"secret/genomics/db": {"password": "correct horse"}})):
+        assert connect().is_open
 """
 
 from __future__ import annotations
@@ -121,5 +121,3 @@ def use(vault: Base) -> Iterator[Base]:
         yield vault
     finally:
         _default.replace(before)
-
-
