@@ -4,32 +4,30 @@
 set -eu
 cd "${1:-$(dirname "$0")/../..}"
 found=$(mktemp)
-trap 'rm -f "$found"' EXIT
+code=$(mktemp)
+trap 'rm -f "$found" "$code"' EXIT
 
 # Files without comments and texts, as file:line:code, so that a word in a sentence is no call.
-code() {
-    for file in "$@"; do
-        awk -v file="$file" '
-            { rest = $0; line = ""
-              if (!inside) { gsub(/\\./, "", rest); gsub(/"[^"]*"/, "\"\"", rest) }
-              while (rest != "") {
-                  if (inside) {
-                      end = index(rest, "*/")
-                      if (!end) break
-                      rest = substr(rest, end + 2); inside = 0
-                  } else {
-                      begin = index(rest, "/*")
-                      if (!begin) { line = line rest; break }
-                      line = line substr(rest, 1, begin - 1); rest = substr(rest, begin + 2); inside = 1
-                  }
-              }
-              if (line ~ /[^ \t]/) printf "%s:%d:%s\n", file, FNR, line }' "$file"
-    done
-}
+awk '
+    FNR == 1 { inside = 0 }
+    { rest = $0; line = ""
+      if (!inside) { gsub(/\\./, "", rest); gsub(/"[^"]*"/, "\"\"", rest) }
+      while (rest != "") {
+          if (inside) {
+              end = index(rest, "*/")
+              if (!end) break
+              rest = substr(rest, end + 2); inside = 0
+          } else {
+              begin = index(rest, "/*")
+              if (!begin) { line = line rest; break }
+              line = line substr(rest, 1, begin - 1); rest = substr(rest, begin + 2); inside = 1
+          }
+      }
+      if (line ~ /[^ \t]/) printf "%s:%d:%s\n", FILENAME, FNR, line }' src/*.c src/*/*.[ch] include/vp/*.h >"$code"
 
 forbid() { # why pattern [files that may]
     allowed=$(printf '%s' "${3:-}" | tr '\n' ' ')
-    code src/*.c src/*/*.[ch] include/vp/*.h | { grep -E "$2" || true; } | while IFS= read -r hit; do
+    { grep -E "$2" "$code" || true; } | while IFS= read -r hit; do
         case " $allowed " in
         *" ${hit%%:*} "*) ;;
         *) printf '%s   <- %s\n' "$hit" "$1" ;;

@@ -52,9 +52,9 @@ check_private() { # file line header room
 
 check_room() { # room faces third-party
     grep -nE '^ *# *include' "src/$1"/*.[ch] | while IFS=: read -r file line text; do
-        header=$(printf '%s\n' "$text" | sed -E 's/^ *# *include *[<"]([^>"]*)[>"].*/\1/')
+        header=${text#*[<\"]} header=${header%%[>\"]*}
         case $text in
-        *'"vp/'*) check_face "$file" "$line" "$(basename "$header" .h)" "$2" ;;
+        *'"vp/'*) header=${header##*/}; check_face "$file" "$line" "${header%.h}" "$2" ;;
         *'<'*) check_system "$file" "$line" "$header" "$3" ;;
         *) check_private "$file" "$line" "$header" "$1" ;;
         esac
