@@ -23,7 +23,7 @@ FULL = {"clients": [1, 16, 64, 256], "delays": [0, 20], "kinds": ["batch", "serv
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/dev bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="all cells, a quarter of an hour; else two minutes' worth")
     parser.add_argument("--smoke", action="store_true", help="a little of each, without the Go peer: does it work at all?")
     parser.add_argument("--logins", type=int, help="how many logins the row over very many takes")

@@ -151,7 +151,7 @@ def table(rows: list[dict]) -> str:
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench-cluster", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/dev bench-cluster", description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 3], help="sizes of clusters")
     parser.add_argument("--clients", type=int, nargs="+", default=[12, 48], help="in all; spread evenly")
     parser.add_argument("--seconds", type=int, default=3, help="of each cell")

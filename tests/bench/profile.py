@@ -33,7 +33,7 @@ def page(found: dict[int, dict[str, float]]) -> str:
     head = " | ".join("1 client" if n == 1 else f"{n} clients" for n in found)
     return f"""# Where the time goes
 
-Written by `scripts/profile`; do not edit. {datetime.date.today()}, {proc.machine()}. The self-contained build, cycles of the plugin's process alone, batch tokens, an API
+Written by `scripts/dev profile`; do not edit. {datetime.date.today()}, {proc.machine()}. The self-contained build, cycles of the plugin's process alone, batch tokens, an API
 that answers at once. Whose code ran:
 
 | | {head} |
@@ -47,7 +47,7 @@ Bars are as wide as their share; what a function called stands below it. The SVG
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/profile", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/dev profile", description=__doc__)
     parser.add_argument("--plugin", type=Path, required=True, help="with its symbols")
     parser.add_argument("--tools", type=Path, required=True)
     parser.add_argument("--page", type=Path, required=True, help="folder of the page and its graphs")

@@ -1,4 +1,4 @@
-"""The module knows the plugin's fields, all of them and no other; scripts/try-terraform applies it with the real program and provider."""
+"""The module knows the plugin's fields, all of them and no other; scripts/dev terraform applies it with the real program and provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The module, applied by the real program and the real provider: run by scripts/try-terraform, not by scripts/test."""
+"""The module, applied by the real program and the real provider: run by scripts/dev terraform, not by scripts/test."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def of_row(tests: list[str], counts: Counter) -> int:
 
 
 def page(passed: Counter, failed: Counter) -> str:
-    lines = ["# Faults", "", "Written by `scripts/faults`; do not edit. Numbers are those of the fault table that this was built against. Each test ends with the",
+    lines = ["# Faults", "", "Written by `scripts/dev faults`; do not edit. Numbers are those of the fault table that this was built against. Each test ends with the",
              "same questions: nothing granted but what is granted, the failure of its class, no token in log or audit, one plugin process and the host",
              "well, and the next login served.", "", f"Last run {datetime.date.today()}.", "", "| # | fault | what must come of it | tests | runs | failures |",
              "|---|---|---|---|---|---|"]
@@ -72,7 +72,7 @@ def page(passed: Counter, failed: Counter) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/dev faults", description=__doc__)
     parser.add_argument("--repeat", type=int, default=1, help="how often")
     parser.add_argument("--page", type=Path, help="where to write the table")
     parser.add_argument("rows", nargs="*", help="F01 F14 ...; all of them if left out")

@@ -152,7 +152,7 @@ def page(soak: Soak, seen: Counter, wrong: list, seconds: float) -> str:
     injected = ", ".join(f"{name} {n} times" for name, n in sorted(soak.injected.items()))
     return f"""# Soak
 
-Written by `scripts/soak`; do not edit. {datetime.date.today()}, release build, two cores shared by OpenBao, the simulated Arvados and the clients.
+Written by `scripts/dev soak`; do not edit. {datetime.date.today()}, release build, two cores shared by OpenBao, the simulated Arvados and the clients.
 
 {soak.total:,} logins in {seconds / 60:.0f} minutes, one in ten renewed and revoked. Disturbances: {injected}; the plugin killed {soak.kills} times in the last tenth.
 
@@ -170,7 +170,7 @@ threads {first['threads']} to {last['threads']}, descriptors {first['descriptors
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/dev soak", description=__doc__)
     parser.add_argument("logins", type=int, nargs="?", default=100000)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--page", type=Path, help="where to write the figures; else they are only shown")
