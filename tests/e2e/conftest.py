@@ -15,8 +15,13 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from suite.hermetic import shut_out_user  # noqa: E402
+from suite.marks import pytest_collection_modifyitems  # noqa: E402, F401
+
+shut_out_user()
+
 from host import OpenBao, new_name  # noqa: E402
-from processes import wait_until  # noqa: E402
+from processes import sanitizer_reports, wait_until  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 
@@ -50,7 +55,7 @@ def start_server(directory: Path, **options) -> OpenBao:
 
 def stop_server(server: OpenBao) -> None:
     server.stop()
-    reports = [report.read_text() for report in server.dir.glob("sanitizer.*")]
+    reports = sanitizer_reports(server.dir)
     assert not reports, "\n".join(reports)
 
 
@@ -175,7 +180,7 @@ def false_vault(tmp_path):
     vault = make_false_vault(tmp_path)
     yield vault
     vault.close()
-    reports = [report.read_text() for report in vault.client.home.glob("sanitizer.*")]
+    reports = sanitizer_reports(vault.client.home)
     assert not reports, "\n".join(reports)
 
 
@@ -200,5 +205,5 @@ def client(granted, tmp_path):
     made.container = container
     yield made
     mount.bao.call("DELETE", f"sys/mounts/{made.kv}")
-    reports = [report.read_text() for report in home.glob("sanitizer.*")]
+    reports = sanitizer_reports(home)
     assert not reports, "\n".join(reports)

@@ -16,6 +16,7 @@ import requests
 import trustme
 
 from processes import free_port, plugin_pids, process_exists, wait_until
+from suite.server import server_path
 
 PLUGIN = "vault-plugin-auth-arvados"
 
@@ -37,10 +38,7 @@ disable_mlock = true
 
 
 def bao_path() -> str:
-    found = os.environ.get("VPA_BAO") or shutil.which("bao")
-    if not found:
-        raise RuntimeError("no bao on PATH; scripts/test puts it there")
-    return found
+    return server_path()
 
 
 class OpenBao:

@@ -40,6 +40,7 @@ def test_ten_seconds_are_the_default(bare_mount):
     assert bare_mount.read_config()["cache_ttl"] == 10
 
 
+@pytest.mark.core
 def test_a_warm_login_is_one_round_and_a_first_seen_user_costs_a_second(cached):
     mount, _, container = cached
     mount.sim.grant("arvados-other", "spectator")

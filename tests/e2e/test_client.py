@@ -13,6 +13,7 @@ from client import SECRET, make_client
 from simulator import faults
 
 
+@pytest.mark.core
 def test_get_a_field_as_it_is(client):
     path = client.put("open/db", password=SECRET, port=5432, tls=True, hosts=["a", "b"])
     assert client.ok("get", f"{path}#password") == SECRET  # no line end: the exact bytes
@@ -21,6 +22,7 @@ def test_get_a_field_as_it_is(client):
     assert json.loads(client.ok("get", f"{path}#hosts")) == ["a", "b"]
 
 
+@pytest.mark.core
 def test_get_a_whole_secret_as_json(client):
     path = client.put("open/db", password=SECRET, user="ann")
     assert json.loads(client.ok("get", path)) == {"password": SECRET, "user": "ann"}
@@ -90,6 +92,7 @@ def test_the_same_secret_is_read_once(client):
 # ---- tokens ----
 
 
+@pytest.mark.core
 def test_login_prints_a_token_that_works_and_that_revoke_ends(client):
     token = client.ok("login").strip()
     assert token.startswith("s.")
@@ -192,6 +195,7 @@ def test_salted_login(granted, client):
 # ---- put-all ----
 
 
+@pytest.mark.core
 def test_put_all_replaces_all_or_nothing(client):
     path = f"{client.kv}/mine/bulk"
     assert client.ok("put-all", path, stdin='{"a": "1", "n": 5}') == "1\n"
@@ -311,6 +315,7 @@ def test_env_from_a_spec(client):
 # ---- wrapping ----
 
 
+@pytest.mark.core
 def test_wrap_and_unwrap_once(client):
     path = client.put("open/db", password=SECRET)
     wrapped = json.loads(client.ok("wrap", path, "--ttl=90s", "--format=json"))
@@ -355,6 +360,7 @@ def test_empty_settings_are_none(client):
     assert client.ok("exec", "--spec=", f"--env=PW={path}#password", "sh", "-c", "echo $PW") == SECRET + "\n"
 
 
+@pytest.mark.core
 def test_trust(client, tmp_path):
     path = client.put("open/db", password=SECRET)
     ca = client.mount.bao.ca
@@ -389,6 +395,7 @@ def test_nobody_there(client):
     assert "resolved" in words
 
 
+@pytest.mark.core
 def test_refused_by_arvados_or_by_the_mount(client):
     assert "mount's name" in client.refused(77, "login", "--mount=no-such-mount")
     assert "role" in client.refused(69, "login", "--role=no-such-role")

@@ -28,6 +28,7 @@ def rows(text: str) -> list[dict]:
 # ---- grants ----
 
 
+@pytest.mark.core
 def test_a_grant_that_counts_at_once(admin):
     shown = admin.ok("grant", "add", admin.user, "arvados-write", "--reason", "ticket 7", "--expires-at=2099-01-01T00:00:00Z")
     assert "arvados-write" in shown and "zzzzz-tpzed-000000000000000" in shown
@@ -152,6 +153,7 @@ def verdicts(client, *arguments, status: int = 0, **options) -> dict[str, dict]:
     return {check["name"]: check for check in shown["checks"]}
 
 
+@pytest.mark.core
 def test_all_is_well(client):
     path = client.put("open/db", password=SECRET)
     checks = verdicts(client, f"{path}#password")

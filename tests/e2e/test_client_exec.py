@@ -30,6 +30,7 @@ def holds_secret(folder: Path) -> list[str]:
 # ---- becoming the command ----
 
 
+@pytest.mark.core
 def test_the_command_has_the_same_process_and_the_secret(client, secret):
     with client.start("exec", f"--env=PW={secret}#password", "--", "sh", "-c", "echo $$ $PW", stdout=subprocess.PIPE) as job:
         assert job.stdout.read().decode().split() == [str(job.pid), SECRET]
@@ -49,6 +50,7 @@ def test_signals_are_the_commands(client, secret, number):
     assert job.wait(20) == -number
 
 
+@pytest.mark.core
 def test_no_descriptor_is_left_open(client, secret, memory):
     shown = client.ok("exec", f"--env=PW={secret}#password", f"--file={memory}/f={secret}#user", "ls", "/proc/self/fd")
     assert shown.split() == ["0", "1", "2", "3"]  # the last is ls's own
@@ -107,6 +109,7 @@ def test_asked_for_twice(client, secret, memory):
 # ---- files ----
 
 
+@pytest.mark.core
 def test_a_file_is_its_owners_alone(client, secret, memory):
     os.umask(0)
     try:
@@ -192,12 +195,11 @@ def test_a_limit_on_file_sizes_is_told(client, secret, memory, before):
 TRACED = ("openat", "write", "fsync", "fchmod", "linkat", "renameat")
 
 
+@pytest.mark.plain_build
 @pytest.mark.parametrize("call", TRACED)
 @pytest.mark.parametrize("exists", [False, True], ids=["new", "replacing"])
 def test_killed_at_any_step_there_is_no_half_of_a_file(client, secret, memory, tmp_path, call, exists):
     """strace ends the process by SIGKILL at the last such calls in turn; what is there afterwards is whole, old or nothing."""
-    if os.environ.get("VPA_SANITIZED"):
-        pytest.skip("the leak checker does not run under strace")
 
     def run(*inject: str) -> int:
         for path in memory.iterdir():
@@ -278,6 +280,7 @@ def test_arguments_only_by_explicit_wish_and_loudly(client, secret):
 # ---- the spec ----
 
 
+@pytest.mark.core
 def test_all_of_it_from_a_spec(client, secret, memory):
     template = client.home / "conf.json.in"
     template.write_text('{"url": "db://${vault:%s#user}:${vault:%s#password}@h"}' % (secret, secret))
@@ -328,6 +331,7 @@ def short_role(client, ttl: str, most: str) -> None:
     client.env["ARV_VAULT_ROLE"] = "short"
 
 
+@pytest.mark.core
 def test_supervised_commands_end_as_they_would(client, secret, memory):
     before = client.tokens_alive()
     assert client.run("exec", "--supervise", f"--env=PW={secret}#password", "sh", "-c", "exit 7").returncode == 7

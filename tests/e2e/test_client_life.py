@@ -92,8 +92,6 @@ def test_while_it_revokes_no_file_is_there(vault, memory, options):
 def slowed(vault, memory, *options: str, **more) -> tuple[subprocess.Popen, int]:
     """An exec whose file has its name since a moment, and whose command has not begun: strace holds it there for a second. Its
     process as well."""
-    if os.environ.get("VPA_SANITIZED"):
-        pytest.skip("the leak checker does not run under strace")
     job = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=linkat", "-e", "inject=linkat:delay_exit=1000000",
                             arv_vault_path(), "exec", *options, f"--file={memory}/pw=secret/x#pw", "--", "/bin/touch", f"{memory}/ran"],
                            env=vault.client.environment(), stdin=subprocess.DEVNULL, **more)
@@ -101,6 +99,7 @@ def slowed(vault, memory, *options: str, **more) -> tuple[subprocess.Popen, int]
     return job, int(Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()[0])
 
 
+@pytest.mark.plain_build
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU, signal.SIGRTMAX])
 @pytest.mark.parametrize("options", [(), ("--supervise",)], ids=["becomes", "supervises"])
 def test_ended_between_its_files_and_the_command_it_leaves_no_file(vault, memory, options, number):
@@ -110,12 +109,11 @@ def test_ended_between_its_files_and_the_command_it_leaves_no_file(vault, memory
     assert list(memory.iterdir()) == []
 
 
+@pytest.mark.plain_build
 @pytest.mark.parametrize("words", [("login", "--store={}"), ("render", "t", "{}"), ("exec", "--file={}=secret/x#pw", "--", "true")],
                          ids=lambda words: words[0])
 def test_ended_while_it_writes_it_leaves_no_half(vault, memory, tmp_path, words):
     """Where no file can be nameless (strace says so to that call) it has a name of chance until it is whole."""
-    if os.environ.get("VPA_SANITIZED"):
-        pytest.skip("the leak checker does not run under strace")
     (vault.client.home / "t").write_text("${vault:secret/x#pw}")
     calls = tmp_path / "calls"
 
@@ -261,6 +259,7 @@ def ended(job: subprocess.Popen) -> str:
     return job.stderr.read().decode()
 
 
+@pytest.mark.core
 def test_a_new_token_replaces_the_old_one_which_is_revoked(vault, memory):
     vault.answers[:0] = [("/login", in_turn(logged_in("s.one", 2), logged_in("s.two"))), ("renew-self", plain(403, {"errors": []}))]
     job = supervised(vault, f"--file={memory}/pw=secret/x#pw")

@@ -146,6 +146,7 @@ def test_templates_that_are_none(client, text, words):
     assert words in client.refused(78, "render", "t.txt", "-", env={"BAO_ADDR": "https://127.0.0.1:1"})
 
 
+@pytest.mark.core
 def test_into_a_file(client):
     path = client.put("open/db", password=SECRET)
     (client.home / "t.json").write_text('{"pw": "${vault:%s#password}", "opt": "${vault:?%s#none}"}' % (path, path))

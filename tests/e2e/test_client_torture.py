@@ -16,10 +16,9 @@ STATUSES = {0, 66, 69, 70, 74, 75, 77, 78, 126, 127}
 ENDED = {-signal.SIGSEGV, -signal.SIGABRT}
 
 
+@pytest.mark.plain_build
 @pytest.mark.parametrize("supervise", [False, True], ids=["becomes", "supervises"])
 def test_whatever_fails_it_is_all_or_nothing(client, memory, tmp_path, supervise):
-    if os.environ.get("VPA_SANITIZED"):
-        pytest.skip("the sanitizer's own calls would be made to fail")
     path = client.put("open/db", password=SECRET, user="ann")
     (client.home / "conf.yaml.in").write_text("pw: ${vault:%s#password}\n" % path)
     failing = Failing(tmp_path)

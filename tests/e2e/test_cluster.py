@@ -60,6 +60,7 @@ def status(mount) -> dict:
     return mount.bao.call("GET", f"auth/{mount.path}/status").json()["data"]
 
 
+@pytest.mark.core
 def test_a_login_at_a_standby_asks_arvados_once_and_on_the_active_node(spread):
     (active, standby, _), container = spread
     active.sim.log.clear()
@@ -129,6 +130,7 @@ def test_a_standby_that_has_not_heard_of_a_role_yet_sends_the_login_on(spread):
             assert mount.login(container.token, role=f"new-{number}").status_code == 200
 
 
+@pytest.mark.core
 def test_a_renewal_at_a_standby_asks_arvados_once(spread):
     (active, standby, _), container = spread
     auth = active.logged_in(container.token)["auth"]
@@ -222,6 +224,7 @@ def test_many_logins_at_all_nodes_ask_once_each(spread):
     assert mounts[0].sim.log.count(IDENTITY) == 30
 
 
+@pytest.mark.core
 def test_a_new_leader_goes_on(nodes, spread):
     """Last: the roles of the nodes change."""
     mounts, container = spread

@@ -22,6 +22,7 @@ def test_a_mount_that_was_never_configured_reads_as_404(bare_mount):
     assert bare_mount.bao.call("GET", f"auth/{bare_mount.path}/config").status_code == 404
 
 
+@pytest.mark.core
 def test_defaults_are_shown_with_the_cluster_that_was_learned(mount):
     config = mount.read_config()
 
@@ -41,6 +42,7 @@ def test_defaults_are_shown_with_the_cluster_that_was_learned(mount):
     assert config["verify_connection"] is True
 
 
+@pytest.mark.core
 def test_the_service_token_is_never_shown(mount):
     config = mount.read_config()
 
@@ -95,6 +97,7 @@ def test_https_in_front_of_the_host_is_accepted(bare_mount):
 
 # ---- refused ----
 
+@pytest.mark.core
 def test_an_unknown_field_is_refused(mount):
     text = refusal(mount.write_config(allowed_policy_prefixe="x-"))
     assert "allowed_policy_prefixe" in text
@@ -161,6 +164,7 @@ def test_a_wrong_value_is_refused_and_its_field_named(mount, field, value):
 
 # ---- proved first ----
 
+@pytest.mark.core
 def test_an_arvados_that_does_not_answer_refuses_the_write(bare_mount):
     settings = bare_mount.settings()
     bare_mount.sim.stop()
@@ -258,6 +262,7 @@ def test_the_name_to_verify_can_differ_from_the_host(bare_mount):
     assert entry.headers["host"] == f"127.0.0.1:{port}"
 
 
+@pytest.mark.core
 def test_a_redirect_is_never_followed(bare_mount):
     with Simulator() as other:
         bare_mount.sim.faults.add("*", faults.redirect(other.url), times=None)

@@ -16,6 +16,7 @@ def explained(mount, **fields) -> dict:
     return answer.json()["data"]
 
 
+@pytest.mark.core
 def test_what_a_login_would_give_is_told_and_nothing_is_issued(granted):
     mount, container = granted
     link = mount.sim.grant("database-admin", "active")

@@ -20,8 +20,6 @@ from host import new_name
 from processes import wait_until
 from simulator import faults
 
-SANITIZED = bool(os.environ.get("VPA_SANITIZED"))
-
 
 def prepare(server, sim, **settings):
     mount = make_mount(server, sim)
@@ -135,7 +133,7 @@ def test_F16_a_plugin_that_was_stopped_goes_on_and_what_is_late_is_not_served(ow
 
 
 @pytest.mark.parametrize("offset", ["+1h", "-1h", "+10y"])
-@pytest.mark.skipif(SANITIZED, reason="libfaketime and a sanitizer's runtime do not go together")
+@pytest.mark.plain_build
 def test_F25_a_clock_that_is_wrong_never_makes_a_token_longer(tmp_path, sim, offset):
     library = next((path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1")
                     if os.path.exists(path)), None)
@@ -182,9 +180,8 @@ def test_F26_a_thousand_logins_while_arvados_hangs(own_bao, sim):
     print(f"health and a config read together took {max(slowest) * 1000:.0f} ms at the most")
 
 
+@pytest.mark.plain_build
 def test_F33_memory_that_runs_out_grants_nothing(own_bao, sim):
-    if SANITIZED:
-        pytest.skip("a sanitizer's runtime needs address space by the terabyte")
     mount, token = prepare(own_bao, sim)
     mount.login(token)
     (pid,) = own_bao.plugin_pids()

@@ -37,6 +37,7 @@ def refused(mount, container, **fields) -> str:
 
 # ---- what counts ----
 
+@pytest.mark.core
 def test_a_grant_to_a_role_is_its_members(team):
     mount, _, _, container = team
     assert policies(mount, container) == ["arvados-team"]

@@ -56,6 +56,7 @@ def test_operations_and_paths_that_do_not_exist_are_refused(bare_mount, method, 
     assert answer.status_code == status, answer.text
 
 
+@pytest.mark.core
 def test_strangers_reach_nothing_but_the_login(mount):
     for method, path in [("GET", "config"), ("POST", "config"), ("DELETE", "config"), ("GET", "version"),
                          ("GET", "version/client-only")]:

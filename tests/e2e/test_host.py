@@ -54,6 +54,7 @@ def read(mount, token: str, path: str) -> requests.Response:
     return mount.bao.call("GET", path, token=token)
 
 
+@pytest.mark.core
 def test_the_token_reads_what_its_policies_allow_and_nothing_else(secret):
     mount, container = secret
     mount.bao.call("POST", "kv/other", {"password": "nicht für dich"})
@@ -87,6 +88,7 @@ def test_the_type_of_a_token_is_the_roles_within_what_the_mount_is_tuned_to(gran
     assert auth["renewable"] is (wanted == "service")
 
 
+@pytest.mark.core
 def test_a_batch_token_reads_and_is_not_renewed(secret):
     mount, container = secret
     make_role(mount, "short", token_type="batch")
@@ -136,6 +138,7 @@ def test_the_explicit_maximum_ends_what_renewals_prolong(granted):
 
 # ---- namespaces, quotas, MFA ----
 
+@pytest.mark.core
 def test_mounts_in_namespaces_are_apart(own_bao, sim):
     bao = own_bao
     assert bao.call("POST", "sys/namespaces/lab").status_code in (200, 204)

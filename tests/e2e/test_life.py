@@ -32,6 +32,7 @@ def login_after_a_kill(mount, container) -> dict:
     return wait_until(answered, "a login after a kill")
 
 
+@pytest.mark.core
 def test_a_killed_plugin_is_back_at_the_next_login(life):
     mount, container = life
     mount.logged_in(container.token)
@@ -60,6 +61,7 @@ def test_a_plugin_ends_with_its_host(life):
     wait_until(lambda: not process_exists(pid), "the orphan to end", 3)
 
 
+@pytest.mark.core
 def test_a_reload_keeps_the_config_and_serves_on(life):
     mount, container = life
     mount.logged_in(container.token)
@@ -94,6 +96,7 @@ def test_disabling_one_of_two_mounts_leaves_the_other_alone(life):
     assert mount.login(container.token).status_code == 200
 
 
+@pytest.mark.core
 def test_sealing_ends_the_process_and_unsealing_brings_the_config_back(life):
     mount, container = life
     mount.logged_in(container.token)
@@ -106,6 +109,7 @@ def test_sealing_ends_the_process_and_unsealing_brings_the_config_back(life):
     assert mount.login(container.token).status_code == 200
 
 
+@pytest.mark.core
 def test_config_and_leases_outlive_a_kill_of_the_host(tmp_path, sim):
     server = start_server(tmp_path / "server", storage="raft")
     server.register()
@@ -136,6 +140,7 @@ def test_an_orderly_stop_leaves_nothing_in_the_temporary_folder(tmp_path, sim):
     assert [entry.name for entry in (server.dir / "tmp").iterdir() if entry.is_dir()] == []
 
 
+@pytest.mark.core
 def test_fifty_logins_at_once_all_succeed_within_the_connection_limit(life):
     mount, container = life
     statuses = []
@@ -193,6 +198,7 @@ def test_run_by_hand_it_says_what_it_is():
     assert "OpenBao" in answer.stderr and "plugin register" in answer.stderr
 
 
+@pytest.mark.core
 def test_it_tells_its_version_and_checks_itself():
     version = run_plugin("-version")
     assert version.returncode == 0 and version.stdout.startswith("vault-plugin-auth-arvados v")

@@ -24,6 +24,7 @@ def assert_denied(mount, answer, reason: str) -> None:
 
 # ---- what a login gives ----
 
+@pytest.mark.core
 def test_a_running_container_gets_the_policies_granted_to_its_user(granted):
     mount, container = granted
 
@@ -46,6 +47,7 @@ def test_a_running_container_gets_the_policies_granted_to_its_user(granted):
     assert token["explicit_max_ttl"] == 24 * 3600
 
 
+@pytest.mark.core
 def test_the_alias_is_the_user_and_holds_nothing_of_one_container(granted):
     mount, container = granted
 
@@ -59,6 +61,7 @@ def test_the_alias_is_the_user_and_holds_nothing_of_one_container(granted):
     assert mount.logged_in(second.token)["auth"]["entity_id"] == entity_id
 
 
+@pytest.mark.core
 def test_the_token_opens_what_its_policy_allows_and_nothing_else(granted):
     mount, container = granted
     bao = mount.bao
@@ -190,6 +193,7 @@ def test_a_missing_or_mistyped_token_field_is_a_clear_400(mount, body):
     assert answer.status_code == 400 and "token" in errors(answer)
 
 
+@pytest.mark.core
 def test_an_unconfigured_mount_says_so(bare_mount):
     answer = bare_mount.login(bare_mount.sim.active_token)
     assert answer.status_code == 400 and "not configured" in errors(answer)
@@ -218,6 +222,7 @@ def test_other_tokens_of_the_cluster_are_refused(mount, name, reason):
     assert_denied(mount, mount.login(mount.sim.token(name)), reason)
 
 
+@pytest.mark.core
 def test_strangers_learn_nothing_that_differs(granted):
     mount, container = granted
     unknown = f"v2/zzzzz-gj3su-000000000000001/{SECRET}"
@@ -244,6 +249,7 @@ def test_a_container_forced_to_an_end_with_its_token_alive_is_refused_by_its_sta
     assert_denied(mount, answer, "container_not_running")
 
 
+@pytest.mark.core
 def test_a_container_that_is_only_locked_is_refused(mount):
     mount.sim.grant("arvados-read", "active")
     container = mount.sim.run_container("active", state="Locked")
@@ -283,12 +289,14 @@ def test_a_container_token_of_narrower_scope_is_refused(granted):
     assert_denied(mount, mount.login(container.token), "token_scope")
 
 
+@pytest.mark.core
 def test_an_inactive_user_is_refused(granted):
     mount, container = granted
     mount.sim.force(container.user_uuid, is_active=False)
     assert_denied(mount, mount.login(container.token), "user_inactive")
 
 
+@pytest.mark.core
 def test_an_admin_is_refused(mount):
     mount.sim.grant("arvados-read", "admin")
     container = mount.sim.run_container("admin")
@@ -320,6 +328,7 @@ def test_no_grant_is_refused(mount):
     assert_denied(mount, mount.login(container.token), "no_grant")
 
 
+@pytest.mark.core
 def test_a_users_own_link_grants_nothing(mount):
     sim = mount.sim
     body = {"link": {"link_class": "vault_policy", "name": "arvados-read", "tail_uuid": sim.user("active")}}
@@ -470,6 +479,7 @@ def test_link_options_that_hold_keep_a_grant_and_other_keys_are_ignored(granted)
     assert not answer["warnings"]
 
 
+@pytest.mark.core
 def test_hundreds_of_links_are_read_page_by_page(granted):
     mount, container = granted
     for i in range(1100):
@@ -506,6 +516,7 @@ def test_the_token_never_outlives_a_grant(granted):
     assert 280 <= auth["lease_duration"] <= 300
 
 
+@pytest.mark.core
 def test_the_token_never_outlives_the_arvados_token(granted):
     mount, container = granted
     mount.sim.force(container.token_uuid, expires_at=at(200))
@@ -613,6 +624,7 @@ def test_an_answer_with_a_key_twice_is_refused_even_when_both_say_the_same(grant
     assert mount.reason(answer) == "upstream_bad_answer"
 
 
+@pytest.mark.core
 def test_an_arvados_that_is_down_is_503_and_recovers(granted):
     mount, container = granted
     mount.sim.stop()
@@ -625,6 +637,7 @@ def test_an_arvados_that_is_down_is_503_and_recovers(granted):
     assert mount.login(container.token).status_code == 200
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("tls", ["expired", "wrong-name", "self-signed"])
 def test_a_certificate_that_does_not_fit_sends_no_token(granted, tls):
     mount, container = granted
@@ -693,6 +706,7 @@ def test_answers_that_contradict_each_other_refuse_the_login(granted):
 
 # ---- versions, two clusters, patience ----
 
+@pytest.mark.core
 def test_version_tells_plugin_and_arvados(mount):
     data = mount.bao.call("GET", f"auth/{mount.path}/version").json()["data"]
     assert data["plugin"].startswith("v") and data["commit"]
@@ -705,6 +719,7 @@ def test_the_plugins_own_version_needs_no_config_and_no_arvados(bare_mount):
     assert bare_mount.sim.log.count() == 0
 
 
+@pytest.mark.core
 def test_two_mounts_for_two_clusters_share_a_process_and_nothing_else(bao, granted):
     from conftest import make_mount
     mount, container = granted

@@ -13,8 +13,6 @@ import pytest
 from conftest import make_mount, start_server, stop_server
 from processes import wait_until
 
-instrumented = pytest.mark.skipif(bool(os.environ.get("VPA_SANITIZED")), reason="builds with a sanitizer stay outside of the sandbox")
-
 
 def plugin_pid(server) -> int:
     (pid,) = wait_until(lambda: len(found := server.plugin_pids()) == 1 and found, "one plugin process")
@@ -26,6 +24,7 @@ def status_of(pid: int) -> dict[str, str]:
     return dict(line.split(":", 1) for line in lines)
 
 
+@pytest.mark.core
 def test_it_gains_nothing_dumps_nothing_and_can_call_no_more_than_it_needs(granted):
     mount, container = granted
     mount.logged_in(container.token)
@@ -37,13 +36,14 @@ def test_it_gains_nothing_dumps_nothing_and_can_call_no_more_than_it_needs(grant
         assert status["Seccomp"].strip() == "2"
 
 
-@instrumented
+@pytest.mark.plain_build
 def test_the_log_says_which_of_the_kernels_means_are_in_force(mount):
     mount.login("x")
     line = next(line for line in mount.bao.log().splitlines() if "sandbox" in line)
     assert re.search(r"landlock=[1-9]", line) and "seccomp=on" in line, line
 
 
+@pytest.mark.core
 def test_its_environment_holds_nothing_of_the_hosts(tmp_path, sim):
     server = start_server(tmp_path / "server", env={"BAO_TOKEN": "hvs.hosts-own", "AWS_SECRET_ACCESS_KEY": "canary-aws", "https_proxy": "http://10.9.9.9:1",
                                                     "SSLKEYLOGFILE": str(tmp_path / "keys"), "OPENSSL_CONF": "/nowhere", "LD_LIBRARY_PATH": "/nowhere"})
@@ -71,7 +71,8 @@ def test_it_has_no_descriptor_of_its_hosts(granted):
     assert files == [], "no regular file is open: neither the host's audit log nor its storage"
 
 
-@instrumented
+@pytest.mark.core
+@pytest.mark.plain_build
 def test_a_name_is_still_resolved_and_the_systems_trust_still_read(bare_mount):
     """What the files' rules must let through."""
     mount = bare_mount
@@ -100,7 +101,7 @@ def anonymous_memory(pid: int) -> bytes:
     return b"".join(found)
 
 
-@instrumented
+@pytest.mark.plain_build
 def test_few_copies_of_a_run_token_stay_in_memory(granted):
     """The service token stays, in the arena: it is needed. Of a run token none of ours does, but what libraries received or sent and freed
     without wiping may (docs/security.md), until something else lies there."""

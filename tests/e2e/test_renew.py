@@ -27,6 +27,7 @@ def alive(mount, auth) -> bool:
     return mount.bao.call("GET", "auth/token/lookup-self", token=auth["client_token"]).status_code == 200
 
 
+@pytest.mark.core
 def test_a_running_container_renews(session):
     mount, _, auth = session
     before = mount.sim.log.count()
@@ -53,6 +54,7 @@ def test_a_smaller_increment_is_respected(session):
     assert mount.renew(auth["client_token"], increment="60s").json()["auth"]["lease_duration"] == 60
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("state", ["Complete", "Cancelled"])
 def test_a_finished_container_does_not_renew(session, state):
     mount, container, auth = session
@@ -90,6 +92,7 @@ def test_a_shell_that_was_opened_ends_renewal(session):
     assert_refused(mount, auth)
 
 
+@pytest.mark.core
 def test_one_withdrawn_grant_ends_renewal_also_when_others_stay(granted):
     mount, container = granted
     link = mount.sim.grant("arvados-write", "active")

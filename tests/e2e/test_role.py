@@ -40,6 +40,7 @@ DEFAULTS = {
 }
 
 
+@pytest.mark.core
 def test_a_role_shows_its_defaults_and_what_was_written(mount):
     make_role(mount)
     assert read_role(mount) == DEFAULTS
@@ -153,6 +154,7 @@ def test_a_role_name_that_can_not_be_is_unknown(granted, name):
     assert mount.login(container.token, role=name).status_code == 400
 
 
+@pytest.mark.core
 def test_stock_kubernetes_login_works_with_the_token_as_jwt(granted):
     mount, container = granted
     make_role(mount)
@@ -207,6 +209,7 @@ def test_admins_log_in_where_a_role_says_so(mount):
     assert mount.login(container.token, role="ci").status_code == 200
 
 
+@pytest.mark.core
 def test_users_are_bound(granted):
     mount, container = granted
     make_role(mount, "others", bound_user_uuids=[mount.sim.user("spectator")])

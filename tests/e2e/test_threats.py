@@ -106,7 +106,7 @@ def test_A14_thousands_of_bad_logins_ask_little_and_cost_no_memory(granted):
 
 # ---- memory ----
 
-@pytest.mark.skipif(bool(os.environ.get("VPA_SANITIZED")), reason="a sanitizer's allocator keeps what was freed")
+@pytest.mark.plain_build
 def test_A30_what_huge_bodies_took_goes_back(granted):
     mount, container = granted
     mount.logged_in(container.token)

@@ -13,7 +13,7 @@ from conftest import make_mount, start_server, stop_server
 from processes import wait_until
 from torture import Failing
 
-pytestmark = pytest.mark.skipif(bool(os.environ.get("VPA_SANITIZED")), reason="the runtime of a sanitizer wants to be loaded first")
+pytestmark = pytest.mark.plain_build
 
 EACH_RUN = 800
 

@@ -24,6 +24,7 @@ def refused(mount, token: str, **fields) -> str:
     return mount.reason(answer)
 
 
+@pytest.mark.core
 def test_a_user_logs_in_with_his_own_token(people):
     auth = people.logged_in(people.sim.active_token)["auth"]
     assert auth["policies"] == ["arvados-write", "default"]

@@ -1,4 +1,4 @@
-"""Three analysers over src/, and every finding either mended or reviewed: analyse.py BUILD.
+"""Three analysers over src/, and every finding either mended or reviewed: analyse.py BUILD [TOOL ...].
 
 clang-tidy (with the path-sensitive checks of scan-build) reads the compile commands of BUILD/fuzz, gcc -fanalyzer those of BUILD/release; cppcheck
 needs none. analyse_reviewed.tsv lists what was looked at and found to be none of ours, with the reason; a finding that is not there
@@ -72,19 +72,20 @@ def findings(tool: str, output: str) -> dict[tuple[str, str, str], list[str]]:
 
 
 def main() -> int:
-    build = Path(sys.argv[1])
+    build, tools = Path(sys.argv[1]), sys.argv[2:] or list(TOOLS)
     rows = [line.split("\t") for line in REVIEWED.read_text().splitlines() if line and not line.startswith("#")]
+    rows = [row for row in rows if row[0] in tools]
     reviewed = Counter({(tool, file, check): int(count) for tool, file, check, count, _why in rows})
     wrong, seen = [], Counter()
-    for tool, ask in TOOLS.items():
-        for key, lines in findings(tool, ask(build)).items():
+    for tool in tools:
+        for key, lines in findings(tool, TOOLS[tool](build)).items():
             seen[key] = len(lines)
             if len(lines) > reviewed[key]:
                 wrong += lines
     wrong += [f"reviewed, and no longer found: {' '.join(key)}" for key in reviewed if seen[key] < reviewed[key]]
     for line in wrong:
         print(line)
-    print(f"{sum(seen.values())} findings by {len(TOOLS)} analysers, {sum(reviewed.values())} of them reviewed, {len(wrong)} to mend")
+    print(f"{sum(seen.values())} findings by {len(tools)} analysers, {sum(reviewed.values())} of them reviewed, {len(wrong)} to mend")
     return 1 if wrong else 0
 
 

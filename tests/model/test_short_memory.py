@@ -15,7 +15,7 @@ from model.worlds import NOW, at, plain_world
 from torture import Failing
 
 
-pytestmark = pytest.mark.skipif(bool(os.environ.get("VPA_SANITIZED")), reason="the runtime of a sanitizer wants to be loaded first")
+pytestmark = pytest.mark.plain_build
 
 
 def attempt(inside: Inside, failing: Failing, world, nth: int) -> tuple[dict, int, str]:

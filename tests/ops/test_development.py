@@ -73,7 +73,7 @@ def test_each_script_tells_what_it_is_for_and_does_nothing_else(script, tmp_path
 
 
 def test_the_table_has_a_line_of_words_for_each_script():
-    shown = dict(re.match(r"(\S+) +(.*)", line).groups() for line in run(ROOT / "scripts/help").stdout.splitlines())
+    shown = dict(re.match(r"(\S+) +(.*)", line).groups() for line in run(ROOT / "scripts/dev", "help").stdout.splitlines())
     assert set(shown) == {str(script.relative_to(ROOT)) for script in SCRIPTS}
     assert [name for name, words in shown.items() if len(words) < 20] == []
 
@@ -86,8 +86,8 @@ def test_the_scripts_pass_shellcheck():
 
 
 def test_an_unknown_command_is_refused():
-    for command in (["scripts/dev", "nonsense"], ["scripts/dev", "build", "nonsense"], ["scripts/check", "--nonsense"], ["scripts/help", "x"],
-                    ["scripts/analyse", "x"], ["scripts/memcheck", "x"]):
+    for command in (["scripts/dev", "nonsense"], ["scripts/dev", "build", "nonsense"], ["scripts/check", "--nonsense"], ["scripts/dev", "help", "x"],
+                    ["scripts/dev", "analyse", "x"], ["scripts/dev", "memcheck", "x"], ["scripts/test", "nonsense"], ["scripts/test", "--nonsense"]):
         answer = run(ROOT / command[0], *command[1:], timeout=60)
         assert answer.returncode not in (0, 127) and "--help" in answer.stderr, command
 

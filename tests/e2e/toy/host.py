@@ -21,7 +21,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from processes import free_port, plugin_pids, wait_until
+from processes import free_port, plugin_pids, sanitizer_reports, wait_until
 
 
 class Answer:
@@ -141,7 +141,7 @@ class Bao:
         for pid in self.plugin_pids():  # only of this server: the file is its own copy
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        reports = [report.read_text() for report in self.folder.glob("sanitizer.*")]
+        reports = sanitizer_reports(pathlib.Path(self.folder))
         assert not reports, "\n".join(reports)
 
     def kill(self):

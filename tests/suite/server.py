@@ -1,0 +1,37 @@
+"""Which server the tests run against: the program VPA_BAO, otherwise `bao` on PATH; and how HashiCorp's Vault differs from OpenBao."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+
+LACKING = {
+    "needs_inline_auth": "inline authentication",
+    "needs_namespaces": "namespaces",
+    "needs_standby_plugin": "plugins on standbys",
+    "needs_lenient_json": "JSON strings over 1 MiB and duplicate keys",
+}
+
+
+def server_path() -> str:
+    found = os.environ.get("VPA_BAO") or shutil.which("bao")
+    if not found:
+        raise RuntimeError("no bao on PATH; scripts/test puts it there")
+    return found
+
+
+@functools.cache
+def version_line(program: str) -> str:
+    """Such as "OpenBao v2.7.2 (...)" or "Vault v1.21.4 (...)"."""
+    return subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout
+
+
+def is_vault() -> bool:
+    return version_line(server_path()).startswith("Vault ")
+
+
+def server_lacks() -> list[str]:
+    """The marks whose tests this server can't pass."""
+    return list(LACKING) if is_vault() else []
