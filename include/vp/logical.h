@@ -1,9 +1,9 @@
-/* Requests, answers and storage as plain types, and the tables that say what paths and fields a backend has.
+/* Requests, replies and storage as plain types, and the tables of a backend's paths and fields.
  *
- * The host's protocol (src/plugin) fills a logical_request and encodes a logical_reply; a backend (src/auth) gives tables
- * and handlers. Neither knows the other. Data flows one way: request -> route -> handler -> reply.
- * Path help, the OpenAPI document, the decoding of requests, defaults, stored records and what a read shows all come out
- * of the same field tables. */
+ * The server's protocol (src/plugin) fills a logical_call and encodes its logical_reply; a backend
+ * (src/auth) supplies tables and handlers. Neither includes the other. Data flows one way:
+ * call -> route -> handler -> reply. Path help, the OpenAPI document, decoding of requests, defaults,
+ * stored records and the content of a read all come from the same field tables. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +19,7 @@
 
 /* ---- requests ---- */
 
-/* Words of the wire in LOGICAL_OPERATIONS (src/logical/route.c); a word not in the list is LOGICAL_UNKNOWN. */
+/* The words of the protocol are in src/logical/dispatch.c; any other word is LOGICAL_UNKNOWN. */
 enum logical_operation {
     LOGICAL_UNKNOWN,
     LOGICAL_CREATE,
@@ -160,18 +160,19 @@ struct logical_system {
 
 struct logical_call {
     enum logical_operation operation;
-    const char *path;  /* relative to the mount, no leading slash */
-    const char *route; /* the route's path once it is found, NULL before: this is what a log may show, since a caller
-                              * can put anything, a token too, into a path that does not exist */
-    const char *name;  /* what stood in place of the route's last "+"; NULL without one */
-    const char *request_id;              /* the host's, "" if none */
-    const char *mount_point;             /* "auth/arvados/"; "" when the host gives none */
-    const char *remote_addr;             /* client's address without port; NULL if the host gave none */
-    const struct vp_json *data;          /* the body; NULL: none. Holds credentials: never logged */
+    const char *path;                    /* relative to the mount, no leading slash */
+    const char *route;                   /* path of the matching route; NULL: none. Logs show this one: a caller can put
+                             * anything, even a token, into a path that does not exist */
+    const char *name;                    /* what the route's last "+" matched; NULL without one */
+    const char *request_id;              /* the server's, "" if none */
+    const char *mount_point;             /* "auth/arvados/"; "" when the server gives none */
+    const char *remote_addr;             /* client's address without port; NULL if the server gave none */
+    const struct vp_json *data;          /* the body; NULL: none. Contains credentials: never logged */
+    const void *args;                    /* the route's struct, decoded from `data`; NULL if args_size is 0 */
     const struct logical_auth *auth;     /* renewal of a token: the token's; else NULL */
     const struct logical_secret *secret; /* renewal or revocation of a lease: its secret; else NULL */
     const char *entity_id;               /* the caller's; "" for a token without entity */
-    bool standby;                        /* this node can't write; the host forwards when told so */
+    bool standby;                        /* this node can't write; the server forwards when told so */
     const struct logical_storage *storage;
     const struct logical_system *system;
     struct vp_cancel *cancel;
@@ -196,10 +197,7 @@ enum logical_field_type {
 };
 
 enum {
-    LOGICAL_REQUIRED = 1,  /* must be given or stored; for documents, and logical_fields_check() */
-    LOGICAL_TRANSIENT = 2, /* acts on this request only: never stored, never shown */
-    LOGICAL_DERIVED = 4,   /* shown by the handler in its own way, not by logical_fields_show() */
-    LOGICAL_NOT_YET = 8,   /* known to the contract, not enforced by this version: refused with these words */
+    LOGICAL_REQUIRED = 1, /* for help and the OpenAPI document; the handler checks it */
 };
 
 struct logical_field {
@@ -215,20 +213,21 @@ struct logical_field {
 /* Sets every field of a zeroed target to its preset. Presets are checked by a unit test of each table. */
 VP_MUST_USE enum vp_code logical_fields_init(const struct logical_field *fields, void *target, struct vp_error *err);
 
-/* Overlays what `data` (NULL: nothing) gives; a field left out keeps its value. VP_REASON_BAD_REQUEST naming the field for
- * a wrong type or form and, when `strict`, for a name that is not in the table. On failure the target is still whole and
- * is to be cleared, not used. */
+/* Overlays the fields of `data` (NULL: nothing). A field that is left out or null keeps its value.
+ * VP_REASON_BAD_REQUEST naming the field for a wrong type or form and, when `strict`, for a name that
+ * is not in the table. On failure the target is to be cleared, not used. */
 VP_MUST_USE enum vp_code logical_fields_update(const struct logical_field *fields, const struct vp_json *data,
                                                bool strict, void *target, struct vp_error *err);
 
-/* Was the field named in the body? */
+/* Does the body have a value for the field? null is none. */
 bool logical_field_given(const struct vp_json *data, const char *name);
 
 /* Writes the fields as members into an open object: what a read shows. Secrets are left out. */
 void logical_fields_show(const struct logical_field *fields, const void *target, struct vp_json_writer *writer);
 
-/* The stored form: all fields but transient ones, secrets included, as members into an open object; and back. A fault is
- * VP_REASON_CONFIG_UNREADABLE; so is a field that this version does not know (written by a newer one: it might bind). */
+/* The stored form: all fields, secrets included, as members into an open object; and back.
+ * VP_REASON_CONFIG_UNREADABLE for any fault, null and unknown fields too: a newer version may have
+ * written them, and they may restrict logins. */
 void logical_fields_save(const struct logical_field *fields, const void *target, struct vp_json_writer *writer);
 VP_MUST_USE enum vp_code logical_fields_load(const struct logical_field *fields, const struct vp_json *record,
                                              void *target, struct vp_error *err);
@@ -244,9 +243,12 @@ struct logical_route {
     const char *summary;   /* one line */
     const char *help;      /* some sentences */
     const struct logical_field *fields;
-    bool unauthenticated;                     /* the host calls it without a token */
-    bool frequent;                            /* clients call it all the time, and it waits for Arvados: kept apart from
-                                               * administrators' requests, as logins are */
+    size_t args_size;                         /* of the struct that `fields` fills, given as call->args. 0: the
+                                               * handler overlays call->data on a stored record itself */
+    bool ignores_unknown;                     /* fields that are not in the table; else they are refused */
+    bool unauthenticated;                     /* the server calls it without a token */
+    bool frequent;                            /* clients call it all the time, and it waits for Arvados: kept apart
+                                               * from administrators' requests, as logins are */
     logical_handler on[LOGICAL_N_OPERATIONS]; /* NULL: the operation is refused */
     /* Tells create from update; NULL: every write is an update. */
     enum vp_code (*exists)(const struct logical_call *call, bool *ret_exists, struct vp_error *err);
@@ -261,6 +263,9 @@ struct logical_backend {
     const char *version; /* semver with v */
     enum logical_backend_kind kind;
     const char *help; /* what the mount is for; some sentences */
+    /* What an unauthenticated caller reads instead of an error's message, by enum vp_code. Errors of the request itself
+     * (VP_ERR_INPUT, NOT_FOUND, OPERATION) keep theirs. */
+    const char *public_messages[VP_ERR_HOST + 1];
     const struct logical_route *routes;
     const char *const *seal_wrapped; /* storage keys, NULL-terminated; a prefix ends in '/' */
     logical_handler renew;           /* of a token or lease: the host gives no path of ours, or the one it came from */
@@ -275,21 +280,29 @@ struct logical_backend {
     void (*invalidate)(void *mount, const char *key); /* a stored key changed elsewhere; must not block */
 };
 
-/* Finds the route and runs its handler, or builds the help. Refuses by operation type first: UNSUPPORTED_OPERATION for
- * one that the route does not have, NOT_FOUND for a path that no route has. Fills call->route and call->name. */
-VP_MUST_USE enum vp_code logical_dispatch(const struct logical_backend *backend, struct logical_call *call,
-                                          struct vp_error *err);
+/* What the tables have for one request. Resolved once, before a thread is chosen for it. */
+struct logical_match {
+    const struct logical_route *route; /* NULL: no such path, or an operation of the whole mount (help, renewal) */
+    logical_handler handler;           /* NULL: the operation is refused */
+    const char *name;                  /* what the route's last "+" matched, borrowed from the path */
+    bool quick;                        /* the call can't block: the thread that reads requests may run it */
+    bool login;                        /* a login, a frequent route, a renewal or revocation: kept apart from
+                                        * administrators' requests, so that a slow Arvados can't delay those */
+    bool has_exists;                   /* the route can tell create from update */
+};
+struct logical_match logical_find(const struct logical_backend *backend, enum logical_operation operation,
+                                  const char *path);
 
-/* Answers the host's question whether an update is a create. *ret_known false: every write is an update. */
-VP_MUST_USE enum vp_code logical_exists(const struct logical_backend *backend, struct logical_call *call,
-                                        bool *ret_known, bool *ret_exists, struct vp_error *err);
+/* Runs the handler of a match, or builds the help. Fills call->route and call->name; decodes call->args
+ * and clears it again. UNSUPPORTED_OPERATION for an operation that the route does not have, NOT_FOUND for
+ * a path without a route. On an unauthenticated route an error has only the words that any caller may
+ * read; the others are in its detail. */
+VP_MUST_USE enum vp_code logical_dispatch(const struct logical_backend *backend, const struct logical_match *match,
+                                          struct logical_call *call, struct vp_error *err);
 
-/* True when the call can't block: the thread that reads requests may answer it itself. */
-bool logical_is_quick(const struct logical_backend *backend, enum logical_operation operation, const char *path);
+/* The server's question before a write: does it create or update? Only for a match with `has_exists`. */
+VP_MUST_USE enum vp_code logical_exists(const struct logical_match *match, struct logical_call *call, bool *ret_exists,
+                                        struct vp_error *err);
 
-/* The same for the existence check. */
-bool logical_exists_is_quick(const struct logical_backend *backend, const char *path);
-
-/* True for logins, frequent routes, renewals and revocations: kept apart from admins' requests, so that a slow Arvados
- * can't hold up a config read. */
-bool logical_is_login(const struct logical_backend *backend, enum logical_operation operation, const char *path);
+/* Makes the server send the request to the active node: for what a standby can't store or does not have yet. */
+enum vp_code logical_forward(struct vp_error *err);

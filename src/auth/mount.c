@@ -113,11 +113,6 @@ int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_confi
     return now_ms(mount) + config->request_timeout_s * 1000;
 }
 
-enum vp_code auth_forward(struct vp_error *err)
-{
-    return vp_fail(err, VP_REASON_HOST, AUTH_FORWARD_TEXT);
-}
-
 static const char *or_null(const char *text)
 {
     return vp_text_is_set(text) ? text : NULL;
@@ -271,6 +266,12 @@ const struct logical_backend *auth_backend(void)
             "Arvados containers log in with their run token and get the policies that Arvados' admins granted to the "
             "container's user, by links under a trusted owner, as far as this mount's prefixes allow them.",
         .routes = AUTH_ROUTES,
+        .public_messages = {
+            [VP_ERR_DENIED] = "permission denied",
+            [VP_ERR_UNAVAILABLE] = "Arvados cannot be asked at the moment; try again shortly",
+            [VP_ERR_UPSTREAM] = "Arvados gave an invalid answer, so the login was refused",
+            [VP_ERR_INTERNAL] = "this auth method cannot serve logins at the moment; its administrator must act",
+        },
         .seal_wrapped = SEAL_WRAPPED,
         .renew = auth_renew,
         .shared_new = shared_new,

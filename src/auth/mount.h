@@ -45,10 +45,6 @@ VP_MUST_USE enum vp_code auth_snapshot_get(const struct logical_call *call, stru
                                            struct vp_error *err);
 void auth_snapshot_release(struct auth_snapshot **snapshot);
 
-/* Makes the host send the request to the active node, which alone can store tokens. */
-#define AUTH_FORWARD_TEXT "please forward to the active node"
-enum vp_code auth_forward(struct vp_error *err);
-
 /* A client for a configuration that was checked. Its calls count as the mount's. */
 VP_MUST_USE enum vp_code auth_client_new(struct auth_mount *mount, const struct auth_config *config,
                                          struct arv_client **ret_client, struct vp_error *err);

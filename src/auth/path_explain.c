@@ -6,14 +6,7 @@
 #include "paths.h"
 #include "roles.h"
 
-struct explain_args {
-    struct vp_secret *token;
-    char *user_uuid;
-    char *container_uuid;
-    char *role;
-};
-
-#define AT(member) offsetof(struct explain_args, member)
+#define AT(member) offsetof(struct auth_explain_args, member)
 
 const struct logical_field AUTH_EXPLAIN_FIELDS[] = {
     { "token", LOGICAL_SECRET, AT(token), 0, NULL, 0, 0, "A container's run token." },
@@ -105,7 +98,7 @@ static enum vp_code find_others(const struct logical_call *call, const struct au
 }
 
 static enum vp_code decide(const struct logical_call *call, const struct auth_request *request,
-                           const struct explain_args *args, struct told *told, struct vp_error *err)
+                           const struct auth_explain_args *args, struct told *told, struct vp_error *err)
 {
     struct arv_identity *identity = &told->identity;
     if (args->token != NULL)
@@ -182,7 +175,7 @@ static bool is_outcome(enum vp_code code, const struct vp_error *fault)
             fault->reason != VP_REASON_NOT_CONFIGURED);
 }
 
-static enum vp_code explain(const struct logical_call *call, const struct explain_args *args,
+static enum vp_code explain(const struct logical_call *call, const struct auth_explain_args *args,
                             const struct auth_snapshot *snapshot, struct vp_error *err)
 {
     const struct auth_role *role = NULL;
@@ -203,7 +196,7 @@ static enum vp_code explain(const struct logical_call *call, const struct explai
     return code;
 }
 
-static enum vp_code check_args(const struct explain_args *args, const struct auth_snapshot *snapshot,
+static enum vp_code check_args(const struct auth_explain_args *args, const struct auth_snapshot *snapshot,
                                struct vp_error *err)
 {
     bool by_user = vp_text_is_set(args->user_uuid);
@@ -226,16 +219,11 @@ static enum vp_code check_args(const struct explain_args *args, const struct aut
 
 enum vp_code auth_explain(const struct logical_call *call, struct vp_error *err)
 {
-    struct explain_args args = { 0 };
     struct auth_snapshot *snapshot = NULL;
-    enum vp_code code = logical_fields_update(AUTH_EXPLAIN_FIELDS, call->data, true, &args, err);
+    VP_TRY(auth_snapshot_get(call, &snapshot, err));
+    enum vp_code code = check_args(call->args, snapshot, err);
     if (code == VP_OK)
-        code = auth_snapshot_get(call, &snapshot, err);
-    if (code == VP_OK)
-        code = check_args(&args, snapshot, err);
-    if (code == VP_OK)
-        code = explain(call, &args, snapshot, err);
+        code = explain(call, call->args, snapshot, err);
     auth_snapshot_release(&snapshot);
-    logical_fields_clear(AUTH_EXPLAIN_FIELDS, &args);
     return code;
 }

@@ -6,13 +6,7 @@
 #include "paths.h"
 #include "roles.h"
 
-struct login_args {
-    struct vp_secret *token;
-    struct vp_secret *jwt; /* the same, under the name that stock agents send */
-    char *role;
-};
-
-#define AT(member) offsetof(struct login_args, member)
+#define AT(member) offsetof(struct auth_login_args, member)
 
 const struct logical_field AUTH_LOGIN_FIELDS[] = {
     { "token", LOGICAL_SECRET, AT(token), LOGICAL_REQUIRED, NULL, 0, 0,
@@ -24,41 +18,8 @@ const struct logical_field AUTH_LOGIN_FIELDS[] = {
     { 0 },
 };
 
-/* The two texts on which the host forwards a request to the active node. Others of its words are not for strangers. */
-static bool is_for_the_host(const char *text)
-{
-    return strstr(text, AUTH_FORWARD_TEXT) != NULL || strstr(text, "cannot write to readonly storage") != NULL;
-}
-
-/* What a stranger is told: the class of what happened, and where its reason can be found. Nothing in it differs between an
- * unknown, an expired and a finished token. */
-static enum vp_code tell_stranger(enum vp_code code, const struct logical_call *call, struct vp_error *err)
-{
-    static const char *const TEXTS[] = {
-        [VP_ERR_DENIED] = "permission denied",
-        [VP_ERR_UNAVAILABLE] = "Arvados can't be asked at the moment; try again shortly",
-        [VP_ERR_UPSTREAM] = "Arvados gave an answer that can't be trusted, so the login was refused",
-        [VP_ERR_INTERNAL] = "this auth method can't serve logins at the moment; its admin must act",
-    };
-    if (code == VP_ERR_HOST && !is_for_the_host(err->message)) {
-        err->reason = VP_REASON_INTERNAL;
-        code = VP_ERR_INTERNAL;
-    }
-    if ((size_t)code >= sizeof TEXTS / sizeof TEXTS[0] || TEXTS[code] == NULL)
-        return code;
-    char reason[sizeof err->message];
-    char detail[sizeof err->detail];
-    memcpy(reason, err->message, sizeof reason);
-    memcpy(detail, err->detail, sizeof detail);
-    (void)vp_fail(err, err->reason, "%s (the server's log has the reason under request id %.64s)", TEXTS[code],
-                  call->request_id);
-    vp_error_add_detail(err, "%s", reason);
-    if (detail[0] != '\0')
-        vp_error_add_detail(err, "%s", detail);
-    return code;
-}
-
-static enum vp_code pick_token(const struct login_args *args, const struct vp_secret **ret_token, struct vp_error *err)
+static enum vp_code pick_token(const struct auth_login_args *args, const struct vp_secret **ret_token,
+                               struct vp_error *err)
 {
     if (args->token != NULL && args->jwt != NULL && !vp_secret_equal(args->token, args->jwt))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "fields \"token\" and \"jwt\" are both given and differ; give one");
@@ -91,7 +52,7 @@ static enum vp_code decide(const struct logical_call *call, const struct auth_re
     return code;
 }
 
-static enum vp_code login_by(const struct logical_call *call, const struct login_args *args,
+static enum vp_code login_by(const struct logical_call *call, const struct auth_login_args *args,
                              const struct auth_snapshot *snapshot, const struct auth_role *role, struct vp_error *err)
 {
     const struct vp_secret *given = NULL;
@@ -106,7 +67,7 @@ static enum vp_code login_by(const struct logical_call *call, const struct login
     return code;
 }
 
-static enum vp_code login(const struct logical_call *call, const struct login_args *args,
+static enum vp_code login(const struct logical_call *call, const struct auth_login_args *args,
                           const struct auth_snapshot *snapshot, struct vp_error *err)
 {
     const struct auth_role *role = NULL;
@@ -114,7 +75,7 @@ static enum vp_code login(const struct logical_call *call, const struct login_ar
     enum vp_code code = auth_role_for(call, snapshot, name, &role, err);
     /* A standby can't store a service token: the host would run the login here and again on the active node. */
     if (call->standby && (code != VP_OK || auth_role_token_type(role) != LOGICAL_TOKEN_BATCH))
-        code = auth_forward(err);
+        code = logical_forward(err);
     else if (code == VP_OK)
         code = login_by(call, args, snapshot, role, err);
     return code;
@@ -123,30 +84,26 @@ static enum vp_code login(const struct logical_call *call, const struct login_ar
 enum vp_code auth_login(const struct logical_call *call, struct vp_error *err)
 {
     struct auth_mount *mount = call->mount;
-    struct login_args args = { 0 };
     struct auth_snapshot *snapshot = NULL;
-    enum vp_code code = logical_fields_update(AUTH_LOGIN_FIELDS, call->data, false, &args, err);
-    if (code == VP_OK)
-        code = auth_snapshot_get(call, &snapshot, err);
+    enum vp_code code = auth_snapshot_get(call, &snapshot, err);
     /* What a standby does not find may be on its way here. */
     if (code != VP_OK && call->standby)
-        code = auth_forward(err);
+        code = logical_forward(err);
     if (code == VP_OK)
-        code = login(call, &args, snapshot, err);
+        code = login(call, call->args, snapshot, err);
     auth_snapshot_release(&snapshot);
-    logical_fields_clear(AUTH_LOGIN_FIELDS, &args);
     auth_outcomes_count(&mount->counters.logins, code, err);
-    return code == VP_OK ? VP_OK : tell_stranger(code, call, err);
+    return code;
 }
 
-/* For the host's quotas: which role a login names. Asks nobody. */
+/* For the server's quotas: the role of a login. Sends nothing to Arvados. */
 enum vp_code auth_login_role(const struct logical_call *call, struct vp_error *err)
 {
-    const struct vp_json *role = vp_json_get(call->data, "role");
+    const struct auth_login_args *args = call->args;
     struct vp_json_writer writer;
     vp_json_begin(&writer, &call->reply->data);
     vp_json_open_object(&writer);
-    vp_json_add_text(&writer, "role", vp_json_type(role) == VP_JSON_TEXT ? vp_json_text(role) : "");
+    vp_json_add_text(&writer, "role", args->role == NULL ? "" : args->role);
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the role", err);
 }

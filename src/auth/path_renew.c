@@ -129,7 +129,7 @@ enum vp_code auth_renew(const struct logical_call *call, struct vp_error *err)
     struct auth_lease lease = { 0 };
     struct auth_snapshot *snapshot = NULL;
     if (call->standby)
-        return auth_forward(err);
+        return logical_forward(err);
     if (call->auth == NULL)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "a renewal without the token's data");
     enum vp_code code = auth_lease_parse(call->auth->internal_data, &lease, err);

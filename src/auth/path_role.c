@@ -120,19 +120,16 @@ enum vp_code auth_role_delete(const struct logical_call *call, struct vp_error *
 
 /* ---- list ---- */
 
-struct list_args {
-    char *after;
-    int64_t limit;
-};
-
 const struct logical_field AUTH_ROLE_LIST_FIELDS[] = {
-    { "after", LOGICAL_TEXT, offsetof(struct list_args, after), 0, NULL, 0, 0, "Only names behind this one." },
-    { "limit", LOGICAL_INT, offsetof(struct list_args, limit), 0, "0", INT64_MIN, INT64_MAX,
+    { "after", LOGICAL_TEXT, offsetof(struct auth_role_list_args, after), 0, NULL, 0, 0,
+      "Only names behind this one." },
+    { "limit", LOGICAL_INT, offsetof(struct auth_role_list_args, limit), 0, "0", INT64_MIN, INT64_MAX,
       "At most so many names. 0 or less: all." },
     { 0 },
 };
 
-static void write_keys(const struct vp_texts *names, const struct list_args *args, struct vp_json_writer *writer)
+static void write_keys(const struct vp_texts *names, const struct auth_role_list_args *args,
+                       struct vp_json_writer *writer)
 {
     int64_t n = 0;
     vp_json_open_object(writer);
@@ -150,7 +147,7 @@ static void write_keys(const struct vp_texts *names, const struct list_args *arg
     vp_json_close_object(writer);
 }
 
-static enum vp_code list(const struct logical_call *call, const struct list_args *args, struct vp_error *err)
+enum vp_code auth_role_list(const struct logical_call *call, struct vp_error *err)
 {
     struct vp_texts names = { 0 };
     struct vp_json_writer writer;
@@ -161,19 +158,9 @@ static enum vp_code list(const struct logical_call *call, const struct list_args
     } else {
         vp_texts_sort(&names);
         vp_json_begin(&writer, &call->reply->data);
-        write_keys(&names, args, &writer);
+        write_keys(&names, call->args, &writer);
         code = vp_buf_check(&call->reply->data, "the list of roles", err);
     }
     vp_texts_clear(&names);
-    return code;
-}
-
-enum vp_code auth_role_list(const struct logical_call *call, struct vp_error *err)
-{
-    struct list_args args = { 0 };
-    enum vp_code code = logical_fields_update(AUTH_ROLE_LIST_FIELDS, call->data, false, &args, err);
-    if (code == VP_OK)
-        code = list(call, &args, err);
-    logical_fields_clear(AUTH_ROLE_LIST_FIELDS, &args);
     return code;
 }

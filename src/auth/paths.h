@@ -1,9 +1,15 @@
-/* Private to the room: the route table and the handlers it names. */
+/* Private to the module: the route table, the handlers it names, and the structs their fields fill. */
 #pragma once
 
 #include "vp/logical.h"
 
 extern const struct logical_route AUTH_ROUTES[];
+
+struct auth_login_args {
+    struct vp_secret *token;
+    struct vp_secret *jwt; /* the same, under the name that standard agents send */
+    char *role;
+};
 
 extern const struct logical_field AUTH_LOGIN_FIELDS[];
 
@@ -14,6 +20,13 @@ enum vp_code auth_config_delete(const struct logical_call *call, struct vp_error
 
 enum vp_code auth_config_check_read(const struct logical_call *call, struct vp_error *err);
 
+struct auth_explain_args {
+    struct vp_secret *token;
+    char *user_uuid;
+    char *container_uuid;
+    char *role;
+};
+
 extern const struct logical_field AUTH_EXPLAIN_FIELDS[];
 
 enum vp_code auth_explain(const struct logical_call *call, struct vp_error *err);
@@ -23,6 +36,11 @@ enum vp_code auth_role_write(const struct logical_call *call, struct vp_error *e
 enum vp_code auth_role_read(const struct logical_call *call, struct vp_error *err);
 enum vp_code auth_role_delete(const struct logical_call *call, struct vp_error *err);
 enum vp_code auth_role_list(const struct logical_call *call, struct vp_error *err);
+
+struct auth_role_list_args {
+    char *after;
+    int64_t limit;
+};
 
 extern const struct logical_field AUTH_ROLE_LIST_FIELDS[];
 

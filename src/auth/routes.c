@@ -13,6 +13,8 @@ const struct logical_route AUTH_ROUTES[] = {
             "container: v2/<uuid>/<secret>/<container uuid>. A refusal says no more than \"permission denied\" and the "
             "request id; the reason stands under that id in the server's log.",
         .fields = AUTH_LOGIN_FIELDS,
+        .args_size = sizeof(struct auth_login_args),
+        .ignores_unknown = true,
         .unauthenticated = true,
         .on = { [LOGICAL_CREATE] = auth_login,
                 [LOGICAL_UPDATE] = auth_login,
@@ -51,6 +53,7 @@ const struct logical_route AUTH_ROUTES[] = {
                 "and his "
                 "grants are looked at; by uuid a service token is needed. The caller's address is not part of it.",
         .fields = AUTH_EXPLAIN_FIELDS,
+        .args_size = sizeof(struct auth_explain_args),
         .on = { [LOGICAL_CREATE] = auth_explain, [LOGICAL_UPDATE] = auth_explain },
     },
     {
@@ -58,6 +61,8 @@ const struct logical_route AUTH_ROUTES[] = {
         .summary = "Names of the roles.",
         .help = "Sorted. after and limit give them page by page.",
         .fields = AUTH_ROLE_LIST_FIELDS,
+        .args_size = sizeof(struct auth_role_list_args),
+        .ignores_unknown = true,
         .on = { [LOGICAL_LIST] = auth_role_list },
     },
     {

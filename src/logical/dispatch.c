@@ -1,6 +1,6 @@
 /* Path and operation -> handler. By table and by type: an operation that a route does not name is refused, whatever the
- * path says, since the host asks some questions (resolve-path) before it has authenticated anybody. */
-#include <assert.h>
+ * path says, since the server sends some operations (resolve-path) before it has authenticated the caller. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "vp/logical.h"
@@ -71,29 +71,27 @@ const struct logical_route *logical_find_route(const struct logical_backend *bac
 }
 
 /* A list of "role/" is the list operation of the route "role". */
-static enum vp_code find_for_call(const struct logical_backend *backend, struct logical_call *call,
-                                  const struct logical_route **ret_route, struct vp_error *err)
+static const struct logical_route *find_list_route(const struct logical_backend *backend, const char *path,
+                                                   const char **ret_name)
 {
     char without_slash[512];
-    const char *path = call->path;
     size_t len = strlen(path);
-    if (call->operation == LOGICAL_LIST && len > 0 && len < sizeof without_slash && path[len - 1] == '/') {
-        memcpy(without_slash, path, len - 1);
-        without_slash[len - 1] = '\0';
-        path = without_slash;
-    }
+    if (len == 0 || len >= sizeof without_slash || path[len - 1] != '/')
+        return logical_find_route(backend, path, ret_name);
+    memcpy(without_slash, path, len - 1);
+    without_slash[len - 1] = '\0';
     const char *name = NULL;
-    const struct logical_route *route = logical_find_route(backend, path, &name);
-    if (route == NULL)
-        return vp_fail(err, VP_REASON_NOT_FOUND, "this mount has no such path");
-    call->route = route->path;
-    /* The name is the last segment of call->path itself, so that it outlives this function. */
-    call->name = name == NULL ? NULL : call->path + (name - path);
-    *ret_route = route;
-    return VP_OK;
+    const struct logical_route *route = logical_find_route(backend, without_slash, &name);
+    *ret_name = name == NULL ? NULL : path + (name - without_slash);
+    return route;
 }
 
-/* The operations that the host sends to a mount as a whole. */
+/* The operations that the server sends to a mount as a whole. */
+static bool is_of_mount(enum logical_operation operation)
+{
+    return operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE || operation == LOGICAL_ROLLBACK;
+}
+
 static logical_handler handler_of_mount(const struct logical_backend *backend, enum logical_operation operation)
 {
     if (operation == LOGICAL_REVOKE)
@@ -101,86 +99,111 @@ static logical_handler handler_of_mount(const struct logical_backend *backend, e
     return operation == LOGICAL_RENEW ? backend->renew : backend->rollback;
 }
 
-static bool is_of_mount(enum logical_operation operation)
+struct logical_match logical_find(const struct logical_backend *backend, enum logical_operation operation,
+                                  const char *path)
 {
-    return operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE || operation == LOGICAL_ROLLBACK;
+    struct logical_match match = { .quick = true };
+    if (operation == LOGICAL_UNKNOWN || operation == LOGICAL_HELP)
+        return match;
+    if (is_of_mount(operation)) {
+        match.handler = handler_of_mount(backend, operation);
+        match.quick = match.handler == NULL;
+        match.login = operation != LOGICAL_ROLLBACK;
+        return match;
+    }
+    match.route = operation == LOGICAL_LIST ? find_list_route(backend, path, &match.name)
+                                            : logical_find_route(backend, path, &match.name);
+    if (match.route == NULL)
+        return match;
+    match.handler = match.route->on[operation];
+    match.quick = match.handler == NULL;
+    match.login = match.route->unauthenticated || match.route->frequent;
+    match.has_exists = match.route->exists != NULL;
+    return match;
 }
 
-static enum vp_code run_of_mount(const struct logical_backend *backend, struct logical_call *call, struct vp_error *err)
+/* ---- errors ---- */
+
+#define FORWARD "please forward to the active node"
+
+enum vp_code logical_forward(struct vp_error *err)
 {
-    logical_handler handler = handler_of_mount(backend, call->operation);
-    if (handler == NULL)
-        return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "unsupported operation");
-    return handler(call, err);
+    return vp_fail(err, VP_REASON_HOST, FORWARD);
 }
 
-enum vp_code logical_dispatch(const struct logical_backend *backend, struct logical_call *call, struct vp_error *err)
+/* The server forwards a request on these two messages, and only on them. */
+static bool makes_server_forward(const struct vp_error *err)
 {
+    return strstr(err->message, FORWARD) != NULL || strstr(err->message, "cannot write to readonly storage") != NULL;
+}
+
+/* An unauthenticated caller reads the class of a failure and the request id. So an unknown, an expired and a finished
+ * token look the same, and the server's own messages stay in the log. */
+static enum vp_code mask(const struct logical_backend *backend, const struct logical_call *call, struct vp_error *err)
+{
+    const struct vp_error full = *err;
+    enum vp_code code = vp_reason_code(full.reason);
+    if (code == VP_ERR_INPUT || code == VP_ERR_NOT_FOUND || code == VP_ERR_OPERATION)
+        return code;
+    if (code == VP_ERR_HOST && makes_server_forward(&full))
+        return code;
+    if (code == VP_ERR_HOST)
+        code = VP_ERR_INTERNAL;
+    const char *message = backend->public_messages[code];
+    (void)vp_fail(err, full.reason == VP_REASON_HOST ? VP_REASON_INTERNAL : full.reason,
+                  "%s (the server's log has the reason under request id %.64s)",
+                  message == NULL ? "the request failed" : message, call->request_id);
+    vp_error_add_detail(err, "%s", full.message);
+    if (full.detail[0] != '\0')
+        vp_error_add_detail(err, "%s", full.detail);
+    return code;
+}
+
+/* ---- calls ---- */
+
+static enum vp_code run(const struct logical_match *match, struct logical_call *call, void *args, struct vp_error *err)
+{
+    const struct logical_route *route = match->route;
+    if (route->args_size > 0) {
+        VP_TRY(logical_fields_init(route->fields, args, err));
+        VP_TRY(logical_fields_update(route->fields, call->data, !route->ignores_unknown, args, err));
+    }
+    call->args = args;
+    enum vp_code code = match->handler(call, err);
+    call->args = NULL;
+    return code;
+}
+
+enum vp_code logical_dispatch(const struct logical_backend *backend, const struct logical_match *match,
+                              struct logical_call *call, struct vp_error *err)
+{
+    const struct logical_route *route = match->route;
+    call->route = route == NULL ? NULL : route->path;
+    call->name = match->name;
     if (call->operation == LOGICAL_HELP)
         return logical_help(backend, call, err);
-    if (is_of_mount(call->operation))
-        return run_of_mount(backend, call, err);
-    if (call->operation == LOGICAL_UNKNOWN)
+    if (call->operation == LOGICAL_UNKNOWN || (is_of_mount(call->operation) && match->handler == NULL))
         return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "unsupported operation");
-    const struct logical_route *route = NULL;
-    VP_TRY(find_for_call(backend, call, &route, err));
-    logical_handler handler = route->on[call->operation];
-    if (handler == NULL)
+    if (is_of_mount(call->operation))
+        return match->handler(call, err);
+    if (route == NULL)
+        return vp_fail(err, VP_REASON_NOT_FOUND, "this mount has no such path");
+    if (match->handler == NULL)
         return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "\"%s\" has no operation %s", route->path,
                        OPERATION_WORDS[call->operation]);
-    return handler(call, err);
+    void *args = route->args_size == 0 ? NULL : calloc(1, route->args_size);
+    if (route->args_size > 0 && args == NULL)
+        return vp_fail_no_memory(err);
+    enum vp_code code = run(match, call, args, err);
+    if (args != NULL)
+        logical_fields_clear(route->fields, args);
+    free(args);
+    return code != VP_OK && route->unauthenticated ? mask(backend, call, err) : code;
 }
 
-enum vp_code logical_exists(const struct logical_backend *backend, struct logical_call *call, bool *ret_known,
-                            bool *ret_exists, struct vp_error *err)
+enum vp_code logical_exists(const struct logical_match *match, struct logical_call *call, bool *ret_exists,
+                            struct vp_error *err)
 {
-    const char *name = NULL;
-    const struct logical_route *route = logical_find_route(backend, call->path, &name);
-    call->name = name;
-    *ret_exists = false;
-    *ret_known = route != NULL && route->exists != NULL;
-    if (!*ret_known)
-        return VP_OK;
-    return route->exists(call, ret_exists, err);
-}
-
-bool logical_is_quick(const struct logical_backend *backend, enum logical_operation operation, const char *path)
-{
-    const char *name = NULL;
-    switch (operation) {
-    case LOGICAL_UNKNOWN:
-    case LOGICAL_HELP:
-    case LOGICAL_RESOLVE_ROLE:
-        return true;
-    case LOGICAL_RENEW:
-    case LOGICAL_REVOKE:
-    case LOGICAL_ROLLBACK:
-        return handler_of_mount(backend, operation) == NULL;
-    case LOGICAL_LIST:
-        return false;
-    case LOGICAL_CREATE:
-    case LOGICAL_READ:
-    case LOGICAL_UPDATE:
-    case LOGICAL_DELETE:
-    case LOGICAL_N_OPERATIONS:
-        break;
-    }
-    const struct logical_route *route = logical_find_route(backend, path, &name);
-    return route == NULL || route->on[operation] == NULL;
-}
-
-bool logical_exists_is_quick(const struct logical_backend *backend, const char *path)
-{
-    const char *name = NULL;
-    const struct logical_route *route = logical_find_route(backend, path, &name);
-    return route == NULL || route->exists == NULL;
-}
-
-bool logical_is_login(const struct logical_backend *backend, enum logical_operation operation, const char *path)
-{
-    const char *name = NULL;
-    if (operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE)
-        return true;
-    const struct logical_route *route = logical_find_route(backend, path, &name);
-    return route != NULL && (route->unauthenticated || route->frequent);
+    call->name = match->name;
+    return match->route->exists(call, ret_exists, err);
 }

@@ -22,7 +22,7 @@ static void *place(const struct logical_field *field, void *target)
 enum vp_code logical_fields_init(const struct logical_field *fields, void *target, struct vp_error *err)
 {
     for (const struct logical_field *field = fields; field->name != NULL; field++)
-        if (field->preset != NULL && (field->flags & LOGICAL_NOT_YET) == 0)
+        if (field->preset != NULL)
             VP_TRY(logical_field_read_text(field, field->preset, place(field, target), err));
     return VP_OK;
 }
@@ -31,6 +31,7 @@ struct update {
     const struct logical_field *fields;
     void *target;
     bool strict;
+    bool takes_null; /* as "not given" */
 };
 
 static enum vp_code update_member(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
@@ -43,31 +44,27 @@ static enum vp_code update_member(void *context, const char *key, const struct v
                        strchr(key, '/') == NULL ? key : "...");
     if (field == NULL)
         return VP_OK;
-    if ((field->flags & LOGICAL_NOT_YET) != 0)
-        return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "field \"%s\" is not enforced by this version of the plugin, so it is refused rather than "
-                       "stored and ignored",
-                       field->name);
+    if (update->takes_null && vp_json_type(value) == VP_JSON_NULL)
+        return VP_OK;
     return logical_field_read(field, value, place(field, update->target), err);
 }
 
 enum vp_code logical_fields_update(const struct logical_field *fields, const struct vp_json *data, bool strict,
                                    void *target, struct vp_error *err)
 {
-    struct update update = { fields, target, strict };
+    struct update update = { fields, target, strict, true };
     return vp_json_each(data, update_member, &update, err);
 }
 
 bool logical_field_given(const struct vp_json *data, const char *name)
 {
-    return vp_json_get(data, name) != NULL;
+    return vp_json_type(vp_json_get(data, name)) != VP_JSON_NULL;
 }
 
 void logical_fields_show(const struct logical_field *fields, const void *target, struct vp_json_writer *writer)
 {
     for (const struct logical_field *field = fields; field->name != NULL; field++) {
-        if (field->type == LOGICAL_SECRET ||
-            (field->flags & (LOGICAL_TRANSIENT | LOGICAL_DERIVED | LOGICAL_NOT_YET)) != 0)
+        if (field->type == LOGICAL_SECRET)
             continue;
         vp_json_put_key(writer, field->name);
         logical_field_write(field, target, writer);
@@ -77,8 +74,6 @@ void logical_fields_show(const struct logical_field *fields, const void *target,
 void logical_fields_save(const struct logical_field *fields, const void *target, struct vp_json_writer *writer)
 {
     for (const struct logical_field *field = fields; field->name != NULL; field++) {
-        if ((field->flags & (LOGICAL_TRANSIENT | LOGICAL_NOT_YET)) != 0)
-            continue;
         vp_json_put_key(writer, field->name);
         logical_field_write(field, target, writer);
     }
@@ -88,9 +83,10 @@ enum vp_code logical_fields_load(const struct logical_field *fields, const struc
                                  struct vp_error *err)
 {
     struct vp_error fault = { 0 };
+    struct update update = { fields, target, true, false };
     if (vp_json_type(record) != VP_JSON_OBJECT)
         return vp_fail(err, VP_REASON_CONFIG_UNREADABLE, "the stored record is not a JSON object");
-    enum vp_code code = logical_fields_update(fields, record, true, target, &fault);
+    enum vp_code code = vp_json_each(record, update_member, &update, &fault);
     if (code != VP_ERR_INPUT) {
         if (code != VP_OK && err != NULL)
             *err = fault;

@@ -39,8 +39,7 @@ static void add_fields(const struct logical_route *route, struct vp_buf *text)
         return;
     vp_buf_add_text(text, "\n## PARAMETERS\n\n");
     for (const struct logical_field *field = route->fields; field->name != NULL; field++)
-        if ((field->flags & LOGICAL_NOT_YET) == 0)
-            add_field(field, text);
+        add_field(field, text);
 }
 
 static void add_operations(const struct logical_route *route, struct vp_buf *text)

@@ -90,8 +90,7 @@ static void add_body(const struct logical_field *fields, struct vp_json_writer *
     vp_json_put_key(writer, "properties");
     vp_json_open_object(writer);
     for (const struct logical_field *field = fields; field->name != NULL; field++)
-        if ((field->flags & LOGICAL_NOT_YET) == 0)
-            add_schema(field, writer);
+        add_schema(field, writer);
     vp_json_close_object(writer);
     add_required(fields, writer);
     for (int level = 0; level < 4; level++)

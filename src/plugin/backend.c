@@ -18,7 +18,7 @@ enum {
 
 /* ---- life of a mount ---- */
 
-enum plugin_lane_kind plugin_backend_control_lane(const struct plugin_exchange *exchange)
+enum plugin_lane_kind plugin_backend_control_lane(struct plugin_exchange *exchange)
 {
     (void)exchange;
     return PLUGIN_LANE_CONTROL;
@@ -164,17 +164,20 @@ static const Wire__Request *request_of(const struct plugin_exchange *exchange)
     return ((const Wire__HandleRequestArgs *)(const void *)exchange->request)->request;
 }
 
-enum plugin_lane_kind plugin_backend_request_lane(const struct plugin_exchange *exchange)
+enum plugin_lane_kind plugin_backend_request_lane(struct plugin_exchange *exchange)
 {
-    const struct logical_backend *backend = exchange->service->backend;
     const Wire__Request *wire = request_of(exchange);
 
     if (wire == NULL)
         return PLUGIN_LANE_NONE;
     enum logical_operation operation = logical_operation_of(wire->operation);
-    if (operation == LOGICAL_UNKNOWN || logical_is_quick(backend, operation, wire->path))
+    exchange->match = logical_find(exchange->service->backend, operation, wire->path);
+    if (exchange->match.quick)
         return PLUGIN_LANE_NONE;
-    return logical_is_login(backend, operation, wire->path) ? PLUGIN_LANE_LOGIN : PLUGIN_LANE_ADMIN;
+    /* The server waits for the role before it applies a quota to the login: it must not queue behind other logins. */
+    if (operation == LOGICAL_RESOLVE_ROLE)
+        return PLUGIN_LANE_CONTROL;
+    return exchange->match.login ? PLUGIN_LANE_LOGIN : PLUGIN_LANE_ADMIN;
 }
 
 /* The parts of a call that the mount gives. */
@@ -207,13 +210,13 @@ static enum vp_code run_request(struct plugin_exchange *exchange, struct plugin_
 
     if (vp_cancel_is_set(exchange->cancel))
         return vp_fail(err, VP_REASON_CANCELLED, "the request was cancelled");
-    enum vp_code code = plugin_translate_request(backend, wire, request, err);
+    enum vp_code code = plugin_translate_request(&exchange->match, wire, request, err);
     /* A role asked for after a login: a body we can't read names none. */
     if (code != VP_OK && request->call.operation == LOGICAL_RESOLVE_ROLE)
         return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "no role");
     VP_TRY(code);
     VP_TRY(join_mount(exchange, instance, &request->call, err));
-    VP_TRY(logical_dispatch(backend, &request->call, err));
+    VP_TRY(logical_dispatch(backend, &exchange->match, &request->call, err));
     return plugin_translate_reply(wire, &request->reply, VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self), &exchange->answer,
                                   err);
 }
@@ -255,12 +258,14 @@ void plugin_backend_request(struct plugin_exchange *exchange)
 
 /* ---- existence check: is this update a create? ---- */
 
-enum plugin_lane_kind plugin_backend_exists_lane(const struct plugin_exchange *exchange)
+enum plugin_lane_kind plugin_backend_exists_lane(struct plugin_exchange *exchange)
 {
     const Wire__Request *wire = request_of(exchange);
 
-    return wire == NULL || logical_exists_is_quick(exchange->service->backend, wire->path) ? PLUGIN_LANE_NONE
-                                                                                           : PLUGIN_LANE_ADMIN;
+    if (wire == NULL)
+        return PLUGIN_LANE_NONE;
+    exchange->match = logical_find(exchange->service->backend, logical_operation_of(wire->operation), wire->path);
+    return exchange->match.has_exists ? PLUGIN_LANE_ADMIN : PLUGIN_LANE_NONE;
 }
 
 static enum vp_code run_exists(struct plugin_exchange *exchange, struct plugin_instance *instance,
@@ -268,7 +273,7 @@ static enum vp_code run_exists(struct plugin_exchange *exchange, struct plugin_i
                                struct vp_error *err)
 {
     const Wire__Request *wire = request_of(exchange);
-    bool known = false, exists = false;
+    bool exists = false;
 
     if (wire == NULL)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "a call without a request");
@@ -276,8 +281,10 @@ static enum vp_code run_exists(struct plugin_exchange *exchange, struct plugin_i
     if (request->call.operation == LOGICAL_UNKNOWN)
         return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "unsupported operation");
     VP_TRY(join_mount(exchange, instance, &request->call, err));
-    VP_TRY(logical_exists(exchange->service->backend, &request->call, &known, &exists, err));
-    reply->check_found = known;
+    if (!exchange->match.has_exists)
+        return VP_OK; /* every write is an update */
+    VP_TRY(logical_exists(&exchange->match, &request->call, &exists, err));
+    reply->check_found = true;
     reply->exists = exists;
     return VP_OK;
 }

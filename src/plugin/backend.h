@@ -3,9 +3,9 @@
 
 #include "methods.h"
 
-enum plugin_lane_kind plugin_backend_control_lane(const struct plugin_exchange *exchange);
-enum plugin_lane_kind plugin_backend_request_lane(const struct plugin_exchange *exchange);
-enum plugin_lane_kind plugin_backend_exists_lane(const struct plugin_exchange *exchange);
+enum plugin_lane_kind plugin_backend_control_lane(struct plugin_exchange *exchange);
+enum plugin_lane_kind plugin_backend_request_lane(struct plugin_exchange *exchange);
+enum plugin_lane_kind plugin_backend_exists_lane(struct plugin_exchange *exchange);
 
 void plugin_backend_setup(struct plugin_exchange *exchange);
 void plugin_backend_type(struct plugin_exchange *exchange);

@@ -29,7 +29,7 @@ struct plugin_service {
 /* Where a call's work is done. */
 enum plugin_lane_kind {
     PLUGIN_LANE_NONE,    /* at once, by the thread that reads calls: must not block */
-    PLUGIN_LANE_CONTROL, /* Setup and Initialize: they wait for the host itself */
+    PLUGIN_LANE_CONTROL, /* Setup, Initialize, roles of logins: they wait for the server itself at most */
     PLUGIN_LANE_ADMIN,   /* requests of authenticated users */
     PLUGIN_LANE_LOGIN,   /* what strangers cause, and renewals */
     PLUGIN_N_LANES,
@@ -45,8 +45,9 @@ enum plugin_method_kind {
 struct plugin_exchange {
     struct plugin_service *service;
     const struct plugin_method *method;
-    char *mount_id;            /* multiplex_id; "" without one; owned */
-    ProtobufCMessage *request; /* of the method's type; owned */
+    char *mount_id;             /* multiplex_id; "" without one; owned */
+    ProtobufCMessage *request;  /* of the method's type; owned */
+    struct logical_match match; /* of a request or an existence check, found when its lane is chosen */
     enum plugin_lane_kind lane;
     struct vp_cancel *cancel;
     int64_t arrived_ms;
@@ -60,8 +61,8 @@ struct plugin_method {
     const char *path; /* NULL ends the table */
     enum plugin_method_kind kind;
     const ProtobufCMessageDescriptor *request;
-    enum plugin_lane_kind (*lane)(const struct plugin_exchange *exchange); /* NULL: PLUGIN_LANE_NONE */
-    void (*run)(struct plugin_exchange *exchange);                         /* answers, or takes what was fed */
+    enum plugin_lane_kind (*lane)(struct plugin_exchange *exchange); /* NULL: PLUGIN_LANE_NONE */
+    void (*run)(struct plugin_exchange *exchange);                   /* answers, or takes what was fed */
     /* Answers that it can't be done; NULL: by a gRPC status. */
     void (*refuse)(struct plugin_exchange *exchange, const struct vp_error *why);
 };

@@ -61,7 +61,7 @@ void plugin_translate_head(const Wire__Request *wire, struct plugin_request *ret
     };
 }
 
-enum vp_code plugin_translate_request(const struct logical_backend *backend, const Wire__Request *wire,
+enum vp_code plugin_translate_request(const struct logical_match *match, const Wire__Request *wire,
                                       struct plugin_request *ret_request, struct vp_error *err)
 {
     plugin_translate_head(wire, ret_request);
@@ -69,7 +69,7 @@ enum vp_code plugin_translate_request(const struct logical_backend *backend, con
     /* A path asked for before authentication brings the whole body of its request along: not looked at. */
     if (operation == LOGICAL_UNKNOWN)
         return VP_OK;
-    const struct vp_json_source *source = logical_is_login(backend, operation, wire->path) ? &LOGIN_BODY : &BODY;
+    const struct vp_json_source *source = match->login ? &LOGIN_BODY : &BODY;
     if (operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE)
         return read_lease(wire, ret_request, err);
     return read_body(source, wire, ret_request, err);

@@ -27,7 +27,7 @@ void plugin_translate_head(const Wire__Request *wire, struct plugin_request *ret
 
 /* VP_REASON_BAD_REQUEST for a body that is no JSON object, or too large. On failure *ret_request is to be cleared
  * too. */
-VP_MUST_USE enum vp_code plugin_translate_request(const struct logical_backend *backend, const Wire__Request *wire,
+VP_MUST_USE enum vp_code plugin_translate_request(const struct logical_match *match, const Wire__Request *wire,
                                                   struct plugin_request *ret_request, struct vp_error *err);
 void plugin_request_clear(struct plugin_request *request);
 

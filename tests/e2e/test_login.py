@@ -764,3 +764,19 @@ def test_version_notices_a_server_of_another_cluster(bare_mount):
     bare_mount.configure(cluster_id="yyyyy", verify_connection=False)
     answer = bare_mount.bao.call("GET", f"auth/{bare_mount.path}/version")
     assert answer.status_code == 502 and "zzzzz" in errors(answer)
+
+
+def test_null_means_not_given(granted):
+    """hvac and Terraform send null for what their callers leave out."""
+    mount, container = granted
+    assert mount.bao.call("POST", f"auth/{mount.path}/config", {"default_role": None, "cache_ttl": None}).status_code == 204
+    assert mount.read_config()["cache_ttl"] == 0
+
+    fields = {"require_grant": None, "bound_user_uuids": None, "token_policies": ["arvados-extra"]}
+    assert mount.bao.call("POST", f"auth/{mount.path}/role/ci", fields).status_code == 204
+    role = mount.bao.call("GET", f"auth/{mount.path}/role/ci").json()["data"]
+    assert role["require_grant"] is True and role["bound_user_uuids"] == []
+
+    assert mount.bao.call("DELETE", f"auth/{mount.path}/role/ci").status_code == 204
+    answer = mount.login(container.token, role=None, jwt=None)
+    assert answer.status_code == 200, answer.text

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          NULL) == VP_OK);
     call.data = body;
     failing_dice(seed, chance);
-    code = logical_dispatch(mount.backend, &call, &mount.err);
+    code = fake_mount_run(&mount, &call);
     (void)failing_stop();
     if (code == VP_OK)
         check(&mount);

@@ -13,7 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const Wire__Request *wire = ((const Wire__HandleRequestArgs *)(const void *)message)->request;
     if (wire != NULL) {
-        if (plugin_translate_request(auth_backend(), wire, &request, &err) == VP_OK)
+        const struct logical_match match =
+            logical_find(auth_backend(), logical_operation_of(wire->operation), wire->path);
+        if (plugin_translate_request(&match, wire, &request, &err) == VP_OK)
             assert(request.call.path != NULL && request.call.data == NULL == (request.document == NULL));
         else
             assert(err.reason == VP_REASON_BAD_REQUEST);

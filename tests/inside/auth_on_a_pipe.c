@@ -214,7 +214,7 @@ static void serve(struct fake_mount *mount, const struct vp_json *command)
         call.auth = &auth;
     }
     step(1);
-    enum vp_code code = logical_dispatch(mount->backend, &call, &mount->err);
+    enum vp_code code = fake_mount_run(mount, &call);
     step(-1);
     tell(code, mount);
     logical_auth_clear(&auth);

@@ -45,6 +45,12 @@ struct logical_call fake_mount_new_call(struct fake_mount *mount, enum logical_o
     };
 }
 
+enum vp_code fake_mount_run(struct fake_mount *mount, struct logical_call *call)
+{
+    const struct logical_match match = logical_find(mount->backend, call->operation, call->path);
+    return logical_dispatch(mount->backend, &match, call, &mount->err);
+}
+
 enum vp_code fake_mount_call(struct fake_mount *mount, enum logical_operation operation, const char *path,
                              const char *body)
 {
@@ -53,7 +59,7 @@ enum vp_code fake_mount_call(struct fake_mount *mount, enum logical_operation op
     if (body != NULL)
         VP_TRY(vp_json_parse(body, strlen(body), &BODY, &document, &mount->err));
     call.data = document;
-    return logical_dispatch(mount->backend, &call, &mount->err);
+    return fake_mount_run(mount, &call);
 }
 
 enum vp_code fake_mount_renew(struct fake_mount *mount, const char *internal_data, const char *policy, int64_t age_s)
@@ -65,7 +71,7 @@ enum vp_code fake_mount_renew(struct fake_mount *mount, const char *internal_dat
     VP_TRY(vp_texts_add(&auth.token_policies, policy, &mount->err));
     VP_TRY(vp_texts_add(&auth.token_policies, "default", &mount->err));
     call.auth = &auth;
-    enum vp_code code = logical_dispatch(mount->backend, &call, &mount->err);
+    enum vp_code code = fake_mount_run(mount, &call);
     logical_auth_clear(&auth);
     return code;
 }

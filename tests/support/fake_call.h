@@ -20,8 +20,10 @@ struct fake_mount {
 void fake_mount_init(struct fake_mount *mount, const struct logical_backend *backend);
 void fake_mount_clear(struct fake_mount *mount);
 
-/* A call to fill and to dispatch; what the call before gave is dropped. */
+/* A call to fill and to run; what the call before gave is dropped. */
 struct logical_call fake_mount_new_call(struct fake_mount *mount, enum logical_operation operation, const char *path);
+
+enum vp_code fake_mount_run(struct fake_mount *mount, struct logical_call *call);
 
 /* One request; `body` is JSON text or NULL. Outcome in reply and err, those of the call before are dropped. */
 enum vp_code fake_mount_call(struct fake_mount *mount, enum logical_operation operation, const char *path,

@@ -195,7 +195,7 @@ static enum vp_code request(struct fake_mount *mount, enum logical_operation ope
         call.data = document;
     }
     failing_resume();
-    enum vp_code code = logical_dispatch(mount->backend, &call, &mount->err);
+    enum vp_code code = fake_mount_run(mount, &call);
     failing_pause();
     logical_auth_clear(&auth);
     failing_resume();

@@ -258,7 +258,8 @@ static enum vp_code ask_for_help(struct vp_error *err)
     };
     struct logical_call call = { .operation = LOGICAL_HELP, .path = "config", .reply = &reply };
     logical_reply_clear(&reply);
-    return logical_dispatch(&BACKEND, &call, err);
+    const struct logical_match match = logical_find(&BACKEND, call.operation, call.path);
+    return logical_dispatch(&BACKEND, &match, &call, err);
 }
 
 TEST(help_is_refused_rather_than_cut)

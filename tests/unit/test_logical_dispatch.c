@@ -50,9 +50,38 @@ static const struct logical_field FIELDS[] = {
     { "many", LOGICAL_INT, 0, 0, "64", 0, 0, "How many." },
     { "long", LOGICAL_DURATION, 0, 0, "10s", 0, 0, "How long." },
     { "names", LOGICAL_TEXTS, 0, 0, NULL, 0, 0, "Which ones." },
-    { "later", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "Not yet." },
     { 0 },
 };
+
+/* ---- handlers with fields ---- */
+
+struct order {
+    char *host;
+    struct vp_secret *token;
+    int64_t many;
+};
+
+static const struct logical_field ORDER_FIELDS[] = {
+    { "host", LOGICAL_TEXT, offsetof(struct order, host), 0, NULL, 0, 0, "Where." },
+    { "token", LOGICAL_SECRET, offsetof(struct order, token), 0, NULL, 0, 0, "Which." },
+    { "many", LOGICAL_INT, offsetof(struct order, many), 0, "64", 0, 0, "How many." },
+    { 0 },
+};
+
+/* Fails as `failure` says. The test reads what the fields had from `seen_*`. */
+static struct vp_error failure;
+static int64_t seen_many;
+static bool seen_token;
+
+static enum vp_code take_order(const struct logical_call *call, struct vp_error *fault)
+{
+    const struct order *order = call->args;
+    handled_by = "take_order";
+    seen_many = order->many;
+    seen_token = order->token != NULL;
+    *fault = failure;
+    return vp_reason_code(failure.reason);
+}
 
 static const struct logical_route ROUTES[] = {
     { .path = "login",
@@ -61,6 +90,20 @@ static const struct logical_route ROUTES[] = {
       .fields = FIELDS,
       .unauthenticated = true,
       .on = { [LOGICAL_UPDATE] = plain, [LOGICAL_RESOLVE_ROLE] = plain } },
+    { .path = "order",
+      .summary = "Order.",
+      .help = "Orders.",
+      .fields = ORDER_FIELDS,
+      .args_size = sizeof(struct order),
+      .on = { [LOGICAL_UPDATE] = take_order } },
+    { .path = "public",
+      .summary = "Order without a token.",
+      .help = "Orders.",
+      .fields = ORDER_FIELDS,
+      .args_size = sizeof(struct order),
+      .ignores_unknown = true,
+      .unauthenticated = true,
+      .on = { [LOGICAL_UPDATE] = take_order } },
     { .path = "config",
       .summary = "Config.",
       .help = "Configures.",
@@ -77,7 +120,12 @@ static const struct logical_route ROUTES[] = {
 };
 
 static const struct logical_backend BACKEND = {
-    .name = "toy", .version = "v1.2.3", .help = "A toy.", .routes = ROUTES, .renew = renew
+    .name = "toy",
+    .version = "v1.2.3",
+    .help = "A toy.",
+    .routes = ROUTES,
+    .public_messages = { [VP_ERR_DENIED] = "permission denied", [VP_ERR_INTERNAL] = "not now" },
+    .renew = renew,
 };
 
 static struct logical_reply reply;
@@ -85,11 +133,83 @@ static struct vp_error err;
 
 static enum vp_code dispatch(enum logical_operation operation, const char *path)
 {
-    struct logical_call call = { .operation = operation, .path = path, .reply = &reply };
+    struct logical_call call = { .operation = operation, .path = path, .request_id = "", .reply = &reply };
     logical_reply_clear(&reply);
     err = (struct vp_error){ 0 };
     handled_by = "nobody";
-    return logical_dispatch(&BACKEND, &call, &err);
+    const struct logical_match match = logical_find(&BACKEND, operation, path);
+    return logical_dispatch(&BACKEND, &match, &call, &err);
+}
+
+/* The same with a body. */
+static enum vp_code order(const char *path, const char *body)
+{
+    static const struct vp_json_source BODY = { "the body", VP_REASON_BAD_REQUEST, 4096, 4, 100, 0, 0 };
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    const struct logical_match match = logical_find(&BACKEND, LOGICAL_UPDATE, path);
+    EXPECT_OK(vp_json_parse(body, strlen(body), &BODY, &document, &err), &err);
+    struct logical_call call = {
+        .operation = LOGICAL_UPDATE, .path = path, .request_id = "id-1", .data = document, .reply = &reply
+    };
+    handled_by = "nobody";
+    err = (struct vp_error){ 0 };
+    enum vp_code code = logical_dispatch(&BACKEND, &match, &call, &err);
+    EXPECT_NULL(call.args);
+    return code;
+}
+
+TEST(a_handler_gets_its_fields_decoded_with_defaults)
+{
+    failure = (struct vp_error){ 0 };
+    EXPECT_OK(order("order", "{\"token\":\"geheim\"}"), &err);
+    EXPECT_INT(64, seen_many);
+    EXPECT(seen_token);
+    EXPECT_OK(order("order", "{\"many\":3,\"token\":null}"), &err);
+    EXPECT_INT(3, seen_many);
+    EXPECT(!seen_token);
+}
+
+TEST(fields_that_do_not_fit_never_reach_the_handler)
+{
+    failure = (struct vp_error){ 0 };
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, order("order", "{\"many\":\"x\"}"), &err);
+    EXPECT_TEXT("nobody", handled_by);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, order("order", "{\"mny\":1}"), &err);
+    EXPECT_TEXT("nobody", handled_by);
+    EXPECT_OK(order("public", "{\"mny\":1}"), &err);
+}
+
+TEST(an_unauthenticated_caller_reads_the_class_of_a_failure_only)
+{
+    static const struct {
+        enum vp_reason reason;
+        const char *message, *wanted;
+        enum vp_reason wanted_reason;
+    } ROWS[] = {
+        { VP_REASON_TOKEN_REJECTED, "inside", "permission denied (", VP_REASON_TOKEN_REJECTED },
+        { VP_REASON_INTERNAL, "inside", "not now (", VP_REASON_INTERNAL },
+        { VP_REASON_UPSTREAM_TIMEOUT, "inside", "the request failed (", VP_REASON_UPSTREAM_TIMEOUT },
+        { VP_REASON_UPSTREAM_BAD_ANSWER, "inside", "the request failed (", VP_REASON_UPSTREAM_BAD_ANSWER },
+        { VP_REASON_HOST, "inside", "not now (", VP_REASON_INTERNAL },
+        { VP_REASON_HOST, "cannot write to readonly storage", "cannot write to readonly storage", VP_REASON_HOST },
+        { VP_REASON_HOST, "please forward to the active node", "please forward to the active node", VP_REASON_HOST },
+        { VP_REASON_BAD_REQUEST, "your mistake", "your mistake", VP_REASON_BAD_REQUEST },
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        print_message("row %zu\n", i);
+        (void)vp_fail(&failure, ROWS[i].reason, "%s", ROWS[i].message);
+        vp_error_add_detail(&failure, "more");
+        EXPECT_FAIL(ROWS[i].wanted_reason, order("public", "{}"), &err);
+        EXPECT_CONTAINS(ROWS[i].wanted, err.message);
+        EXPECT_LACKS("inside", err.message);
+        EXPECT_CONTAINS("more", err.detail);
+        if (strcmp(ROWS[i].message, "inside") == 0) {
+            EXPECT_CONTAINS("id-1", err.message);
+            EXPECT_CONTAINS("inside", err.detail);
+        }
+        EXPECT_FAIL(ROWS[i].reason, order("order", "{}"), &err);
+        EXPECT_TEXT(ROWS[i].message, err.message);
+    }
 }
 
 TEST(paths_find_their_handler_by_segments)
@@ -164,15 +284,16 @@ TEST(a_secrets_engine_revokes_and_rolls_back_whatever_the_path)
                  { LOGICAL_ROLLBACK, "", "rollback", false } };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct logical_call call = { .operation = ROWS[i].operation, .path = ROWS[i].path };
-        EXPECT_OK(logical_dispatch(&ENGINE, &call, &err), &err);
+        const struct logical_match match = logical_find(&ENGINE, ROWS[i].operation, ROWS[i].path);
+        EXPECT_OK(logical_dispatch(&ENGINE, &match, &call, &err), &err);
         EXPECT_TEXT(ROWS[i].handled_by, handled_by);
-        EXPECT(!logical_is_quick(&ENGINE, ROWS[i].operation, ROWS[i].path));
-        EXPECT_INT(ROWS[i].login, logical_is_login(&ENGINE, ROWS[i].operation, ROWS[i].path));
+        EXPECT(!match.quick);
+        EXPECT_INT(ROWS[i].login, match.login);
     }
-    EXPECT(logical_is_login(&ENGINE, LOGICAL_READ, "creds/ci"));
-    EXPECT(!logical_is_login(&ENGINE, LOGICAL_READ, "config"));
-    EXPECT(logical_is_quick(&BACKEND, LOGICAL_ROLLBACK, ""));
-    EXPECT(logical_is_quick(&BACKEND, LOGICAL_REVOKE, "config"));
+    EXPECT(logical_find(&ENGINE, LOGICAL_READ, "creds/ci").login);
+    EXPECT(!logical_find(&ENGINE, LOGICAL_READ, "config").login);
+    EXPECT(logical_find(&BACKEND, LOGICAL_ROLLBACK, "").quick);
+    EXPECT(logical_find(&BACKEND, LOGICAL_REVOKE, "config").quick);
 }
 
 TEST(creates_are_told_from_updates_where_a_route_can_tell)
@@ -187,29 +308,13 @@ TEST(creates_are_told_from_updates_where_a_route_can_tell)
                  { "nothing", false, false } };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct logical_call call = { .operation = LOGICAL_UPDATE, .path = ROWS[i].path };
-        bool known = true;
-        bool there = true;
-        EXPECT_OK(logical_exists(&BACKEND, &call, &known, &there, &err), &err);
-        EXPECT_INT(ROWS[i].known, known);
+        const struct logical_match match = logical_find(&BACKEND, call.operation, call.path);
+        bool there = false;
+        EXPECT_INT(ROWS[i].known, match.has_exists);
+        if (match.has_exists)
+            EXPECT_OK(logical_exists(&match, &call, &there, &err), &err);
         EXPECT_INT(ROWS[i].exists, there);
     }
-}
-
-TEST(what_can_not_block_is_quick_and_logins_are_told_apart)
-{
-    EXPECT(logical_is_quick(&BACKEND, LOGICAL_UNKNOWN, "config"));
-    EXPECT(logical_is_quick(&BACKEND, LOGICAL_HELP, "config"));
-    EXPECT(logical_is_quick(&BACKEND, LOGICAL_RESOLVE_ROLE, "login"));
-    EXPECT(logical_is_quick(&BACKEND, LOGICAL_READ, "login"));
-    EXPECT(logical_is_quick(&BACKEND, LOGICAL_READ, "nothing"));
-    EXPECT(!logical_is_quick(&BACKEND, LOGICAL_UPDATE, "login"));
-    EXPECT(!logical_is_quick(&BACKEND, LOGICAL_READ, "config"));
-    EXPECT(!logical_is_quick(&BACKEND, LOGICAL_RENEW, ""));
-    EXPECT(logical_exists_is_quick(&BACKEND, "login"));
-    EXPECT(!logical_exists_is_quick(&BACKEND, "config"));
-    EXPECT(logical_is_login(&BACKEND, LOGICAL_UPDATE, "login"));
-    EXPECT(logical_is_login(&BACKEND, LOGICAL_RENEW, ""));
-    EXPECT(!logical_is_login(&BACKEND, LOGICAL_UPDATE, "config"));
 }
 
 /* ---- help ---- */
@@ -232,7 +337,6 @@ TEST(the_help_of_a_path_names_its_fields_and_what_they_are)
     EXPECT_CONTAINS("token (string, required, sensitive)", text);
     EXPECT_CONTAINS("long (duration, default 10s)", text);
     EXPECT_CONTAINS("names (list)", text);
-    EXPECT_LACKS("later", text);
 }
 
 TEST(the_help_of_the_mount_names_every_path)
@@ -258,7 +362,7 @@ TEST(the_api_document_has_every_path_with_types_defaults_and_marks)
 {
     VP_AUTO(vp_json_freep) struct vp_json *document = help("");
     const struct vp_json *paths = WALK(document, "openapi", "paths");
-    EXPECT_INT(4, vp_json_len(paths));
+    EXPECT_INT(6, vp_json_len(paths));
     EXPECT(vp_json_bool(WALK(paths, "/login", "x-vault-unauthenticated")));
     EXPECT_NULL(WALK(paths, "/config", "x-vault-unauthenticated"));
     EXPECT(vp_json_bool(WALK(paths, "/config", "x-vault-createSupported")));
@@ -290,13 +394,15 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest cases[] = {
+        CASE(a_handler_gets_its_fields_decoded_with_defaults),
+        CASE(fields_that_do_not_fit_never_reach_the_handler),
+        CASE(an_unauthenticated_caller_reads_the_class_of_a_failure_only),
         CASE(paths_find_their_handler_by_segments),
         CASE(paths_that_are_not_in_the_table_are_not_found),
         CASE(what_a_path_says_is_not_repeated_in_the_error),
         CASE(operations_are_refused_by_type_also_where_the_path_has_others),
         CASE(a_secrets_engine_revokes_and_rolls_back_whatever_the_path),
         CASE(creates_are_told_from_updates_where_a_route_can_tell),
-        CASE(what_can_not_block_is_quick_and_logins_are_told_apart),
         CASE(the_help_of_a_path_names_its_fields_and_what_they_are),
         CASE(the_help_of_the_mount_names_every_path),
         CASE(the_api_document_has_every_path_with_types_defaults_and_marks),

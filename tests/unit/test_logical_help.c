@@ -19,9 +19,7 @@ static const struct logical_field FIELDS[] = {
     { "many", LOGICAL_INT, 0, 0, "64", 1, 100, "How many." },
     { "long", LOGICAL_DURATION, 0, 0, "1h30m", 0, 0, "How long." },
     { "names", LOGICAL_TEXTS, 0, 0, "a,b", 0, 0, "Which ones." },
-    { "check", LOGICAL_BOOL, 0, LOGICAL_TRANSIENT, "true", 0, 0, "Only now." },
-    { "made", LOGICAL_TEXT, 0, LOGICAL_DERIVED, NULL, 0, 0, "Shown in its own way." },
-    { "later", LOGICAL_TEXT, 0, LOGICAL_NOT_YET, NULL, 0, 0, "In a later version." },
+    { "check", LOGICAL_BOOL, 0, 0, "true", 0, 0, "Only now." },
     { 0 },
 };
 
@@ -100,9 +98,6 @@ TEST(the_help_of_a_path_is_this_text)
                 "\n"
                 "    check (boolean, default true)\n"
                 "        Only now.\n"
-                "\n"
-                "    made (string)\n"
-                "        Shown in its own way.\n"
                 "\n"
                 "\n"
                 "## DESCRIPTION\n"

@@ -95,10 +95,11 @@ TEST(all_short_paths_of_a_few_characters_find_the_route_of_the_plain_rules)
 
 static enum vp_code dispatch(enum logical_operation operation, const char *path, struct vp_error *err)
 {
-    struct logical_call call = { .operation = operation, .path = path };
+    struct logical_call call = { .operation = operation, .path = path, .request_id = "" };
+    const struct logical_match match = logical_find(&BACKEND, operation, path);
     seen = (struct logical_call){ 0 };
     n_handled = 0;
-    return logical_dispatch(&BACKEND, &call, err);
+    return logical_dispatch(&BACKEND, &match, &call, err);
 }
 
 TEST(a_handler_is_told_the_route_and_the_name_that_stood_in_the_path)
@@ -115,21 +116,21 @@ TEST(a_handler_is_told_the_route_and_the_name_that_stood_in_the_path)
 TEST(a_failure_of_a_handler_passes_unchanged)
 {
     struct vp_error err = { 0 };
-    bool known = false;
-    bool there = true;
+    bool there = false;
     struct logical_call call = { .operation = LOGICAL_UPDATE, .path = "b" };
+    const struct logical_match match = logical_find(&BACKEND, LOGICAL_UPDATE, "b");
     EXPECT_FAIL(VP_REASON_HOST, dispatch(LOGICAL_UPDATE, "b", &err), &err);
     EXPECT_TEXT("cannot write to readonly storage", err.message);
     EXPECT_FAIL(VP_REASON_HOST, dispatch(LOGICAL_RENEW, "", &err), &err);
-    EXPECT_FAIL(VP_REASON_HOST, logical_exists(&BACKEND, &call, &known, &there, &err), &err);
-    EXPECT(known && !there);
+    EXPECT_FAIL(VP_REASON_HOST, logical_exists(&match, &call, &there, &err), &err);
 }
 
 TEST(a_path_that_no_route_has_leaves_no_trace_in_the_call)
 {
     struct vp_error err = { 0 };
     struct logical_call call = { .operation = LOGICAL_UPDATE, .path = "v2/secret" };
-    EXPECT_FAIL(VP_REASON_NOT_FOUND, logical_dispatch(&BACKEND, &call, &err), &err);
+    const struct logical_match match = logical_find(&BACKEND, call.operation, call.path);
+    EXPECT_FAIL(VP_REASON_NOT_FOUND, logical_dispatch(&BACKEND, &match, &call, &err), &err);
     EXPECT_NULL(call.route);
     EXPECT_NULL(call.name);
     EXPECT_LACKS("secret", err.message);
@@ -191,21 +192,22 @@ TEST(what_can_not_block_is_answered_at_once_by_type_and_by_table)
         const char *path;
         bool quick, login;
     } ROWS[] = {
-        { LOGICAL_UNKNOWN, "a", true, true },       { LOGICAL_HELP, "b", true, false },
+        { LOGICAL_UNKNOWN, "a", true, false },      { LOGICAL_HELP, "b", true, false },
         { LOGICAL_RESOLVE_ROLE, "b", true, false }, { LOGICAL_RENEW, "", false, true },
-        { LOGICAL_LIST, "nothing", false, false },  { LOGICAL_CREATE, "b", true, false },
+        { LOGICAL_LIST, "nothing", true, false },   { LOGICAL_CREATE, "b", true, false },
         { LOGICAL_READ, "b", false, false },        { LOGICAL_UPDATE, "b", false, false },
         { LOGICAL_DELETE, "b", true, false },       { LOGICAL_UPDATE, "a", false, true },
         { LOGICAL_UPDATE, "x", true, false },       { LOGICAL_UPDATE, "a/b", false, false },
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         print_message("row %zu\n", i);
-        EXPECT_INT(ROWS[i].quick, logical_is_quick(&BACKEND, ROWS[i].operation, ROWS[i].path));
-        EXPECT_INT(ROWS[i].login, logical_is_login(&BACKEND, ROWS[i].operation, ROWS[i].path));
+        const struct logical_match match = logical_find(&BACKEND, ROWS[i].operation, ROWS[i].path);
+        EXPECT_INT(ROWS[i].quick, match.quick);
+        EXPECT_INT(ROWS[i].login, match.login);
     }
-    EXPECT(logical_exists_is_quick(&BACKEND, "nothing"));
-    EXPECT(logical_exists_is_quick(&BACKEND, "a"));
-    EXPECT(!logical_exists_is_quick(&BACKEND, "b"));
+    EXPECT(!logical_find(&BACKEND, LOGICAL_UPDATE, "nothing").has_exists);
+    EXPECT(!logical_find(&BACKEND, LOGICAL_UPDATE, "a").has_exists);
+    EXPECT(logical_find(&BACKEND, LOGICAL_UPDATE, "b").has_exists);
 }
 
 int main(void)

@@ -29,6 +29,13 @@ static Wire__Request request_of(const char *operation, const char *path, const c
     return wire;
 }
 
+static enum vp_code translate(const Wire__Request *wire, struct plugin_request *request, struct vp_error *err)
+{
+    const struct logical_match match = logical_find(&BACKEND, logical_operation_of(wire->operation), wire->path);
+
+    return plugin_translate_request(&match, wire, request, err);
+}
+
 static Wire__HandleRequestReply *unpack(struct plugin_bytes *bytes)
 {
     ProtobufCMessage *message = NULL;
@@ -52,7 +59,7 @@ TEST(a_request_becomes_a_call)
     connection.remote_addr = text("192.0.2.1");
     wire.connection = &connection;
 
-    EXPECT_OK(plugin_translate_request(&BACKEND, &wire, &request, &err), &err);
+    EXPECT_OK(translate(&wire, &request, &err), &err);
 
     EXPECT_INT(LOGICAL_UPDATE, request.call.operation);
     EXPECT_TEXT("config", request.call.path);
@@ -72,7 +79,7 @@ TEST(no_body_and_a_null_body_are_no_data)
         Wire__Request wire = request_of("read", "config", BODIES[i]);
         struct plugin_request request;
         struct vp_error err = { 0 };
-        EXPECT_OK(plugin_translate_request(&BACKEND, &wire, &request, &err), &err);
+        EXPECT_OK(translate(&wire, &request, &err), &err);
         EXPECT_NULL(request.call.data);
         EXPECT_NULL(request.call.remote_addr);
         plugin_request_clear(&request);
@@ -87,7 +94,7 @@ TEST(a_body_that_is_no_object_is_refused)
         Wire__Request wire = request_of("update", "config", BODIES[i]);
         struct plugin_request request;
         struct vp_error err = { 0 };
-        EXPECT_FAIL(VP_REASON_BAD_REQUEST, plugin_translate_request(&BACKEND, &wire, &request, &err), &err);
+        EXPECT_FAIL(VP_REASON_BAD_REQUEST, translate(&wire, &request, &err), &err);
         plugin_request_clear(&request);
     }
 }
@@ -102,7 +109,7 @@ static enum vp_reason reason_for_body(const char *path, size_t len)
     struct plugin_request request;
     struct vp_error err = { 0 };
 
-    (void)!plugin_translate_request(&BACKEND, &wire, &request, &err);
+    (void)!translate(&wire, &request, &err);
     plugin_request_clear(&request);
     free(body);
     return err.reason;
@@ -122,7 +129,7 @@ TEST(the_body_of_an_operation_we_do_not_have_is_not_looked_at)
     struct plugin_request request;
     struct vp_error err = { 0 };
 
-    EXPECT_OK(plugin_translate_request(&BACKEND, &wire, &request, &err), &err);
+    EXPECT_OK(translate(&wire, &request, &err), &err);
 
     EXPECT_INT(LOGICAL_UNKNOWN, request.call.operation);
     EXPECT_NULL(request.call.data);
@@ -176,7 +183,7 @@ TEST(a_renewal_brings_its_token)
     struct plugin_request request;
     struct vp_error err = { 0 };
 
-    EXPECT_OK(plugin_translate_request(&BACKEND, &wire, &request, &err), &err);
+    EXPECT_OK(translate(&wire, &request, &err), &err);
 
     const struct logical_auth *auth = request.call.auth;
     EXPECT_INT(600, auth->ttl_s);
@@ -196,7 +203,7 @@ TEST(a_renewal_without_a_token_is_refused)
     struct plugin_request request;
     struct vp_error err = { 0 };
 
-    EXPECT_FAIL(VP_REASON_BAD_REQUEST, plugin_translate_request(&BACKEND, &wire, &request, &err), &err);
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, translate(&wire, &request, &err), &err);
 
     plugin_request_clear(&request);
 }
@@ -402,7 +409,7 @@ TEST(a_token_of_a_renewal_may_lack_lease_and_alias)
             token.auth.lease_options->issue_time = NULL;
         if (i == 2)
             token.auth.alias = NULL;
-        EXPECT_OK(plugin_translate_request(&BACKEND, &wire, &request, &err), &err);
+        EXPECT_OK(translate(&wire, &request, &err), &err);
         EXPECT_INT(i == 2 ? 1000 : 0, request.call.auth->issued_at_s);
         EXPECT((request.call.auth->alias_name == NULL) == (i == 2));
         plugin_request_clear(&request);

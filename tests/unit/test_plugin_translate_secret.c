@@ -57,6 +57,13 @@ static Wire__HandleRequestReply *unpack(struct plugin_bytes *bytes)
     return (Wire__HandleRequestReply *)(void *)message;
 }
 
+static enum vp_code translate(const Wire__Request *wire, struct plugin_request *request, struct vp_error *err)
+{
+    const struct logical_match match = logical_find(&BACKEND, logical_operation_of(wire->operation), wire->path);
+
+    return plugin_translate_request(&match, wire, request, err);
+}
+
 TEST(a_renewal_and_a_revocation_bring_their_secret_and_no_body)
 {
     static const char *const OPERATIONS[] = { "renew", "revoke" };
@@ -66,7 +73,7 @@ TEST(a_renewal_and_a_revocation_bring_their_secret_and_no_body)
         struct plugin_request request;
         struct vp_error err = { 0 };
         make(OPERATIONS[i], &lease);
-        EXPECT_OK(plugin_translate_request(&BACKEND, &lease.request, &request, &err), &err);
+        EXPECT_OK(translate(&lease.request, &request, &err), &err);
         EXPECT_TEXT("{\"k\":1}", request.call.secret->internal_data);
         EXPECT_INT(3600, request.call.secret->ttl_s);
         EXPECT_INT(7200, request.call.secret->max_ttl_s);
@@ -88,7 +95,7 @@ TEST(a_revocation_without_a_secret_is_refused)
     make("revoke", &lease);
     lease.request.secret = NULL;
 
-    EXPECT_INT(VP_ERR_INPUT, plugin_translate_request(&BACKEND, &lease.request, &request, &err));
+    EXPECT_INT(VP_ERR_INPUT, translate(&lease.request, &request, &err));
 
     plugin_request_clear(&request);
 }
