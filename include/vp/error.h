@@ -60,6 +60,7 @@ enum vp_code {
     X(CONTAINER_NOT_RUNNING, "container_not_running", VP_ERR_DENIED)       \
     X(RUNTIME_TOKEN, "runtime_token", VP_ERR_DENIED)                       \
     X(USER_INACTIVE, "user_inactive", VP_ERR_DENIED)                       \
+    X(USER_MERGED, "user_merged", VP_ERR_DENIED)                           \
     X(USER_FORBIDDEN, "user_forbidden", VP_ERR_DENIED)                     \
     X(CLUSTER_NOT_ALLOWED, "cluster_not_allowed", VP_ERR_DENIED)           \
     X(BOUND_USER, "bound_mismatch:bound_user_uuids", VP_ERR_DENIED)        \
@@ -80,6 +81,7 @@ enum vp_code {
     X(UPSTREAM_BUSY, "upstream_busy", VP_ERR_UNAVAILABLE)                  \
     X(UPSTREAM_ERROR, "upstream_error", VP_ERR_UNAVAILABLE)                \
     X(OVERLOADED, "overloaded", VP_ERR_UNAVAILABLE)                        \
+    X(LOGINS_OFF, "logins_off", VP_ERR_UNAVAILABLE)                        \
     X(CANCELLED, "cancelled", VP_ERR_UNAVAILABLE)                          \
     X(UPSTREAM_BAD_ANSWER, "upstream_bad_answer", VP_ERR_UPSTREAM)         \
     X(LINKS_INCOMPLETE, "links_incomplete", VP_ERR_UPSTREAM)               \

@@ -114,6 +114,7 @@ struct logical_reply {
     int64_t period_s;
     struct vp_texts group_aliases;
     struct vp_texts warnings;
+    struct logical_pairs log; /* facts for the log line of this request, whatever came of it; no secret */
 };
 enum { LOGICAL_REPLY_MAX = 4 * 1024 * 1024 }; /* bytes of data */
 void logical_reply_clear(struct logical_reply *reply);
@@ -266,6 +267,8 @@ struct logical_backend {
     /* What an unauthenticated caller reads instead of an error's message, by enum vp_code. Errors of the request itself
      * (VP_ERR_INPUT, NOT_FOUND, OPERATION) keep theirs. */
     const char *public_messages[VP_ERR_HOST + 1];
+    const char *reason_path; /* where an administrator reads the reason by the request id that the caller got */
+    const enum vp_reason *public_reasons; /* errors that keep their message; ends with NONE. NULL: none */
     const struct logical_route *routes;
     const char *const *seal_wrapped; /* storage keys, NULL-terminated; a prefix ends in '/' */
     logical_handler renew;           /* of a token or lease: the host gives no path of ours, or the one it came from */

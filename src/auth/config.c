@@ -61,6 +61,9 @@ const struct logical_field AUTH_CONFIG_FIELDS[] = {
     { "cache_ttl", LOGICAL_DURATION, AT(cache_ttl_s), 0, "10s", 0, 3600,
       "How long the table of grants and memberships may be remembered, and so how late a withdrawn grant may act. 0: not at "
       "all. Whether a token or container is valid is never remembered." },
+    { "logins", LOGICAL_TEXT, AT(logins), 0, AUTH_LOGINS_ON, 0, 0,
+      "on; off refuses every login, and off-and-renewals renewals as well: a switch for incidents. Tokens that were issued "
+      "before stay valid until their TTL ends." },
     { 0 },
 };
 /* clang-format on */
@@ -272,6 +275,10 @@ enum vp_code auth_config_check(const struct auth_config *config, struct vp_error
     if (!vp_text_is_set(config->login_kind) ||
         (strcmp(config->login_kind, "container") != 0 && strcmp(config->login_kind, "user") != 0))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"login_kind\" must be container or user");
+    if (!vp_text_is_set(config->logins) ||
+        (strcmp(config->logins, AUTH_LOGINS_ON) != 0 && strcmp(config->logins, AUTH_LOGINS_OFF) != 0 &&
+         strcmp(config->logins, AUTH_LOGINS_OFF_AND_RENEWALS) != 0))
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"logins\" must be on, off or off-and-renewals");
     VP_TRY(check_server(config, err));
     VP_TRY(check_service_token(config, err));
     VP_TRY(auth_check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id",

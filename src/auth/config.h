@@ -29,11 +29,17 @@ struct auth_config {
     int64_t max_retries;
     int64_t max_concurrent_requests;
     bool verify_connection;
+    char *logins; /* AUTH_LOGINS_... */
 };
 
 extern const struct logical_field AUTH_CONFIG_FIELDS[];
 
 #define AUTH_CONFIG_KEY "config"
+
+/* The switch for an incident. */
+#define AUTH_LOGINS_ON "on"
+#define AUTH_LOGINS_OFF "off"
+#define AUTH_LOGINS_OFF_AND_RENEWALS "off-and-renewals"
 
 /* The record of this mount; *ret_found false when there is none. *ret_record is the stored text, for comparing later.
  * VP_REASON_CONFIG_UNREADABLE: damaged, or written by a newer version. */

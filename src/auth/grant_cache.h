@@ -9,7 +9,7 @@
  * table has the links that the login's own token can read, and is not cached. */
 #pragma once
 
-#include "identify.h"
+#include "request.h"
 
 /* Links, and entries of single users, which are added over time. Reference-counted. */
 struct auth_grant_table;
@@ -18,10 +18,6 @@ struct auth_grant_table;
 struct auth_grant_cache;
 VP_MUST_USE enum vp_code auth_grant_cache_new(struct auth_grant_cache **ret_cache, struct vp_error *err);
 void auth_grant_cache_free(struct auth_grant_cache *cache);
-
-/* AUTH_REMEMBERED accepts a table within `cache_ttl`, AUTH_RECENT one of the last second.
- * AUTH_FRESH always asks Arvados, for administrators' requests. */
-enum auth_age { AUTH_REMEMBERED, AUTH_RECENT, AUTH_FRESH };
 
 /* The table of the request's mount. One refresh runs at a time; all requests that wait share its
  * result, failures too. `token` and `user_uuid` matter for mounts without a service token. */

@@ -96,14 +96,14 @@ static enum vp_code pick_links(const char *user_uuid, struct auth_grants *grants
     return VP_OK;
 }
 
-static enum vp_code judge(const struct auth_request *request, const struct auth_grantee *grantee,
+static enum vp_code judge(const struct auth_request *request, const struct auth_identity *identity,
                           struct auth_grants *grants, struct vp_error *err)
 {
     struct rules rules;
     build_rules(request, &grants->user->memberships, &rules);
-    rules.policy.user_uuid = grantee->user_uuid;
-    rules.policy.container_image = grantee->container_image;
-    rules.policy.now_s = grantee->now_s;
+    rules.policy.user_uuid = identity->records.user.uuid;
+    rules.policy.container_image = identity->records.container.container_image;
+    rules.policy.now_s = auth_now_s(request);
     struct policy_link *made = calloc(grants->n_links + 1, sizeof *made);
     if (made == NULL)
         return vp_fail_no_memory(err);
@@ -114,45 +114,52 @@ static enum vp_code judge(const struct auth_request *request, const struct auth_
     return code;
 }
 
-static enum vp_code look_up(const struct auth_request *request, enum auth_age age, const struct vp_secret *token,
-                            const struct auth_grantee *grantee, struct auth_grants *grants, struct vp_error *err)
+static enum vp_code look_up(const struct auth_request *request, enum auth_age age, const struct auth_token *token,
+                            const struct auth_identity *identity, struct auth_grants *ret_grants, struct vp_error *err)
 {
-    VP_TRY(auth_grant_cache_lookup(request, age, token, grantee->user_uuid, &grants->table, err));
-    VP_TRY(auth_grant_cache_lookup_user(request, grants->table, grantee->user_uuid, &grants->user, err));
-    VP_TRY(pick_links(grantee->user_uuid, grants, err));
-    return judge(request, grantee, grants, err);
-}
-
-/* Whoever was just granted something shall not be told "no" by what was true before. Nobody can ask Arvados for more than one
- * table a second this way. */
-static bool is_worth_another_look(const struct auth_request *request, const struct auth_grants *grants)
-{
-    const struct auth_config *config = &request->snapshot->config;
-    bool refused = (request->role->require_grant && grants->result.policies.n == 0) ||
-                   auth_grants_check_groups(request, grants, NULL) != VP_OK;
-    return refused && config->service_token != NULL && config->cache_ttl_s > 0;
-}
-
-enum vp_code auth_grants_of(const struct auth_request *request, enum auth_age age, const struct vp_secret *token,
-                            const struct auth_grantee *grantee, struct auth_grants *ret_grants, struct vp_error *err)
-{
-    struct auth_grants grants = { 0 };
-    enum vp_code code = look_up(request, age, token, grantee, &grants, err);
-    if (code == VP_OK && age == AUTH_REMEMBERED && is_worth_another_look(request, &grants)) {
-        auth_grants_clear(&grants);
-        code = look_up(request, AUTH_RECENT, token, grantee, &grants, err);
-    }
-    if (code != VP_OK) {
-        auth_grants_clear(&grants);
-        return code;
-    }
+    const char *user_uuid = identity->records.user.uuid;
+    VP_AUTO(auth_grants_clear) struct auth_grants grants = { 0 };
+    VP_TRY(auth_grant_cache_lookup(request, age, token->secret, user_uuid, &grants.table, err));
+    VP_TRY(auth_grant_cache_lookup_user(request, grants.table, user_uuid, &grants.user, err));
+    VP_TRY(pick_links(user_uuid, &grants, err));
+    VP_TRY(judge(request, identity, &grants, err));
     *ret_grants = grants;
+    grants = (struct auth_grants){ 0 };
     return VP_OK;
 }
 
-struct auth_grantee auth_grantee_of(const struct auth_request *request, const struct arv_identity *identity)
+bool auth_grants_in_bound_groups(const struct auth_request *request, const struct auth_grants *grants)
 {
-    return (struct auth_grantee){ identity->user.uuid, identity->container.container_image, auth_now_s(request) };
+    const struct vp_texts *bound = &request->role->bound_group_uuids;
+    for (size_t i = 0; i < bound->n; i++)
+        if (vp_texts_has(&grants->user->memberships.roles, bound->items[i]))
+            return true;
+    return bound->n == 0;
+}
+
+/* A user who was just granted something must not be refused because of what was true before. Arvados is asked for no more than
+ * one table a second this way. */
+static bool is_worth_another_look(const struct auth_request *request, const struct auth_grants *grants)
+{
+    const struct auth_config *config = auth_request_config(request);
+    bool refused = (request->role->require_grant && grants->result.policies.n == 0) ||
+                   !auth_grants_in_bound_groups(request, grants);
+    return refused && config->service_token != NULL && config->cache_ttl_s > 0;
+}
+
+enum vp_code auth_grants_obtain(const struct auth_request *request, const struct auth_token *token,
+                                const struct auth_identity *identity, struct auth_grants *ret_grants,
+                                struct vp_error *err)
+{
+    VP_AUTO(auth_grants_clear) struct auth_grants grants = { 0 };
+    VP_TRY(look_up(request, request->age, token, identity, &grants, err));
+    if (request->age == AUTH_REMEMBERED && is_worth_another_look(request, &grants)) {
+        auth_grants_clear(&grants);
+        VP_TRY(look_up(request, AUTH_RECENT, token, identity, &grants, err));
+    }
+    *ret_grants = grants;
+    grants = (struct auth_grants){ 0 };
+    return VP_OK;
 }
 
 void auth_grants_clear(struct auth_grants *grants)
@@ -164,44 +171,30 @@ void auth_grants_clear(struct auth_grants *grants)
     *grants = (struct auth_grants){ 0 };
 }
 
-/* ---- groups ---- */
-
-enum vp_code auth_grants_check_groups(const struct auth_request *request, const struct auth_grants *grants,
-                                      struct vp_error *err)
-{
-    const struct auth_role *role = request->role;
-    if (role->bound_group_uuids.n == 0)
-        return VP_OK;
-    if (request->snapshot->config.service_token == NULL)
-        return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
-                       "role %.64s is bound to groups, and without a service token nobody can be asked who is in them",
-                       role->name);
-    for (size_t i = 0; i < role->bound_group_uuids.n; i++)
-        if (vp_texts_has(&grants->user->memberships.roles, role->bound_group_uuids.items[i]))
-            return VP_OK;
-    return vp_fail(err, VP_REASON_BOUND_GROUP, "the user is in none of the groups that role %.64s is bound to%s",
-                   role->name, grants->user->memberships.unknown ? "; this Arvados is too old to tell" : "");
-}
-
 enum vp_code auth_grants_aliases(const struct auth_request *request, const struct auth_grants *grants,
                                  struct vp_texts *ret_names, struct vp_error *err)
 {
-    const struct vp_texts *wanted = &request->snapshot->config.group_alias_uuids;
-    struct vp_texts names = { 0 };
-    for (size_t i = 0; i < wanted->n; i++) {
-        if (!vp_texts_has(&grants->user->memberships.roles, wanted->items[i]))
-            continue;
-        enum vp_code code = vp_texts_add(&names, wanted->items[i], err);
-        if (code != VP_OK) {
-            vp_texts_clear(&names);
-            return code;
-        }
-    }
+    const struct vp_texts *wanted = &auth_request_config(request)->group_alias_uuids;
+    VP_AUTO(vp_texts_clear) struct vp_texts names = { 0 };
+    for (size_t i = 0; i < wanted->n; i++)
+        if (vp_texts_has(&grants->user->memberships.roles, wanted->items[i]))
+            VP_TRY(vp_texts_add(&names, wanted->items[i], err));
     *ret_names = names;
+    names = (struct vp_texts){ 0 };
     return VP_OK;
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
+
+void auth_grants_add_drops(const struct auth_grants *grants, struct vp_error *err)
+{
+    size_t n_by_reason[POLICY_N_DROPS] = { 0 };
+    for (size_t i = 0; i < grants->result.n_verdicts; i++)
+        n_by_reason[grants->result.verdicts[i]]++;
+    for (enum policy_drop drop = POLICY_KEPT + 1; drop < POLICY_N_DROPS; drop++)
+        if (n_by_reason[drop] > 0)
+            vp_error_add_detail(err, "%zu dropped as %s", n_by_reason[drop], policy_drop_word(drop));
+}
 
 void auth_grants_tell(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer)
 {

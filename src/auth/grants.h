@@ -4,6 +4,7 @@
 #include "vp/policy.h"
 
 #include "grant_cache.h"
+#include "identity.h"
 
 /* What was granted, with the links it came from. */
 struct auth_grants {
@@ -14,21 +15,12 @@ struct auth_grants {
     struct policy_result result; /* a verdict for each of the links */
 };
 
-/* Whose grants, and when. */
-struct auth_grantee {
-    const char *user_uuid;
-    const char *container_image; /* NULL: unknown */
-    int64_t now_s;
-};
-
-/* Of somebody who was just identified, at this moment. Borrowed from the identity. */
-struct auth_grantee auth_grantee_of(const struct auth_request *request, const struct arv_identity *identity);
-
-/* Looks the links of a user up and judges each; when a remembered table has nothing for him, once more with a recent one.
- * `token` is the login's own, for a mount without a service token. No grant at all is a success with no policies. */
-VP_MUST_USE enum vp_code auth_grants_of(const struct auth_request *request, enum auth_age age,
-                                        const struct vp_secret *token, const struct auth_grantee *grantee,
-                                        struct auth_grants *ret_grants, struct vp_error *err);
+/* Looks up the links of the user of `identity` and judges each; if cached ones have nothing for this user, again with recent
+ * ones. `token` is the one that was sent, for a mount without a service token. Without any grant it succeeds with no
+ * policies. */
+VP_MUST_USE enum vp_code auth_grants_obtain(const struct auth_request *request, const struct auth_token *token,
+                                            const struct auth_identity *identity, struct auth_grants *ret_grants,
+                                            struct vp_error *err);
 void auth_grants_clear(struct auth_grants *grants);
 
 /* The same rules for whoever a link names: how one link looks to an admin. `memberships` are all live groups and those in
@@ -41,10 +33,11 @@ enum policy_drop auth_grants_judge(const struct auth_request *request, const str
 VP_MUST_USE enum vp_code auth_grants_warn(const struct auth_request *request, const struct auth_grants *grants,
                                           struct vp_texts *warnings, struct vp_error *err);
 
-/* The role's bound groups: the user is in one of them. VP_REASON_BOUND_GROUP; VP_REASON_SERVICE_TOKEN_MISSING where nobody
- * can be asked. */
-VP_MUST_USE enum vp_code auth_grants_check_groups(const struct auth_request *request, const struct auth_grants *grants,
-                                                  struct vp_error *err);
+/* Is the user in one of the role's bound groups, or the role bound to none? */
+bool auth_grants_in_bound_groups(const struct auth_request *request, const struct auth_grants *grants);
+
+/* Adds to the detail of `err` how many grants were dropped, and why. */
+void auth_grants_add_drops(const struct auth_grants *grants, struct vp_error *err);
 
 /* The external groups that the user is to be in: those of group_alias_uuids that he is a member of. */
 VP_MUST_USE enum vp_code auth_grants_aliases(const struct auth_request *request, const struct auth_grants *grants,

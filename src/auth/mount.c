@@ -9,6 +9,7 @@
 
 #include "grant_cache.h"
 #include "paths.h"
+#include "refusals.h"
 #include "roles.h"
 
 /* Requests that wait for a place at Arvados, per mount: two calls for each login of a storm of 2,000. */
@@ -46,6 +47,18 @@ static void shared_free(void *object)
     free(shared);
 }
 
+static void mount_free(void *object)
+{
+    struct auth_mount *mount = object;
+    if (mount == NULL)
+        return;
+    auth_mount_forget(mount);
+    auth_refusals_free(mount->refusals);
+    pthread_mutex_destroy(&mount->lock);
+    pthread_mutex_destroy(&mount->write_lock);
+    free(mount);
+}
+
 static enum vp_code mount_new(void *shared, void **ret_mount, struct vp_error *err)
 {
     struct auth_mount *mount = calloc(1, sizeof *mount);
@@ -55,19 +68,13 @@ static enum vp_code mount_new(void *shared, void **ret_mount, struct vp_error *e
     mount->counters.since_s = mount->shared->clock->now_s(mount->shared->clock->self);
     pthread_mutex_init(&mount->lock, NULL);
     pthread_mutex_init(&mount->write_lock, NULL);
+    enum vp_code code = auth_refusals_new(&mount->refusals, err);
+    if (code != VP_OK) {
+        mount_free(mount);
+        return code;
+    }
     *ret_mount = mount;
     return VP_OK;
-}
-
-static void mount_free(void *object)
-{
-    struct auth_mount *mount = object;
-    if (mount == NULL)
-        return;
-    auth_mount_forget(mount);
-    pthread_mutex_destroy(&mount->lock);
-    pthread_mutex_destroy(&mount->write_lock);
-    free(mount);
 }
 
 /* Any key: roles and config are both part of the snapshot. */
@@ -106,6 +113,14 @@ void auth_snapshot_release(struct auth_snapshot **place)
     arv_client_free(snapshot->arvados);
     auth_config_clear(&snapshot->config);
     free(snapshot);
+}
+
+bool auth_snapshot_is_current(struct auth_mount *mount, const struct auth_snapshot *snapshot)
+{
+    pthread_mutex_lock(&mount->lock);
+    bool current = mount->generation == snapshot->generation;
+    pthread_mutex_unlock(&mount->lock);
+    return current;
 }
 
 int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_config *config)
@@ -181,13 +196,15 @@ static enum vp_code load_parts(const struct logical_call *call, struct auth_snap
     return code == VP_OK ? VP_OK : unreadable(&fault, err);
 }
 
-static enum vp_code load(const struct logical_call *call, struct auth_snapshot **ret_snapshot, struct vp_error *err)
+static enum vp_code load(const struct logical_call *call, unsigned generation, struct auth_snapshot **ret_snapshot,
+                         struct vp_error *err)
 {
     struct auth_snapshot *snapshot = calloc(1, sizeof *snapshot);
     if (snapshot == NULL)
         return vp_fail_no_memory(err);
     atomic_init(&snapshot->references, 1);
     snapshot->loaded_ms = now_ms(call->mount);
+    snapshot->generation = generation;
     enum vp_code code = load_parts(call, snapshot, err);
     if (code != VP_OK) {
         auth_snapshot_release(&snapshot);
@@ -248,13 +265,14 @@ enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snap
     unsigned generation = 0;
     struct auth_snapshot *snapshot = cached(call, &generation);
     if (snapshot == NULL) {
-        VP_TRY(load(call, &snapshot, err));
+        VP_TRY(load(call, generation, &snapshot, err));
         share(mount, generation, &snapshot);
     }
     *ret_snapshot = snapshot;
     return VP_OK;
 }
 
+static const enum vp_reason PUBLIC_REASONS[] = { VP_REASON_LOGINS_OFF, VP_REASON_NONE };
 static const char *const SEAL_WRAPPED[] = { AUTH_CONFIG_KEY, NULL };
 
 const struct logical_backend *auth_backend(void)
@@ -272,6 +290,8 @@ const struct logical_backend *auth_backend(void)
             [VP_ERR_UPSTREAM] = "Arvados gave an invalid answer, so the login was refused",
             [VP_ERR_INTERNAL] = "this auth method cannot serve logins at the moment; its administrator must act",
         },
+        .reason_path = "explain",
+        .public_reasons = PUBLIC_REASONS,
         .seal_wrapped = SEAL_WRAPPED,
         .renew = auth_renew,
         .shared_new = shared_new,

@@ -22,6 +22,7 @@ struct auth_snapshot {
     atomic_int_least64_t token_expiry_s; /* of the service token; VP_TIME_NONE: never. 0: not asked yet */
     bool has_roles;                      /* a role record is stored, whichever version of the plugin wrote it */
     int64_t loaded_ms;                   /* monotonic, before storage was read */
+    unsigned generation;                 /* the mount's, before storage was read */
 };
 
 struct auth_shared {
@@ -33,6 +34,7 @@ struct auth_mount {
     struct auth_shared *shared;
     struct auth_counters counters;
     struct http_stats stats;
+    struct auth_refusals *refusals; /* see refusals.h */
     pthread_mutex_t write_lock;     /* held over read-compare-write of the config record */
     pthread_mutex_t lock;           /* guards the two below; never held while calling out */
     struct auth_snapshot *snapshot; /* NULL: to be loaded at the next request */
@@ -44,6 +46,9 @@ struct auth_mount {
 VP_MUST_USE enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snapshot **ret_snapshot,
                                            struct vp_error *err);
 void auth_snapshot_release(struct auth_snapshot **snapshot);
+
+/* False once a config or a role changed after the snapshot was loaded: what was decided on it is to be decided again. */
+bool auth_snapshot_is_current(struct auth_mount *mount, const struct auth_snapshot *snapshot);
 
 /* A client for a configuration that was checked. Its calls count as the mount's. */
 VP_MUST_USE enum vp_code auth_client_new(struct auth_mount *mount, const struct auth_config *config,

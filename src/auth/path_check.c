@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "identify.h"
 #include "mount.h"
 #include "paths.h"
+#include "request.h"
 
 #define OLDEST_REVISION "20231117" /* Arvados 2.7: containers/current and four-part tokens as we use them */
 

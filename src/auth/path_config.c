@@ -4,10 +4,10 @@
 
 #include "vp/arvados.h"
 
-#include "identify.h"
 #include "mount.h"
 #include "paths.h"
 #include "record.h"
+#include "request.h"
 
 static const char *text_or_empty(const char *text)
 {

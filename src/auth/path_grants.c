@@ -9,7 +9,6 @@
 
 /* What a look at grants needs. */
 struct view {
-    struct auth_snapshot *snapshot;
     struct auth_role role; /* the defaults: no role narrows here */
     struct auth_request request;
     struct arv_memberships groups; /* as if somebody were in all that links name: those alive, those in the trash */
@@ -20,7 +19,7 @@ static void view_clear(struct view *view)
 {
     arv_memberships_clear(&view->groups);
     auth_role_clear(&view->role);
-    auth_snapshot_release(&view->snapshot);
+    auth_request_clear(&view->request);
 }
 
 static enum vp_code sort_groups(struct view *view, const struct vp_texts *uuids, struct vp_error *err)
@@ -28,7 +27,7 @@ static enum vp_code sort_groups(struct view *view, const struct vp_texts *uuids,
     const struct arv_credentials credentials = auth_credentials(&view->request, NULL);
     struct arv_memberships *groups = &view->groups;
     if (uuids->n > 0)
-        VP_TRY(arv_groups_among(view->snapshot->arvados, &credentials, uuids, "role", &groups->roles, err));
+        VP_TRY(arv_groups_among(view->request.snapshot->arvados, &credentials, uuids, "role", &groups->roles, err));
     for (size_t i = 0; i < uuids->n; i++)
         if (!vp_texts_has(&groups->roles, uuids->items[i]))
             VP_TRY(vp_texts_add(&groups->trashed, uuids->items[i], err));
@@ -37,14 +36,14 @@ static enum vp_code sort_groups(struct view *view, const struct vp_texts *uuids,
 
 static enum vp_code view_open(const struct logical_call *call, struct view *view, struct vp_error *err)
 {
-    const struct vp_clock *clock = ((const struct auth_mount *)call->mount)->shared->clock;
-    VP_TRY(auth_snapshot_get(call, &view->snapshot, err));
-    if (view->snapshot->config.service_token == NULL)
+    view->request = (struct auth_request){ .call = call, .kind = AUTH_EXPLAIN, .age = AUTH_FRESH };
+    VP_TRY(auth_request_open_without_role(&view->request, err));
+    if (auth_request_config(&view->request)->service_token == NULL)
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
                        "looking at everybody's grants needs a service token in the config");
     VP_TRY(auth_role_defaults(&view->role, err));
-    view->request = auth_request_of(call, view->snapshot, &view->role);
-    view->now_s = clock->now_s(clock->self);
+    view->request.role = &view->role;
+    view->now_s = auth_now_s(&view->request);
     return VP_OK;
 }
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "identify.h"
 #include "mount.h"
 #include "paths.h"
+#include "request.h"
 
 static void put_count(struct vp_json_writer *writer, const char *key, uint64_t count)
 {

@@ -3,9 +3,9 @@
 
 #include "vp/version.h"
 
-#include "identify.h"
 #include "mount.h"
 #include "paths.h"
+#include "request.h"
 
 static enum vp_code answer(const struct logical_call *call, const struct arv_discovery *arvados, struct vp_error *err)
 {

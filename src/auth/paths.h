@@ -24,6 +24,7 @@ struct auth_explain_args {
     struct vp_secret *token;
     char *user_uuid;
     char *container_uuid;
+    char *request_id;
     char *role;
 };
 
@@ -50,6 +51,15 @@ enum vp_code auth_renew(const struct logical_call *call, struct vp_error *err);
 
 enum vp_code auth_grants_list(const struct logical_call *call, struct vp_error *err);
 enum vp_code auth_grants_read(const struct logical_call *call, struct vp_error *err);
+
+struct auth_refusals_args {
+    char *after;
+    int64_t limit;
+};
+
+extern const struct logical_field AUTH_REFUSALS_FIELDS[];
+
+enum vp_code auth_refusals_list(const struct logical_call *call, struct vp_error *err);
 
 enum vp_code auth_status(const struct logical_call *call, struct vp_error *err);
 

@@ -11,7 +11,7 @@ const struct logical_route AUTH_ROUTES[] = {
             "Asks Arvados whose token it is and whether that container is running, and answers with a token that has "
             "the policies granted to the container's user. The token is the whole text of ARVADOS_API_TOKEN in the "
             "container: v2/<uuid>/<secret>/<container uuid>. A refusal says no more than \"permission denied\" and the "
-            "request id; the reason stands under that id in the server's log.",
+            "request id. An administrator reads the reason with explain request_id=..., or in the server's log.",
         .fields = AUTH_LOGIN_FIELDS,
         .args_size = sizeof(struct auth_login_args),
         .ignores_unknown = true,
@@ -47,11 +47,11 @@ const struct logical_route AUTH_ROUTES[] = {
     {
         .path = "explain",
         .summary = "What would a login give, and why? Issues nothing.",
-        .help = "Give one of token, user_uuid and container_uuid, and role if the login would. The answer has the "
-                "outcome, the "
-                "reason of a refusal, and every grant of the user, kept or dropped and why. By user_uuid only the user "
-                "and his "
-                "grants are looked at; by uuid a service token is needed. The caller's address is not part of it.",
+        .help =
+            "Give one of token, user_uuid, container_uuid and request_id, and role if the login would. The answer has "
+            "the outcome, the reason of a refusal, and every grant of the user, kept or dropped and why. By "
+            "user_uuid only the user and their grants are looked at; by uuid a service token is needed. The caller's "
+            "address is not part of it. request_id reads an earlier refusal of this node.",
         .fields = AUTH_EXPLAIN_FIELDS,
         .args_size = sizeof(struct auth_explain_args),
         .on = { [LOGICAL_CREATE] = auth_explain, [LOGICAL_UPDATE] = auth_explain },
@@ -98,6 +98,17 @@ const struct logical_route AUTH_ROUTES[] = {
                 "of the "
                 "mount) is not part of it.",
         .on = { [LOGICAL_READ] = auth_grants_read },
+    },
+    {
+        .path = "refusals",
+        .summary = "The last refused logins and renewals on this node.",
+        .help = "Their request ids, the newest first, and for each time, reason, detail, role, address, container and "
+                "user. "
+                "At most 256, in memory only. explain with request_id reads one of them.",
+        .fields = AUTH_REFUSALS_FIELDS,
+        .args_size = sizeof(struct auth_refusals_args),
+        .ignores_unknown = true,
+        .on = { [LOGICAL_LIST] = auth_refusals_list },
     },
     {
         .path = "status",

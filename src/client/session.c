@@ -115,7 +115,7 @@ static enum vp_code ask_for_token(struct cli_session *session, struct vault_logi
         vp_error_add_detail(err, "ARVADOS_API_HOST is not set either: has this container a network "
                                  "(runtime_constraints.API)?");
     /* The plugin's own refusals name the request; without that name it was the host's, which has no such path. */
-    if (code == VP_ERR_DENIED && err != NULL && strstr(err->message, "request id") == NULL)
+    if (code == VP_ERR_DENIED && err != NULL && strstr(err->message, "request_id=") == NULL)
         vp_error_add_detail(err, "is the mount's name, \"%.60s\", right? ARV_VAULT_MOUNT or --mount says it",
                             settings->mount);
     return code;

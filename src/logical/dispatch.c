@@ -106,6 +106,8 @@ struct logical_match logical_find(const struct logical_backend *backend, enum lo
     if (operation == LOGICAL_UNKNOWN || operation == LOGICAL_HELP)
         return match;
     if (is_of_mount(operation)) {
+        /* The path of a renewal is that of the login or of the secret: for the log. */
+        match.route = logical_find_route(backend, path, &match.name);
         match.handler = handler_of_mount(backend, operation);
         match.quick = match.handler == NULL;
         match.login = operation != LOGICAL_ROLLBACK;
@@ -137,6 +139,14 @@ static bool makes_server_forward(const struct vp_error *err)
     return strstr(err->message, FORWARD) != NULL || strstr(err->message, "cannot write to readonly storage") != NULL;
 }
 
+static bool is_public(const struct logical_backend *backend, enum vp_reason reason)
+{
+    for (const enum vp_reason *at = backend->public_reasons; at != NULL && *at != VP_REASON_NONE; at++)
+        if (*at == reason)
+            return true;
+    return false;
+}
+
 /* An unauthenticated caller reads the class of a failure and the request id. So an unknown, an expired and a finished
  * token look the same, and the server's own messages stay in the log. */
 static enum vp_code mask(const struct logical_backend *backend, const struct logical_call *call, struct vp_error *err)
@@ -145,14 +155,15 @@ static enum vp_code mask(const struct logical_backend *backend, const struct log
     enum vp_code code = vp_reason_code(full.reason);
     if (code == VP_ERR_INPUT || code == VP_ERR_NOT_FOUND || code == VP_ERR_OPERATION)
         return code;
-    if (code == VP_ERR_HOST && makes_server_forward(&full))
+    if ((code == VP_ERR_HOST && makes_server_forward(&full)) || is_public(backend, full.reason))
         return code;
     if (code == VP_ERR_HOST)
         code = VP_ERR_INTERNAL;
     const char *message = backend->public_messages[code];
     (void)vp_fail(err, full.reason == VP_REASON_HOST ? VP_REASON_INTERNAL : full.reason,
-                  "%s (the server's log has the reason under request id %.64s)",
-                  message == NULL ? "the request failed" : message, call->request_id);
+                  "%s (an administrator can read the reason: write %.128s%s request_id=%.64s)",
+                  message == NULL ? "the request failed" : message, call->mount_point, backend->reason_path,
+                  call->request_id);
     vp_error_add_detail(err, "%s", full.message);
     if (full.detail[0] != '\0')
         vp_error_add_detail(err, "%s", full.detail);

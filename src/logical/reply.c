@@ -67,6 +67,7 @@ void logical_entity_clear(struct logical_entity *entity)
 void logical_reply_clear(struct logical_reply *reply)
 {
     vp_buf_clear(&reply->data);
+    logical_pairs_clear(&reply->log);
     if (reply->auth != NULL)
         logical_auth_clear(reply->auth);
     free(reply->auth);

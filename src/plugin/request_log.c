@@ -21,29 +21,38 @@ static enum vp_log_level level_of(const struct logical_call *call, const struct 
     return VP_LOG_ERROR;
 }
 
+enum { FIELDS_MAX = 24 };
+
+/* The request itself, what its handler found out about it, and `more`, which ends with an empty field. */
+static void log_request(enum vp_log_level level, const char *message, const struct logical_call *call,
+                        const struct vp_log_field *more)
+{
+    struct vp_log_field fields[FIELDS_MAX] = { { "path", text_or_empty(call->route), 0 },
+                                               { "operation", logical_operation_word(call->operation), 0 },
+                                               { "mount", text_or_empty(call->mount_point), 0 },
+                                               { "request_id", text_or_empty(call->request_id), 0 } };
+    size_t n = 4;
+    for (size_t i = 0; call->reply != NULL && i < call->reply->log.n && n < FIELDS_MAX / 2; i++)
+        fields[n++] = (struct vp_log_field){ call->reply->log.items[i].key, call->reply->log.items[i].value, 0 };
+    for (; more->key != NULL && n + 1 < FIELDS_MAX; more++)
+        fields[n++] = *more;
+    vp_log(level, message, fields);
+}
+
 static void log_failure(const struct logical_call *call, const struct vp_error *failure, int64_t took_ms)
 {
-    vp_log(level_of(call, failure), "request failed",
-           (const struct vp_log_field[]){ { "reason", vp_reason_word(failure->reason), 0 },
-                                          { "path", text_or_empty(call->route), 0 },
-                                          { "operation", logical_operation_word(call->operation), 0 },
-                                          { "mount", text_or_empty(call->mount_point), 0 },
-                                          { "request_id", text_or_empty(call->request_id), 0 },
-                                          { "error", failure->message, 0 },
-                                          { "detail", failure->detail, 0 },
-                                          { "took_ms", NULL, took_ms },
-                                          { 0 } });
+    log_request(level_of(call, failure), "request failed", call,
+                (const struct vp_log_field[]){ { "reason", vp_reason_word(failure->reason), 0 },
+                                               { "error", failure->message, 0 },
+                                               { "detail", failure->detail, 0 },
+                                               { "took_ms", NULL, took_ms },
+                                               { 0 } });
 }
 
 static void log_token(const struct logical_call *call, const char *message, int64_t ttl_s, int64_t took_ms)
 {
-    vp_log(VP_LOG_DEBUG, message,
-           (const struct vp_log_field[]){ { "path", text_or_empty(call->route), 0 },
-                                          { "mount", text_or_empty(call->mount_point), 0 },
-                                          { "request_id", text_or_empty(call->request_id), 0 },
-                                          { "ttl_s", NULL, ttl_s },
-                                          { "took_ms", NULL, took_ms },
-                                          { 0 } });
+    log_request(VP_LOG_DEBUG, message, call,
+                (const struct vp_log_field[]){ { "ttl_s", NULL, ttl_s }, { "took_ms", NULL, took_ms }, { 0 } });
 }
 
 void plugin_request_log(const struct logical_call *call, const struct vp_error *failure, int64_t arrived_ms)

@@ -1,6 +1,8 @@
 #include "translate.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "translate_auth.h"
 #include "translate_secret.h"
@@ -45,6 +47,21 @@ static enum vp_code read_lease(const Wire__Request *wire, struct plugin_request 
     return plugin_translate_auth_in(wire->auth, &request->auth, err);
 }
 
+/* A UUID of version 4. Without random bytes the request goes without an id: it is for tracing only. */
+static void generate_id(char id[37])
+{
+    unsigned char bytes[16];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return;
+    bytes[6] = (unsigned char)((bytes[6] & 0x0F) | 0x40);
+    bytes[8] = (unsigned char)((bytes[8] & 0x3F) | 0x80);
+    for (size_t i = 0, at = 0; i < sizeof bytes; i++, at += 2) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            id[at++] = '-';
+        (void)snprintf(id + at, 3, "%02x", bytes[i]);
+    }
+}
+
 void plugin_translate_head(const Wire__Request *wire, struct plugin_request *ret_request)
 {
     const Wire__Connection *connection = wire->connection;
@@ -59,6 +76,10 @@ void plugin_translate_head(const Wire__Request *wire, struct plugin_request *ret
         .remote_addr = connection == NULL || *connection->remote_addr == '\0' ? NULL : connection->remote_addr,
         .reply = &ret_request->reply,
     };
+    if (*wire->id == '\0') {
+        generate_id(ret_request->generated_id);
+        ret_request->call.request_id = ret_request->generated_id;
+    }
 }
 
 enum vp_code plugin_translate_request(const struct logical_match *match, const Wire__Request *wire,

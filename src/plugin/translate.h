@@ -10,6 +10,7 @@
 
 /* A request as handlers see it. Texts of `call` are borrowed from the wire message. */
 struct plugin_request {
+    char generated_id[37];    /* call.request_id points here where the server sends none, as for renewals */
     struct logical_call call; /* storage, cancel, standby and mount are the caller's to set */
     struct vp_json *document;
     struct logical_auth auth;

@@ -132,7 +132,7 @@ class Mount:
     def reason(self, answer: requests.Response) -> str:
         """The reason that the server's log gives for a refused login."""
         text = answer.json()["errors"][0]
-        request_id = text.rsplit("request id ", 1)[1].rstrip(")")
+        request_id = text.rsplit("request_id=", 1)[1].rstrip(")")
 
         def lines() -> list[str]:
             return [line for line in self.bao.log().splitlines() if request_id in line and "reason=" in line]

@@ -43,6 +43,7 @@ def samples(sim) -> dict[str, list[tuple[str, str, dict | None]]]:
         "role/": [("LIST", "role", None)],
         "login": [("POST", "login", {"token": run_token(sim), "role": "genomics"})],
         "explain": [("POST", "explain", {"container_uuid": "zzzzz-dz642-runningcontainr", "role": "genomics"})],
+        "refusals/": [("LIST", "refusals", None)],
         "grants/": [("LIST", "grants", None)],
         "grants/{uuid}": [("GET", "grants/zzzzz-tpzed-xurymjxw79nv3jz", None)],
         "status": [("GET", "status", None)],
@@ -143,6 +144,8 @@ def written(own_bao, sim) -> str:
     ca = Path(sim.ca_pem).read_text()
     lines = [HEAD]
     for path, asked in calls.items():
+        if path == "refusals/":
+            assert mount.login(run_token(sim), role="nobody").status_code == 400
         lines += section(path, paths[path], mount, asked, steady)
     text = "\n".join(lines).rstrip() + "\n"
     return text.replace(json.dumps(ca)[1:-1], "-----BEGIN CERTIFICATE-----...")

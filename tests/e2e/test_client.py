@@ -400,7 +400,7 @@ def test_refused_by_arvados_or_by_the_mount(client):
     assert "mount's name" in client.refused(77, "login", "--mount=no-such-mount")
     assert "role" in client.refused(69, "login", "--role=no-such-role")
     client.mount.sim.finish(client.container)
-    assert "request id" in client.refused(77, "login")
+    assert "request_id=" in client.refused(77, "login")
 
 
 def test_arvados_away_is_for_trying_again(client):

@@ -55,7 +55,7 @@ forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\
     src/http/easy.c
     src/arvados/form.c
     src/logical/field_value.c
-    src/auth/issue.c
+    src/auth/lease.c
     src/arvados/salt.c
     src/vault/ask.c
     src/vault/token.c

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pages import ROOT, missing_tests, named_tests, rows
@@ -37,6 +39,31 @@ def test_the_readme_quotes_the_page_of_the_last_benchmark():
     assert len(quoted) == 3
     for words, ratio in quoted:
         assert any(cells[0] == words and ratio in cells for cells in measured), (words, ratio)
+
+
+HOP = re.compile(r"^(\d+)\. `(src/[a-z_/]+\.c)` `([a-z_0-9]+)` ", re.M)
+
+
+def missing_hops(text: str) -> list[str]:
+    """Functions of the path of a login that are not defined in the file that the page names."""
+    wrong = []
+    for _, path, function in HOP.findall(text):
+        source = (ROOT / path).read_text() if (ROOT / path).is_file() else ""
+        if not re.search(rf"^[a-z][^;=]*\b{function}\([^;]*\n\{{$", source, re.M):
+            wrong.append(f"{path}: {function}")
+    return wrong
+
+
+def test_the_path_of_a_login_is_fifteen_hops_at_most_and_each_function_exists():
+    section = (ROOT / "docs/architecture.md").read_text().split("## Life of a login")[1].split("\n## ")[0]
+    hops = HOP.findall(section)
+    assert 5 < len(hops) <= 15 and [int(number) for number, *_ in hops] == list(range(1, len(hops) + 1))
+    assert missing_hops(section) == []
+
+
+def test_a_hop_that_is_not_there_is_told():
+    text = "1. `src/auth/decision.c` `auth_decide` x\n2. `src/auth/decision.c` `auth_snapshot_get` x\n3. `src/auth/none.c` `auth_decide` x\n"
+    assert missing_hops(text) == ["src/auth/decision.c: auth_snapshot_get", "src/auth/none.c: auth_decide"]
 
 
 def test_a_test_that_is_not_there_is_told():

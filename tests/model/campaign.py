@@ -81,8 +81,15 @@ def compare_warnings(told: dict, wanted: rules.Outcome) -> str | None:
 
 def lease_of(wanted: rules.Outcome, told: dict, setting: rules.Setting, request: dict) -> rules.Lease:
     data = json.loads(told["auth"]["internal_data"])
-    return rules.Lease(wanted.auth["metadata"].get("role"), wanted.auth["alias"], data["container_uuid"], data["token_uuid"], data["runtime_token"],
+    return rules.Lease(wanted.auth["metadata"].get("role"), wanted.auth["alias"], data["container_uuid"], data["token_uuid"], data["runtime_token"], data.get("salt_label"),
                        None if setting.service_token else (request["token"]).strip(), wanted.auth["policies"], setting.cluster.now)
+
+
+def change_salting(inside: Inside, dice: random.Random, world: World, lease: rules.Lease) -> None:
+    """The role changes between a login and its renewal."""
+    role = world.setting.roles[lease.role]
+    role.update(dice.choice([{"allow_salted": False}, {"salt_label": "vlt02"}]))
+    must(inside.call(world.cluster, "update", f"role/{lease.role}", data=role), role)
 
 
 def try_renewal(inside: Inside, dice: random.Random, world: World, lease: rules.Lease, told: dict, tally: Tally) -> str | None:
@@ -92,6 +99,8 @@ def try_renewal(inside: Inside, dice: random.Random, world: World, lease: rules.
     # What is remembered is no longer than cache_ttl; here all of it is older, or nothing is remembered.
     if world.setting.config["cache_ttl"] == 0 or cluster.now - lease.issued_at > 10:
         disturb(dice, cluster)
+    if lease.salted and not world.narrowed and dice.random() < 0.5:
+        change_salting(inside, dice, world, lease)
     address = dice.choice(ADDRESSES)
     wanted = rules.renewal(world.setting, lease, address)
     auth = {"internal_data": told["auth"]["internal_data"], "policies": lease.policies, "token_policies": [*lease.policies, "default"],

@@ -89,12 +89,12 @@ def judge_user(case: Case, setting: Setting, role: dict, user: dict) -> None:
     case.refuse_if(role["bound_user_uuids"] and user["uuid"] not in role["bound_user_uuids"], "bound_mismatch:bound_user_uuids")
 
 
-def judge_container(case: Case, role: dict, container: dict, user_uuid: str | None) -> None:
+def judge_container(case: Case, role: dict, container: dict) -> None:
+    case.refuse_if(container["uuid"][:5] != CLUSTER, "upstream_bad_answer")
     case.refuse_if(container["state"] not in role["container_states"], "container_not_running")
     case.refuse_if(role["deny_interactive"] and container["interactive_session_started"], "interactive_session")
     case.refuse_if(role["bound_container_images"] and container["container_image"] not in role["bound_container_images"],
                    "bound_mismatch:bound_container_images")
-    case.refuse_if(user_uuid and container["runtime_user_uuid"] not in (None, user_uuid), "upstream_bad_answer")
     case.refuse_if(container["auth_uuid"] is None and not role["allow_runtime_token"], "runtime_token")
 
 
@@ -102,6 +102,18 @@ def judge_address(case: Case, role: dict, address: str | None) -> None:
     if role["token_bound_cidrs"]:
         inside = address and any(ipaddress.ip_address(address) in ipaddress.ip_network(one, strict=False) for one in role["token_bound_cidrs"])
         case.refuse_if(not inside, "cidr_mismatch")
+
+
+def is_other_user(container: dict, user: dict | None) -> bool:
+    return user is not None and container["runtime_user_uuid"] not in (None, user["uuid"])
+
+
+def prove_absence(case: Case, setting: Setting, reason: str) -> None:
+    """An empty list is believed if a call that only an administrator may make succeeds."""
+    if reason in case.reasons:
+        probe = Case()
+        probe.attempt(setting.service().single, "users", USER, "uuid", SYSTEM_USER, "absent")
+        case.reasons |= probe.reasons - {"absent"}
 
 
 def identify(case: Case, setting: Setting, role: dict, sent: str) -> tuple[dict | None, dict | None, dict | None]:
@@ -121,6 +133,7 @@ def identify(case: Case, setting: Setting, role: dict, sent: str) -> tuple[dict 
         case.refuse_if(setting.service_token is None, "service_token_missing")
         if setting.service_token:
             container = case.attempt(setting.service().single, "containers", CONTAINER, "auth_uuid", token_uuid, "not_container_token")
+            prove_absence(case, setting, "not_container_token")
     else:
         container = case.attempt(reader.one, "containers/current", CONTAINER, "not_container_token")
     user = case.attempt(reader.one, "users/current", USER, label=label)
@@ -139,7 +152,9 @@ def identify(case: Case, setting: Setting, role: dict, sent: str) -> tuple[dict 
     if user:
         judge_user(case, setting, role, user)
     if container:
-        judge_container(case, role, container, user and user["uuid"])
+        judge_container(case, role, container)
+        own = token is not None and container["auth_uuid"] in (None, token["uuid"])
+        case.refuse_if(is_other_user(container, user), "user_merged" if own else "upstream_bad_answer")
         case.refuse_if(container["auth_uuid"] not in (None, token_uuid), "upstream_bad_answer")
         if container["auth_uuid"] is None:  # then only the segment behind the token names a container
             case.refuse_if(named != container["uuid"], "upstream_bad_answer")
@@ -311,6 +326,7 @@ def login(setting: Setting, request: dict) -> Outcome:
     address = request.get("remote_addr")
     if role:
         judge_address(case, role, address)
+        case.refuse_if(role["token_strictly_bind_ip"] and not address, "cidr_mismatch")
     if case.reasons or role is None:
         return Outcome(case.reasons)
     container, user, token = identify(case, setting, role, sent)
@@ -327,7 +343,6 @@ def login(setting: Setting, request: dict) -> Outcome:
     policies = policies_of(case, setting, role, grants)
     end = min(grants.end, token["expires_at"] if token["expires_at"] is not None else NEVER)
     terms = terms_of(case, role, NEVER if end == NEVER else end - setting.cluster.now)
-    case.refuse_if(role["token_strictly_bind_ip"] and not address, "cidr_mismatch")
     username = user["username"] if user["username"] and PLAIN.fullmatch(user["username"]) else None
     metadata = {"user_uuid": user["uuid"], "username": username, "container_uuid": container and container["uuid"], "container_image": image,
                 "token_uuid": token["uuid"], "cluster_id": CLUSTER, "role": role["name"], "request_id": "request-1"}
@@ -356,6 +371,7 @@ class Lease:
     container: str
     token: str
     runtime: bool
+    salted: str | None  # the label that the token of the login was salted with
     sent: str | None  # the run token, on a mount without service token
     policies: list[str]
     issued_at: int
@@ -369,6 +385,7 @@ def renewal(setting: Setting, lease: Lease, address: str | None) -> Outcome:
     if role is None:
         return Outcome(case.reasons)
     judge_address(case, role, address)
+    case.refuse_if(lease.salted and not (role["allow_salted"] and role["salt_label"] == lease.salted), "token_rejected")
     token_end = NEVER
     if setting.service_token:
         service = setting.service()
@@ -378,7 +395,8 @@ def renewal(setting: Setting, lease: Lease, address: str | None) -> Outcome:
         if container:
             same = container["auth_uuid"] is None if lease.runtime else container["auth_uuid"] == lease.token
             case.refuse_if(not same, "container_not_running")
-            judge_container(case, role, container, user and user["uuid"])
+            judge_container(case, role, container)
+            case.refuse_if(is_other_user(container, user), "upstream_bad_answer")
         if user:
             judge_user(case, setting, role, user)
     elif lease.sent is None:
@@ -389,6 +407,8 @@ def renewal(setting: Setting, lease: Lease, address: str | None) -> Outcome:
         if case.reasons:
             return Outcome(case.reasons)
         container, user, token = identify(case, setting, role, lease.sent)
+        if container:
+            case.refuse_if((container["auth_uuid"] is not None) if lease.runtime else container["auth_uuid"] != lease.token, "container_not_running")
         if container and user:
             case.refuse_if(container["uuid"] != lease.container or user["uuid"] != lease.user, "container_not_running")
         if token and token["expires_at"] is not None:
@@ -405,6 +425,11 @@ def renewal(setting: Setting, lease: Lease, address: str | None) -> Outcome:
     end = min(grants.end, token_end)
     terms = terms_of(case, role, NEVER if end == NEVER else end - now)
     age = max(now - lease.issued_at, 0)
-    until = min(age + terms["ttl"], role["token_max_ttl"] or NEVER)
+    if terms["period"]:  # replaces the TTL; the role's maximum bounds it and does not end the token
+        period = min(terms["period"], role["token_max_ttl"] or NEVER)
+        until = age + period
+    else:
+        period = 0
+        until = min(age + terms["ttl"], role["token_max_ttl"] or NEVER)
     case.refuse_if(until <= age, "lifetime_too_short")
-    return Outcome(case.reasons, {"ttl": until - age, "max_ttl": until, "period": terms["period"], "group_aliases": aliases_of(setting, grants)}, grants.drops)
+    return Outcome(case.reasons, {"ttl": until - age, "max_ttl": until, "period": period, "group_aliases": aliases_of(setting, grants)}, grants.drops)

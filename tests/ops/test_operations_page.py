@@ -141,7 +141,7 @@ def test_reasons_can_be_had_from_a_server_at_info_without_a_restart(reader):
     def told() -> bool:
         """Whether the log says why a login is refused. The host reads the plugin's log beside its answers."""
         text = reader.mount.login(reader.mount.sim.active_token, role="ci").json()["errors"][0]
-        request_id = text.rsplit("request id ", 1)[1].rstrip(")")
+        request_id = text.rsplit("request_id=", 1)[1].rstrip(")")
         end = time.monotonic() + 1
         while time.monotonic() < end and request_id not in reader.bao.log():
             time.sleep(0.02)
@@ -158,7 +158,7 @@ def test_reasons_can_be_had_from_a_server_at_info_without_a_restart(reader):
 # ---- the table of log lines ----------------------------------------------------------------------------------------
 
 SOURCE = {path: path.read_text() for path in sorted((ROOT / "src").rglob("*.c")) if path.name != "log.c"}
-CALL = re.compile(r"\bvp_log\((.*?)\);", re.DOTALL)
+CALL = re.compile(r"^ +(vp_log|log_request)\((.*?)\);", re.DOTALL | re.MULTILINE)
 
 
 def messages(text: str, level: str, said: str) -> dict[str, set[str]]:
@@ -177,11 +177,17 @@ def messages(text: str, level: str, said: str) -> dict[str, set[str]]:
 def logged() -> dict[str, tuple[set[str], set[str]]]:
     """Message to levels and fields, by the source."""
     found = {}
+    request_log, refusals = (SOURCE[ROOT / "src" / path] for path in ("plugin/request_log.c", "auth/refusals.c"))
+    of_requests = set(re.findall(r'\{ "(\w+)",', request_log.split("static void log_request(")[1].split("\n}")[0]))
+    of_requests |= set(re.findall(r'\{ "(\w+)",', refusals.split("FACTS[] = {")[1].split("};")[0]))
+    assert len(of_requests) == 7
     for text in SOURCE.values():
-        for call in CALL.findall(text):
+        for function, call in CALL.findall(text):
+            if call == "level, message, fields":
+                continue  # by log_request itself
             level, said, rest = re.match(r"(.+?),\s*(\"[^\"]*\"|[\w\[\]]+),\s*(.*)", call, re.DOTALL).groups()
             for message, levels in messages(text, level, said).items():
-                found[message] = ({one.lower() for one in levels}, set(re.findall(r'\{ "(\w+)",', rest)))
+                found[message] = ({one.lower() for one in levels}, set(re.findall(r'\{ "(\w+)",', rest)) | (of_requests if function == "log_request" else set()))
     return found
 
 

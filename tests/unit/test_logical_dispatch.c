@@ -124,6 +124,7 @@ static const struct logical_backend BACKEND = {
     .version = "v1.2.3",
     .help = "A toy.",
     .routes = ROUTES,
+    .reason_path = "explain",
     .public_messages = { [VP_ERR_DENIED] = "permission denied", [VP_ERR_INTERNAL] = "not now" },
     .renew = renew,
 };

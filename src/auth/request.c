@@ -1,0 +1,105 @@
+#include "request.h"
+
+#include "roles.h"
+
+int64_t auth_now_s(const struct auth_request *request)
+{
+    return request->clock->now_s(request->clock->self);
+}
+
+int64_t auth_now_ms(const struct auth_request *request)
+{
+    return request->clock->monotonic_ms(request->clock->self);
+}
+
+const struct auth_config *auth_request_config(const struct auth_request *request)
+{
+    return &request->snapshot->config;
+}
+
+const char *auth_effective_role(const struct auth_config *config, const char *named)
+{
+    return vp_text_is_set(named) ? named : config->default_role;
+}
+
+bool auth_request_is_current(const struct auth_request *request)
+{
+    return auth_snapshot_is_current(request->call->mount, request->snapshot);
+}
+
+void auth_request_clear(struct auth_request *request)
+{
+    auth_snapshot_release(&request->snapshot);
+    request->role = NULL;
+}
+
+enum vp_code auth_request_open_without_role(struct auth_request *request, struct vp_error *err)
+{
+    struct auth_mount *mount = request->call->mount;
+    auth_request_clear(request);
+    VP_TRY(auth_snapshot_get(request->call, &request->snapshot, err));
+    request->clock = mount->shared->clock;
+    request->counters = &mount->counters;
+    request->request_id = request->call->request_id;
+    request->cancel = request->call->cancel;
+    if (request->deadline_ms == 0)
+        request->deadline_ms = auth_deadline_ms(mount, auth_request_config(request));
+    return VP_OK;
+}
+
+static enum vp_code open_with_role(struct auth_request *request, struct vp_error *err)
+{
+    VP_TRY(auth_request_open_without_role(request, err));
+    /* A lease names the role that the login had, which may be none. */
+    const char *name = request->kind == AUTH_RENEWAL
+                           ? request->role_name
+                           : auth_effective_role(auth_request_config(request), request->role_name);
+    return auth_role_for(request->call, request->snapshot, name, &request->role, err);
+}
+
+enum vp_code auth_request_open(struct auth_request *request, struct vp_error *err)
+{
+    enum vp_code code = open_with_role(request, err);
+    /* A standby can't store a service token: the server would run the login here, and again on the active node. And what a
+     * standby does not find may be on its way to it. */
+    if (request->kind == AUTH_LOGIN && request->call->standby &&
+        (code != VP_OK || auth_role_token_type(request->role) != LOGICAL_TOKEN_BATCH))
+        return logical_forward(err);
+    return code;
+}
+
+/* ---- credentials ---- */
+
+struct arv_credentials auth_credentials_of(const struct auth_request *request, const struct vp_secret *token)
+{
+    return (struct arv_credentials){
+        .token = token,
+        .request_id = request->request_id,
+        .deadline_ms = request->deadline_ms,
+        .cancel = request->cancel,
+    };
+}
+
+struct arv_credentials auth_credentials(const struct auth_request *request, const struct vp_secret *token)
+{
+    const struct vp_secret *service_token = auth_request_config(request)->service_token;
+    struct arv_credentials credentials = auth_credentials_of(request, service_token != NULL ? service_token : token);
+    credentials.service = service_token != NULL;
+    return credentials;
+}
+
+struct arv_credentials auth_service_credentials(const struct logical_call *call, const struct auth_config *config)
+{
+    return (struct arv_credentials){
+        .token = config->service_token,
+        .service = config->service_token != NULL,
+        .request_id = call->request_id,
+        .deadline_ms = auth_deadline_ms(call->mount, config),
+        .cancel = call->cancel,
+    };
+}
+
+struct arv_link_query auth_link_query(const struct auth_config *config)
+{
+    return (struct arv_link_query){ .link_class = config->link_class, .owner_uuids = &config->trusted_link_owners };
+}
