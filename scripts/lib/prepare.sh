@@ -46,10 +46,13 @@ make_venv() {
     want=$(sha256sum <"$list")
     have=$(cat "$folder/installed" 2>/dev/null || true)
     [ "$want" = "$have" ] && return
+    # For packages whose setup.py wants tools of before.
+    local constraints=$root/scripts/lib/constraints-$name.txt
+    [ -f "$constraints" ] || constraints=/dev/null
     step "Making a Python venv in ${folder#"$root"/} ($what)"
     rm -rf "$folder"
     "$python" -m venv "$folder"
-    "$folder/bin/pip" install --disable-pip-version-check --progress-bar off -r "$list" |
+    PIP_CONSTRAINT=$constraints PIP_BUILD_CONSTRAINT=$constraints "$folder/bin/pip" install --disable-pip-version-check --progress-bar off -r "$list" |
         grep -E '^(Collecting|Installing|Successfully|ERROR)' || die "pip could not install the Python tools"
     printf '%s\n' "$want" >"$folder/installed"
 }

@@ -126,6 +126,11 @@ def deploy(plan: Plan) -> None:
     plan.add_batches("deploy", "release", test_files("deploy"), needs=(plan.add_build("venv for deploy", 60, "scripts/dev", "venv", "setup"),))
 
 
+def python(plan: Plan) -> None:
+    venvs = tuple(plan.add_build(f"venv for {name}", 30, "scripts/dev", "venv", name) for name in ("python", "vdk"))
+    plan.add_batches("python", "release", test_files("python"), needs=venvs)
+
+
 def site(plan: Plan) -> None:
     plan.add_batches("site", "release", test_files("site"), needs=(plan.add_build("site", 60, "scripts/site"),))
 
@@ -194,6 +199,7 @@ AREAS = {
     "model": Area(model, "each login decided by the plugin and by a model"),
     "simulator": Area(simulator, "the simulated Arvados against recordings of the real one"),
     "deploy": Area(deploy, "Ansible, Terraform, Helm, the trial cluster"),
+    "python": Area(python, "the Python package, and data jobs with the real VDK"),
     "site": Area(site, "the pages as a site, the tutorials", ("site",)),
     "ops": Area(ops, "monitoring, the operations page, development", ("ops",)),
     "fresh": Area(fresh, "the demo in a fresh clone"),

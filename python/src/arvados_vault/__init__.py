@@ -85,6 +85,19 @@ def close() -> None:
     _default.vault().close()
 
 
+# Tracebacks name the classes as their users do.
+for _class in (
+    ConfigurationError,
+    Conflict,
+    Denied,
+    InternalError,
+    InvalidInput,
+    SecretNotFound,
+    ServerRefused,
+    Unavailable,
+    VaultError,
+):
+    _class.__module__ = __name__
 for _function in (get_secret, get_all_secrets, set_all_secrets, put_secret, whoami, login):
     _function.__doc__ = getattr(Vault, _function.__name__).__doc__
-del _function
+del _class, _function

@@ -44,29 +44,23 @@ class SecretsClient(ISecretsServiceClient):
         return dict(sealed.reveal())
 
 
-class ArvadosVaultPlugin:
-    @hookimpl
-    def vdk_configure(self, config_builder: ConfigurationBuilder) -> None:
-        config_builder.add(
-            key=PATH_KEY,
-            default_value="",
-            description="Where the secrets of a data job are, with {team} and {job} in it. "
-            f"The default is {PATH_VARIABLE} of the environment, then {DEFAULT_PATH}.",
-        )
-
-    @hookimpl
-    def initialize_job(self, context: JobContext) -> None:
-        configuration = context.core_context.configuration
-        # VDK chooses the only registered type by itself: a second one must not change the jobs that never asked for it.
-        if not any(configuration.get_value(key) for key in _SELECTING_KEYS):
-            return
-        path = configuration.get_value(PATH_KEY) or None
-        context.secrets.set_secrets_factory_method(TYPE, lambda: SecretsClient(path))
-
-
-plugin = ArvadosVaultPlugin()
+@hookimpl
+def vdk_configure(config_builder: ConfigurationBuilder) -> None:
+    """A hook of VDK: the options of the plugin."""
+    config_builder.add(
+        key=PATH_KEY,
+        default_value="",
+        description="Where the secrets of a data job are, with {team} and {job} in it. "
+        f"The default is {PATH_VARIABLE} of the environment, then {DEFAULT_PATH}.",
+    )
 
 
 @hookimpl
-def vdk_start(plugin_registry: Any, command_line_args: Any) -> None:
-    plugin_registry.load_plugin_with_hooks_impl(plugin, "arvados-vault")
+def initialize_job(context: JobContext) -> None:
+    """A hook of VDK: the secrets client of a job that selects one."""
+    configuration = context.core_context.configuration
+    # VDK chooses the only registered type by itself: a second one must not change the jobs that never asked for it.
+    if not any(configuration.get_value(key) for key in _SELECTING_KEYS):
+        return
+    path = configuration.get_value(PATH_KEY) or None
+    context.secrets.set_secrets_factory_method(TYPE, lambda: SecretsClient(path))
