@@ -6,11 +6,13 @@
  * thread. Facts are of Arvados 3.2, seen in tests/data/arvados-recordings. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "vp/cancel.h"
+#include "vp/clock.h"
 #include "vp/error.h"
 #include "vp/http.h"
 #include "vp/json.h"
@@ -68,14 +70,22 @@ VP_MUST_USE enum vp_code arv_client_new(struct http_client *http, const struct h
                                         struct arv_client **ret_client, struct vp_error *err);
 void arv_client_free(struct arv_client *client);
 
+/* How one service token fared of late, over all requests. Any thread; one of all zeroes but the clock is a start. */
+struct arv_token_health {
+    const struct vp_clock *clock;
+    atomic_int_least64_t worked_ms;  /* monotonic, of the last success; 0: none */
+    atomic_int_least64_t refused_ms; /* of the first 401 after it; 0: none */
+};
+
 /* With which token, under which id and until when requests are sent. Borrowed by each call. */
 struct arv_credentials {
-    const struct vp_secret *token; /* NULL only for arv_discover */
-    bool service;                  /* the mount's own token: a 401 or 403 is VP_REASON_SERVICE_TOKEN, else
+    const struct vp_secret *token;   /* NULL only for arv_discover */
+    struct arv_token_health *health; /* of the service token; NULL: not followed */
+    bool service;                    /* the mount's own token: a 401 or 403 is VP_REASON_SERVICE_TOKEN, else
                                     * VP_REASON_TOKEN_REJECTED and VP_REASON_TOKEN_SCOPE */
-    const char *request_id;        /* sent as X-Request-Id */
-    int64_t deadline_ms;           /* monotonic; for all calls of one request together */
-    struct vp_cancel *cancel;      /* may be NULL */
+    const char *request_id;          /* sent as X-Request-Id */
+    int64_t deadline_ms;             /* monotonic; for all calls of one request together */
+    struct vp_cancel *cancel;        /* may be NULL */
 };
 
 /* All calls below may fail with what http_round() says, and with: upstream_error (5xx after the retries), upstream_busy
@@ -219,6 +229,9 @@ struct arv_link_query {
     const struct vp_texts *owner_uuids;
     const struct vp_texts *tail_uuids;
     const char *groups_of; /* a cluster's id: only links whose tail is a group of it */
+    /* A user's uuid, or "": reads this user's record in the same round as the first page. Only an administrator may, while
+     * others get an empty list of links and no error. So no list is taken for the truth with a token that is none's. */
+    char proof_user_uuid[ARV_UUID_LEN + 1];
     /* More than ARV_LINKS_MAX, or than may lie in memory, are an empty list that says so, and no failure. */
     bool too_many_is_fine;
 };

@@ -107,11 +107,45 @@ static enum vp_code told(struct vp_error *err, enum vp_reason reason, const char
     return vp_reason_code(reason);
 }
 
+/* ---- the service token over time ---- */
+
+enum { WORKED_LATELY_MS = 3600 * 1000, PATIENCE_MS = 600 * 1000 };
+
+static int64_t now_ms(const struct arv_token_health *health)
+{
+    return health->clock->monotonic_ms(health->clock->self);
+}
+
+static void note_success(const struct arv_credentials *credentials)
+{
+    if (!credentials->service || credentials->health == NULL)
+        return;
+    atomic_store(&credentials->health->worked_ms, now_ms(credentials->health));
+    atomic_store(&credentials->health->refused_ms, 0);
+}
+
+/* On a satellite the login cluster validates the service token, and while that is away Arvados answers 401. So a token that
+ * worked within the last hour gets ten minutes before it is called bad. */
+static bool may_work_again(struct arv_token_health *health)
+{
+    if (health == NULL || atomic_load(&health->worked_ms) == 0)
+        return false;
+    int64_t now = now_ms(health);
+    int_least64_t refused = 0;
+    if (atomic_compare_exchange_strong(&health->refused_ms, &refused, now))
+        refused = now;
+    return refused - atomic_load(&health->worked_ms) < WORKED_LATELY_MS && now - refused < PATIENCE_MS;
+}
+
 /* 401 is also what Arvados says to every token while its database is away; the callers of this
  * room know that. */
 static enum vp_code judge_refusal(const struct arv_credentials *credentials, const struct arv_request *request,
                                   int status, struct vp_error *err)
 {
+    if (credentials->service && status == 401 && may_work_again(credentials->health))
+        return told(err, VP_REASON_UPSTREAM_ERROR,
+                    "Arvados refuses the mount's service token, which worked within the last hour; try again",
+                    request->name, status);
     if (credentials->service)
         return told(err, VP_REASON_SERVICE_TOKEN,
                     status == 401
@@ -219,6 +253,7 @@ static enum vp_code read_answer(const struct arv_credentials *credentials, struc
     if (request->missing)
         return VP_OK;
     VP_TRY(judge_status(credentials, request, exchange, err));
+    note_success(credentials);
     struct vp_error fault = { 0 };
     enum vp_code code =
         vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source_of(request), &request->document, &fault);
@@ -253,8 +288,15 @@ static enum vp_code read_answers(const struct arv_credentials *credentials, stru
     return vp_reason_code(worst.reason);
 }
 
-enum vp_code arv_send(struct arv_client *client, const struct arv_credentials *credentials,
-                      struct arv_request *requests, size_t n, struct vp_error *err)
+/* Arvados answers one 401 to a good token when its database was away for a moment. */
+static bool is_worth_repeating(const struct arv_credentials *credentials, const struct arv_request *request,
+                               const struct http_exchange *exchange)
+{
+    return exchange->status == 401 && request->method == HTTP_GET && credentials_of(credentials, request)->service;
+}
+
+static enum vp_code send_round(struct arv_client *client, const struct arv_credentials *credentials,
+                               struct arv_request *requests, size_t n, bool *ret_repeat, struct vp_error *err)
 {
     struct http_exchange exchanges[REQUESTS_MAX] = { 0 };
     struct vp_error fault = { 0 };
@@ -271,14 +313,30 @@ enum vp_code arv_send(struct arv_client *client, const struct arv_credentials *c
     enum vp_code code = http_round(client->site, exchanges, n, credentials->deadline_ms, credentials->cancel, &fault);
     /* Its failure stands in the exchange as well, but for one before anything was tried. */
     enum vp_code read = read_answers(credentials, requests, exchanges, n, err);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        *ret_repeat = *ret_repeat || is_worth_repeating(credentials, &requests[i], &exchanges[i]);
         http_exchange_clear(&exchanges[i]);
+    }
     if (read == VP_OK && code != VP_OK) {
         if (err != NULL)
             *err = fault;
         return code;
     }
     return read;
+}
+
+enum vp_code arv_send(struct arv_client *client, const struct arv_credentials *credentials,
+                      struct arv_request *requests, size_t n, struct vp_error *err)
+{
+    bool repeat = false;
+    enum vp_code code = send_round(client, credentials, requests, n, &repeat, err);
+    if (!repeat)
+        return code;
+    for (size_t i = 0; i < n; i++) {
+        vp_json_freep(&requests[i].document);
+        requests[i].missing = false;
+    }
+    return send_round(client, credentials, requests, n, &repeat, err);
 }
 
 void arv_request_clear(struct arv_request *request)

@@ -45,6 +45,10 @@ VP_MUST_USE enum vp_code arv_send(struct arv_client *client, const struct arv_cr
                                   struct arv_request *requests, size_t n, struct vp_error *err);
 void arv_request_clear(struct arv_request *request);
 
+/* The record of one user, in a form that only an administrator may ask for; and the check of an answer that only has to be one. */
+struct arv_request arv_user_request(const char *uuid);
+VP_MUST_USE enum vp_code arv_check_list(const struct vp_json *document, const char *call, struct vp_error *err);
+
 /* A well-formed answer whose content can't be right. */
 enum vp_code arv_bad_answer(struct vp_error *err, const char *call, const char *what);
 

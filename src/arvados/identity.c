@@ -206,6 +206,12 @@ static struct arv_request by_uuid(const char *name, const char *path, const char
     return request;
 }
 
+enum vp_code arv_check_list(const struct vp_json *document, const char *call, struct vp_error *err)
+{
+    struct list list = { 0 };
+    return arv_decode(document, LIST_FIELDS, call, &list, err);
+}
+
 /* The one item of a list that was asked for by uuid; NULL when there is none. */
 static enum vp_code single(const struct vp_json *document, const char *call, const struct vp_json **ret_item,
                            struct vp_error *err)
@@ -249,7 +255,7 @@ static struct arv_request container_request(const char *uuid)
 }
 
 /* On a satellite a user list would go to the login cluster, which does not know our token. */
-static struct arv_request user_request(const char *uuid)
+struct arv_request arv_user_request(const char *uuid)
 {
     return by_uuid("users", "/arvados/v1/users", USER_SELECT, "uuid", uuid, "bypass_federation");
 }
@@ -273,7 +279,7 @@ enum vp_code arv_look_up(struct arv_client *client, const struct arv_credentials
                          struct vp_error *err)
 {
     struct arv_identity identity = { .has_container = true };
-    struct arv_request requests[] = { container_request(container_uuid), user_request(user_uuid) };
+    struct arv_request requests[] = { container_request(container_uuid), arv_user_request(user_uuid) };
     enum vp_code code = arv_send(client, credentials, requests, sizeof requests / sizeof requests[0], err);
     if (code == VP_OK)
         code = take_both(requests, container_uuid, user_uuid, &identity, err);
@@ -307,7 +313,7 @@ enum vp_code arv_find_container(struct arv_client *client, const struct arv_cred
 enum vp_code arv_find_user(struct arv_client *client, const struct arv_credentials *credentials, const char *user_uuid,
                            struct arv_user *ret_user, struct vp_error *err)
 {
-    struct arv_request request = user_request(user_uuid);
+    struct arv_request request = arv_user_request(user_uuid);
     struct arv_user user = { 0 };
     enum vp_code code = arv_send(client, credentials, &request, 1, err);
     if (code == VP_OK)

@@ -83,24 +83,32 @@ static void write_filters(const struct listing *listing, const char *after_uuid,
     vp_json_close_array(&writer);
 }
 
+enum { LINKS_REQUEST, PROOF_REQUEST, N_REQUESTS };
+
 static enum vp_code ask_page(struct arv_client *client, const struct arv_credentials *credentials,
                              const struct listing *listing, const char *after_uuid, struct vp_json **ret_document,
                              struct vp_error *err)
 {
-    struct arv_request request = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
-    struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
+    const char *proof_user_uuid = listing->query->proof_user_uuid;
+    bool proven = *after_uuid != '\0' || *proof_user_uuid == '\0';
+    VP_AUTO(vp_buf_clear) struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
     write_filters(listing, after_uuid, &filters);
-    enum vp_code code = vp_buf_check(&filters, "the filters of a link query", err);
-    if (code == VP_OK) {
-        arv_target_build(&request.target, "/arvados/v1/links",
-                         (const char *const[]){ "filters", vp_buf_text(&filters), "select", listing->select, "order",
-                                                "[\"uuid asc\"]", "limit", "1000", "count", "exact", NULL });
-        code = arv_send(client, credentials, &request, 1, err);
-    }
-    vp_buf_clear(&filters);
+    VP_TRY(vp_buf_check(&filters, "the filters of a link query", err));
+    struct arv_request requests[N_REQUESTS] = {
+        [LINKS_REQUEST] = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS },
+    };
+    arv_target_build(&requests[LINKS_REQUEST].target, "/arvados/v1/links",
+                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", listing->select, "order",
+                                            "[\"uuid asc\"]", "limit", "1000", "count", "exact", NULL });
+    if (!proven)
+        requests[PROOF_REQUEST] = arv_user_request(proof_user_uuid);
+    enum vp_code code = arv_send(client, credentials, requests, proven ? 1 : N_REQUESTS, err);
+    if (code == VP_OK && !proven)
+        code = arv_check_list(requests[PROOF_REQUEST].document, requests[PROOF_REQUEST].name, err);
     if (code == VP_OK)
-        *ret_document = VP_TAKE(request.document);
-    arv_request_clear(&request);
+        *ret_document = VP_TAKE(requests[LINKS_REQUEST].document);
+    for (size_t i = 0; i < N_REQUESTS; i++)
+        arv_request_clear(&requests[i]);
     return code;
 }
 

@@ -192,6 +192,8 @@ static enum vp_code fill(const struct auth_request *request, bool recount, struc
     }
     query.too_many_is_fine = false;
     query.groups_of = config->cluster_id;
+    if (table->links.too_many)
+        query.proof_user_uuid[0] = '\0'; /* just proven */
     if (table->groups_only)
         VP_TRY(arv_links_list(request->snapshot->arvados, &credentials, &query, &table->links, err));
     for (size_t i = 0; i < table->links.n; i++)

@@ -65,6 +65,7 @@ static enum vp_code mount_new(void *shared, void **ret_mount, struct vp_error *e
     if (mount == NULL)
         return vp_fail_no_memory(err);
     mount->shared = shared;
+    mount->service_token_health.clock = mount->shared->clock;
     mount->counters.since_s = mount->shared->clock->now_s(mount->shared->clock->self);
     pthread_mutex_init(&mount->lock, NULL);
     pthread_mutex_init(&mount->write_lock, NULL);
@@ -172,6 +173,26 @@ static enum vp_code check_stored(const struct auth_config *config, struct vp_err
     return unreadable(&fault, err);
 }
 
+/* What is known of one service token says nothing of the next. */
+static enum vp_code follow_service_token(struct auth_mount *mount, const struct auth_config *config,
+                                         struct vp_error *err)
+{
+    VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
+    struct arv_token_text parts = { 0 };
+    if (config->service_token != NULL)
+        VP_TRY(arv_token_parse(config->service_token, &token, &parts, err));
+    pthread_mutex_lock(&mount->lock);
+    if (mount->service_token_health.clock != mount->shared->clock) /* a test's own */
+        mount->service_token_health.clock = mount->shared->clock;
+    if (strcmp(mount->service_token_uuid, parts.uuid) != 0) {
+        memcpy(mount->service_token_uuid, parts.uuid, sizeof parts.uuid);
+        atomic_store(&mount->service_token_health.worked_ms, 0);
+        atomic_store(&mount->service_token_health.refused_ms, 0);
+    }
+    pthread_mutex_unlock(&mount->lock);
+    return VP_OK;
+}
+
 static enum vp_code load_parts(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
 {
     struct auth_mount *mount = call->mount;
@@ -186,6 +207,7 @@ static enum vp_code load_parts(const struct logical_call *call, struct auth_snap
                        "this mount is not configured yet; an admin writes its config first");
     VP_TRY(check_stored(&snapshot->config, err));
     VP_TRY(auth_config_fill(&snapshot->config, err));
+    VP_TRY(follow_service_token(mount, &snapshot->config, err));
     VP_TRY(call->storage->list(call->storage->self, "role/", call->cancel, &roles, err));
     snapshot->has_roles = roles.n > 0;
     vp_texts_clear(&roles);

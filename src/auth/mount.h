@@ -35,11 +35,13 @@ struct auth_mount {
     struct auth_counters counters;
     struct http_stats stats;
     struct auth_refusals *refusals; /* see refusals.h */
+    struct arv_token_health service_token_health;
     pthread_mutex_t write_lock;     /* held over read-compare-write of the config record */
-    pthread_mutex_t lock;           /* guards the two below; never held while calling out */
+    pthread_mutex_t lock;           /* guards all below; never held while calling out */
     struct auth_snapshot *snapshot; /* NULL: to be loaded at the next request */
     int64_t distrust_until_ms;      /* monotonic: till then nothing is cached, since a write's outcome is not known */
-    unsigned generation;            /* counts changes, so that a slow load can't bring back what was dropped */
+    char service_token_uuid[ARV_UUID_LEN + 1]; /* the token that the health above is of; "": none */
+    unsigned generation; /* counts changes, so that a slow load can't bring back what was dropped */
 };
 
 /* The current snapshot, loaded from storage if need be; released by auth_snapshot_release(). VP_REASON_NOT_CONFIGURED. */

@@ -237,7 +237,12 @@ static void check_group_grants(struct check *check)
     else if (try_memberships(check, &fault) != VP_OK)
         failure(check, "group_grants", &fault);
     else
-        verdict(check, "group_grants", true, "the cluster tells who is in a role");
+        verdict(check, "group_grants", true, "the cluster tells who is in a role%s",
+                config_of(check)->group_alias_uuids.n == 0
+                    ? ""
+                    : "; external groups (group_alias_uuids) change only with a granted login or renewal, so a user "
+                      "who is "
+                      "refused stays in them until an administrator removes the user's entity");
 }
 
 /* Grants to the roles that all users, or all the world, are in. */
@@ -273,6 +278,15 @@ static void check_everybody(struct check *check)
     else
         verdict(check, "everybody", n == 0,
                 n == 0 ? "%zu grants to all users" : "%zu grants to all users or to anonymous ones: is that meant?", n);
+}
+
+/* ---- the switch ---- */
+
+static void check_logins(struct check *check)
+{
+    const char *logins = config_of(check)->logins;
+    bool on = strcmp(logins, AUTH_LOGINS_ON) == 0;
+    verdict(check, "logins", on, on ? "logins=%s" : "logins=%s: an administrator switched them off", logins);
 }
 
 /* ---- all of it ---- */
@@ -321,10 +335,12 @@ static void write_answer(const struct logical_call *call, const struct auth_snap
         .writer = writer,
         .all_ok = true,
     };
+    check.credentials.health = NULL; /* what Arvados says now counts, and not what it said before */
     vp_json_open_object(writer);
     vp_json_put_key(writer, "checks");
     vp_json_open_array(writer);
     run_checks(&check);
+    check_logins(&check);
     vp_json_close_array(writer);
     vp_json_add_bool(writer, "ok", check.all_ok);
     vp_json_close_object(writer);

@@ -86,7 +86,8 @@ static enum vp_code prove(const struct logical_call *call, struct auth_config *c
     struct auth_mount *mount = call->mount;
     struct arv_client *client = NULL;
     struct arv_discovery discovery;
-    const struct arv_credentials credentials = auth_service_credentials(call, config);
+    struct arv_credentials credentials = auth_service_credentials(call, config);
+    credentials.health = NULL; /* that of the token in use */
     VP_TRY(auth_client_new(mount, config, &client, err));
     enum vp_code code = arv_discover(client, &credentials, &discovery, err);
     if (code == VP_OK)

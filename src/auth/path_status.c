@@ -142,6 +142,16 @@ static enum vp_code write_expiry(const struct logical_call *call, struct vp_json
     return vp_texts_add(&call->reply->warnings, text, err);
 }
 
+/* The config's switch "logins"; null while there is no config to read. */
+static void write_switch(const struct logical_call *call, struct vp_json_writer *writer)
+{
+    struct auth_snapshot *snapshot = NULL;
+    struct vp_error ignored = { 0 };
+    bool known = auth_snapshot_get(call, &snapshot, &ignored) == VP_OK;
+    vp_json_add_text(writer, "logins_switch", known ? snapshot->config.logins : NULL);
+    auth_snapshot_release(&snapshot);
+}
+
 enum vp_code auth_status(const struct logical_call *call, struct vp_error *err)
 {
     const struct auth_mount *mount = call->mount;
@@ -150,6 +160,7 @@ enum vp_code auth_status(const struct logical_call *call, struct vp_error *err)
     vp_json_open_object(&writer);
     write_time("since", mount->counters.since_s, &writer);
     write_outcomes("logins", &mount->counters.logins, &writer);
+    write_switch(call, &writer);
     write_outcomes("renewals", &mount->counters.renewals, &writer);
     write_arvados(&mount->stats, &writer);
     write_counters(&mount->counters, &writer);

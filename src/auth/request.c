@@ -84,14 +84,18 @@ struct arv_credentials auth_credentials(const struct auth_request *request, cons
 {
     const struct vp_secret *service_token = auth_request_config(request)->service_token;
     struct arv_credentials credentials = auth_credentials_of(request, service_token != NULL ? service_token : token);
+    struct auth_mount *mount = request->call->mount;
     credentials.service = service_token != NULL;
+    credentials.health = service_token != NULL ? &mount->service_token_health : NULL;
     return credentials;
 }
 
 struct arv_credentials auth_service_credentials(const struct logical_call *call, const struct auth_config *config)
 {
+    struct auth_mount *mount = call->mount;
     return (struct arv_credentials){
         .token = config->service_token,
+        .health = &mount->service_token_health,
         .service = config->service_token != NULL,
         .request_id = call->request_id,
         .deadline_ms = auth_deadline_ms(call->mount, config),
@@ -101,5 +105,8 @@ struct arv_credentials auth_service_credentials(const struct logical_call *call,
 
 struct arv_link_query auth_link_query(const struct auth_config *config)
 {
-    return (struct arv_link_query){ .link_class = config->link_class, .owner_uuids = &config->trusted_link_owners };
+    struct arv_link_query query = { .link_class = config->link_class, .owner_uuids = &config->trusted_link_owners };
+    if (config->service_token != NULL)
+        arv_uuid_of(config->cluster_id, ARV_SYSTEM_USER, query.proof_user_uuid);
+    return query;
 }

@@ -67,5 +67,6 @@ struct arv_credentials auth_credentials(const struct auth_request *request, cons
 /* Asks with the service token of `config`, or without any token, for a handler that has no request of this type. */
 struct arv_credentials auth_service_credentials(const struct logical_call *call, const struct auth_config *config);
 
-/* Links that may be grants: of the config's class and trusted owners. Borrowed from the config. */
+/* Links that may be grants: of the config's class and trusted owners. With a service token the answer is proven to be an
+ * administrator's. Borrowed from the config. */
 struct arv_link_query auth_link_query(const struct auth_config *config);

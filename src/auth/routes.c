@@ -41,7 +41,7 @@ const struct logical_route AUTH_ROUTES[] = {
         .summary = "Asks Arvados now whether this mount is set up well, one verdict a line.",
         .help =
             "reach, tls, cluster, version, service_token, scopes, service_token_expiry, trusted_owners, group_grants, "
-            "everybody: each with ok and, where something is wrong, what to do. Changes nothing.",
+            "everybody, logins: each with ok and, where something is wrong, what to do. Changes nothing.",
         .on = { [LOGICAL_READ] = auth_config_check_read },
     },
     {

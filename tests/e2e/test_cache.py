@@ -242,7 +242,7 @@ def test_containers_of_one_user_that_start_at_once_cost_three_calls_each_and_a_c
     calls = asked(mount)
     assert [path for path in calls if path in IDENTITY] == sorted(IDENTITY * 60)
     # His memberships take two lists. Whoever waited for one that failed would ask himself.
-    assert sorted(path for path in calls if path not in IDENTITY) == sorted([LINKS, MEMBERSHIPS, "/arvados/v1/groups"])
+    assert sorted(path for path in calls if path not in IDENTITY) == sorted([LINKS, "/arvados/v1/users", MEMBERSHIPS, "/arvados/v1/groups"])
 
 
 def test_whoever_waited_for_memberships_that_could_not_be_had_asks_himself(cached):

@@ -8,7 +8,7 @@ from simulator import faults
 from test_login import at
 
 NAMES = ["reach", "tls", "cluster", "version", "service_token", "scopes", "service_token_expiry", "trusted_owners",
-         "group_grants", "everybody"]
+         "group_grants", "everybody", "logins"]
 
 
 def checked(mount) -> tuple[bool, dict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from host import new_name
 from simulator import Simulator, faults
 from test_explain import explained
 from test_login import errors
@@ -441,3 +442,28 @@ def test_a_role_whose_prefix_or_group_was_valid_before_the_mount_was_configured_
         sim.grant("arvados-own", "active")
         assert refused(mount, sim.run_container("active"), role="members") == "bound_mismatch:bound_group_uuids"
         bao.disable(mount.path)
+
+
+def test_a_refused_user_stays_in_external_groups_until_the_entity_is_deleted(mount):
+    sim, bao = mount.sim, mount.bao
+    role = sim.new_role("team")["uuid"]
+    sim.add_member(role, "active")
+    sim.grant("arvados-own", "active")
+    mount.configure(group_alias_uuids=[role])
+    group = bao.call("POST", "identity/group", {"name": new_name("team"), "type": "external"}).json()["data"]["id"]
+    accessor = bao.call("GET", f"sys/auth/{mount.path}").json()["data"]["accessor"]
+    assert bao.call("POST", "identity/group-alias", {"name": role, "canonical_id": group, "mount_accessor": accessor}).status_code == 200
+
+    def members() -> list[str]:
+        return bao.call("GET", f"identity/group/id/{group}").json()["data"]["member_entity_ids"] or []
+
+    container = sim.run_container("active")
+    entity = mount.logged_in(container.token)["auth"]["entity_id"]
+    assert members() == [entity]
+
+    sim.deactivate("active")
+    assert mount.login(container.token).status_code == 403
+    assert members() == [entity], "the server recomputes groups only after a granted login"
+
+    assert bao.call("DELETE", f"identity/entity/id/{entity}").status_code == 204
+    assert members() == []

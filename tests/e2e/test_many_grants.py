@@ -14,6 +14,8 @@ from test_groups import policies, refused
 
 MOST = 10000
 
+USERS = "/arvados/v1/users"  # shows with each list of links that the service token is an administrator's
+
 
 @pytest.fixture
 def many(mount):
@@ -39,7 +41,7 @@ def test_a_first_seen_user_costs_a_question_more_and_a_warm_login_none(many):
     mount.sim.log.clear()
     assert policies(mount, container) == ["arvados-own", "arvados-team"]
     # Once to see that there are too many; those to groups; his own.
-    assert asked(mount) == sorted([*IDENTITY, LINKS, LINKS, LINKS, MEMBERSHIPS, "/arvados/v1/groups"])
+    assert asked(mount) == sorted([*IDENTITY, LINKS, LINKS, LINKS, USERS, USERS, MEMBERSHIPS, "/arvados/v1/groups"])
     assert policies(mount, container) == ["arvados-own", "arvados-team"]
     assert asked(mount) == IDENTITY
 
@@ -47,7 +49,7 @@ def test_a_first_seen_user_costs_a_question_more_and_a_warm_login_none(many):
     other = mount.sim.run_container("spectator")
     asked(mount)
     assert policies(mount, other) == ["arvados-other"]
-    assert asked(mount) == sorted([*IDENTITY, LINKS, MEMBERSHIPS, "/arvados/v1/groups"])
+    assert asked(mount) == sorted([*IDENTITY, LINKS, USERS, MEMBERSHIPS, "/arvados/v1/groups"])
 
 
 def test_that_there_are_too_many_is_found_out_once_for_each_config(many):

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+from host import new_name
 from simulator import faults
+from test_role import make_role
 
 
 @pytest.fixture
@@ -198,3 +200,24 @@ def test_the_end_of_a_grant_is_judged_by_the_clock_after_arvados_answered(grante
     auth = mount.logged_in(container.token)["auth"]
 
     assert time.time() + auth["lease_duration"] <= end + 1
+
+
+@pytest.mark.parametrize("token", [
+    {"token_period": "1h"}, {"token_period": "5m"}, {"token_period": "1h", "token_ttl": "2h"}, {"token_period": "1h", "token_max_ttl": "30m"},
+    {"token_period": "1h", "token_max_ttl": "2h"}, {"token_period": "1h", "token_explicit_max_ttl": "30m"}, {"token_period": "10m", "token_explicit_max_ttl": "2h"},
+])
+def test_a_periodic_token_is_renewed_as_approle_renews_it(granted, token):
+    mount, container = granted
+    make_role(mount, "periodic", **token)
+    bao, approle = mount.bao, new_name("approle")
+    assert bao.call("POST", f"sys/auth/{approle}", {"type": "approle"}).status_code == 204
+    assert bao.call("POST", f"auth/{approle}/role/r", {"bind_secret_id": False, "token_bound_cidrs": "127.0.0.1/32", **token}).status_code == 204
+    role_id = bao.call("GET", f"auth/{approle}/role/r/role-id").json()["data"]["role_id"]
+    theirs = bao.call("POST", f"auth/{approle}/login", {"role_id": role_id}, token="").json()["auth"]
+    ours = mount.login(container.token, role="periodic").json()["auth"]
+
+    for _ in range(2):
+        assert abs(ours["lease_duration"] - theirs["lease_duration"]) <= 2, (ours, theirs)
+        theirs = mount.renew(theirs["client_token"]).json()["auth"]
+        ours = mount.renew(ours["client_token"]).json()["auth"]
+    bao.disable(approle)

@@ -50,6 +50,8 @@ struct scene {
     const char *is_active;
     const char *properties; /* of the user's grant */
     bool malformed;
+    int service_status; /* of all that the service token asks; 0: answers */
+    bool demoted;       /* the service token's user is no administrator */
     bool no_links;
     const char *config;  /* more members */
     const char *role[8]; /* likewise */
@@ -64,6 +66,8 @@ static struct {
     enum fake_record at;
     unsigned asked[FAKE_N_RECORDS];
 } meanwhile;
+
+static void (*second_time)(void); /* runs when Arvados is asked for something again */
 
 static bool bears_salted_token(const struct http_exchange *exchange)
 {
@@ -98,15 +102,24 @@ static void answer(void *self, const struct http_exchange *exchange, struct fake
 {
     enum fake_record record = fake_arvados_record(exchange);
     struct vp_buf *body = &answer_->body;
-    bool service = exchange->bearer != NULL && strcmp(vp_secret_reveal(exchange->bearer), FAKE_SERVICE) == 0;
+    bool service =
+        exchange->bearer != NULL && (strcmp(vp_secret_reveal(exchange->bearer), FAKE_SERVICE) == 0 ||
+                                     strstr(vp_secret_reveal(exchange->bearer), "-000000000000008/") != NULL);
     assert_true(record < FAKE_N_RECORDS);
     if (++meanwhile.asked[record] == 1 && meanwhile.run != NULL && meanwhile.at == record)
         meanwhile.run();
+    if (meanwhile.asked[record] == 2 && second_time != NULL)
+        second_time();
     answer_->status = 200;
     if (!service && exchange->bearer != NULL && bears_salted_token(exchange) &&
         strstr(exchange->target, "remote=vlt01") == NULL) {
         answer_->status = 401;
         vp_buf_add_text(body, "{\"errors\":[\"Not logged in\"]}");
+        return;
+    }
+    if (service && (scene.service_status != 0 || (scene.demoted && record == FAKE_USERS))) {
+        answer_->status = scene.service_status != 0 ? scene.service_status : 403;
+        vp_buf_add_text(body, "{\"errors\":[\"no\"]}");
         return;
     }
     switch (record) {
@@ -180,6 +193,7 @@ static void reset_scene(void)
         .config = "",
     };
     memset(&meanwhile, 0, sizeof meanwhile);
+    second_time = NULL;
 }
 
 static void write_mount(bool with_service_token)
@@ -810,6 +824,101 @@ TEST(logins_off_leaves_renewals_alone)
     fake_mount_clear(&mount);
 }
 
+/* ---- the service token ---- */
+
+enum { MINUTE_MS = 60 * 1000 };
+
+TEST(a_service_token_that_worked_within_the_last_hour_gets_ten_minutes_before_it_is_called_bad)
+{
+    reset_scene();
+    write_mount(true);
+    EXPECT_TEXT("granted", login());
+
+    monotonic_ms += 59 * MINUTE_MS;
+    scene.service_status = 401;
+    EXPECT_TEXT("upstream_error", login());
+    EXPECT_TEXT("upstream_error", renew());
+    monotonic_ms += 9 * MINUTE_MS;
+    EXPECT_TEXT("upstream_error", login());
+    monotonic_ms += 2 * MINUTE_MS;
+    EXPECT_TEXT("service_token", login());
+    EXPECT_TEXT("service_token", renew());
+
+    scene.service_status = 0;
+    EXPECT_TEXT("granted", login());
+    scene.service_status = 401;
+    EXPECT_TEXT("upstream_error", renew());
+
+    /* A change of a role drops the configuration that requests work with, and not this. */
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "role/r", "{\"token_ttl\":\"5m\"}"), &mount.err);
+    EXPECT_TEXT("upstream_error", renew());
+    /* 403 is no outage. */
+    scene.service_status = 403;
+    EXPECT_TEXT("service_token", renew());
+    fake_mount_clear(&mount);
+}
+
+TEST(a_service_token_that_did_not_work_of_late_is_called_bad_at_once)
+{
+    reset_scene();
+    write_mount(true);
+    scene.service_status = 401;
+    EXPECT_TEXT("service_token", renew());
+    scene.service_status = 0;
+    EXPECT_TEXT("granted", renew());
+    monotonic_ms += 61 * MINUTE_MS;
+    scene.service_status = 401;
+    EXPECT_TEXT("service_token", renew());
+    fake_mount_clear(&mount);
+}
+
+TEST(what_is_known_of_one_service_token_says_nothing_of_the_next)
+{
+    reset_scene();
+    write_mount(true);
+    EXPECT_TEXT("granted", renew());
+    scene.service_status = 401;
+    EXPECT_TEXT("upstream_error", renew());
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "config",
+                              "{\"service_token\":\"v2/zzzzz-gj3su-000000000000008/"
+                              "tttttttttttttttttttttttttttttttttttttttttttttttttt\"}"),
+              &mount.err);
+    EXPECT_TEXT("service_token", renew());
+    fake_mount_clear(&mount);
+}
+
+static void accept_again(void)
+{
+    scene.service_status = 0;
+}
+
+TEST(one_401_for_the_service_token_is_asked_again)
+{
+    reset_scene();
+    write_mount(true);
+    memset(&meanwhile, 0, sizeof meanwhile);
+    scene.service_status = 401;
+    second_time = accept_again;
+    EXPECT_TEXT("granted", renew());
+    EXPECT_INT(2, meanwhile.asked[FAKE_CONTAINERS]);
+    fake_mount_clear(&mount);
+}
+
+TEST(an_empty_list_proves_nothing_with_a_token_that_is_no_administrators)
+{
+    reset_scene();
+    scene.no_links = true;
+    write_mount(true);
+    EXPECT_TEXT("no_grant", login());
+    scene.demoted = true;
+    for (enum way way = LOGIN; way < N_WAYS; way++)
+        EXPECT_TEXT("service_token", ask(way));
+    scene.no_links = false; /* some are visible to anybody: they may be too few */
+    for (enum way way = LOGIN; way < N_WAYS; way++)
+        EXPECT_TEXT("service_token", ask(way));
+    fake_mount_clear(&mount);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -829,6 +938,11 @@ int main(void)
         CASE(a_container_of_a_merged_user_is_refused_by_that_name_with_both_users),
         CASE(policies_are_the_granted_and_the_roles_as_far_as_the_mount_allows_them),
         CASE(logins_off_leaves_renewals_alone),
+        CASE(a_service_token_that_worked_within_the_last_hour_gets_ten_minutes_before_it_is_called_bad),
+        CASE(a_service_token_that_did_not_work_of_late_is_called_bad_at_once),
+        CASE(what_is_known_of_one_service_token_says_nothing_of_the_next),
+        CASE(one_401_for_the_service_token_is_asked_again),
+        CASE(an_empty_list_proves_nothing_with_a_token_that_is_no_administrators),
     };
     return cmocka_run_group_tests_name("auth_decision", cases, NULL, NULL);
 }
