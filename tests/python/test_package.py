@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "python"
 TOOLS = Path(os.environ["VPA_BUILD"]).parent / "venv-python/bin"
 MINORS = range(8, 15)
-PYENV = Path.home() / ".pyenv/versions"  # before a test changes HOME
+PYENV = Path(pwd.getpwuid(os.getuid()).pw_dir) / ".pyenv/versions"  # a test's HOME is another
 
 
 def backend():
