@@ -1,10 +1,10 @@
-/* JSON in: checked by our own RFC 8259 validator before json-c sees it, then read by type, never coerced.
+/* JSON in: one strict parser, whose values are then read by type, never coerced.
  * JSON out: a writer that escapes, into a buffer with a ceiling.
  *
- * Why the validator: json-c 0.16 in strict mode still takes duplicate keys (the last wins), NaN, single quotes, raw
- * control characters, overlong UTF-8, embedded NUL and bytes behind the document. Refused here besides: lone
- * surrogates, a BOM, whole numbers beyond int64_t (json-c saturates them), too many bytes, levels or tokens. So every text that comes out is valid UTF-8 without NUL.
- * Freeing a document wipes its strings. A document may be read by several threads while nobody frees it. */
+ * The parser accepts RFC 8259 and nothing else. It also refuses what parsers read differently: duplicate keys, NUL, lone
+ * surrogates, bytes that are not UTF-8, a byte order mark, whole numbers beyond int64_t; and too many bytes, levels or
+ * tokens. So every string that comes out is valid UTF-8 without NUL.
+ * Freeing a document wipes its values. Several threads may read a document while no thread frees it. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,8 +19,8 @@
 enum {
     /* Messages may name the key that a fault is under: whoever reads them may see the text. */
     VP_JSON_TELLS_KEYS = 1,
-    /* Whole numbers beyond 64 bits are let through, and read as the nearest that fits: for texts with parts that anybody writes and
-     * nobody reads. */
+    /* Whole numbers beyond 64 bits are accepted, and read as the nearest that fits: for documents with parts that any user
+     * may write and no code reads. */
     VP_JSON_ANY_NUMBER = 2,
 };
 
@@ -31,7 +31,8 @@ struct vp_json_source {
     size_t max_bytes;
     unsigned max_depth;    /* levels of arrays and objects */
     unsigned max_tokens;   /* values and keys in all, weighed by what they take: an object is ten, an array two */
-    unsigned unique_depth; /* keys are checked for duplicates down to this level of nesting; 0 = everywhere */
+    unsigned unique_depth; /* duplicate keys are refused down to this level of nesting, below it the last one wins;
+                            * 0 = refused everywhere */
     unsigned options;      /* VP_JSON_... */
 };
 
@@ -41,12 +42,12 @@ struct vp_json; /* a value; values inside a document are borrowed from it */
 VP_MUST_USE enum vp_code vp_json_parse(const char *text, size_t len, const struct vp_json_source *source,
                                        struct vp_json **ret_document, struct vp_error *err);
 
-/* Wipes every string of the document, then frees it. Only for roots. NULL is fine. */
+/* Wipes every value of the document, then frees it. Only for roots. NULL is fine. */
 void vp_json_free(struct vp_json *document);
 void vp_json_freep(struct vp_json **document);
 
-/* What it takes, roughly. */
-size_t vp_json_memory(const struct vp_json *value);
+/* The bytes that a document takes, roughly. */
+size_t vp_json_memory(const struct vp_json *document);
 
 enum vp_json_type {
     VP_JSON_NULL,

@@ -1,3 +1,4 @@
+/* Reading what json_parse.c made: by type, never coerced. */
 #include "vp/json.h"
 
 #include <assert.h>
@@ -5,9 +6,6 @@
 #include <string.h>
 
 #include "vp/clock.h"
-#include "vp/secret.h"
-
-#include "json_check.h"
 
 /* json-c has no object for null; this address stands for one. */
 static const char NULL_VALUE;
@@ -23,131 +21,6 @@ static struct json_object *unwrap(const struct vp_json *value)
     if (value == NULL || value == (const struct vp_json *)&NULL_VALUE)
         return NULL;
     return (struct json_object *)(uintptr_t)value;
-}
-
-static enum vp_code parse_checked(const char *text, size_t len, const struct vp_json_source *source,
-                                  struct json_object **ret_object, struct vp_error *err)
-{
-    /* Strict mode counts the innermost value as a level as well. */
-    struct json_tokener *tokener = json_tokener_new_ex((int)source->max_depth + 2);
-    if (tokener == NULL)
-        return vp_fail_no_memory(err);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    struct json_object *object = json_tokener_parse_ex(tokener, text, (int)len);
-    enum json_tokener_error error = json_tokener_get_error(tokener);
-    if (error == json_tokener_continue) {
-        /* A number at the top level ends only at the next character. */
-        object = json_tokener_parse_ex(tokener, "", 1);
-        error = json_tokener_get_error(tokener);
-    }
-    vp_wipe(tokener->pb->buf, (size_t)tokener->pb->size);
-    json_tokener_free(tokener);
-    if (error != json_tokener_success)
-        return vp_fail(err, source->reason, "%s is not valid JSON: %s", source->what, json_tokener_error_desc(error));
-    *ret_object = object;
-    return VP_OK;
-}
-
-static void count(struct json_object *object, struct vp_json_tally *tally)
-{
-    switch (json_object_get_type(object)) {
-    case json_type_string:
-        tally->n_tokens++;
-        tally->text_len += (size_t)json_object_get_string_len(object);
-        break;
-    case json_type_array:
-        tally->n_tokens += JSON_ARRAY_TOKENS;
-        for (size_t i = 0; i < json_object_array_length(object); i++)
-            count(json_object_array_get_idx(object, i), tally);
-        break;
-    case json_type_object: {
-        tally->n_tokens += JSON_OBJECT_TOKENS;
-        json_object_object_foreach(object, key, value)
-        {
-            tally->n_tokens++;
-            tally->text_len += strlen(key);
-            count(value, tally);
-        }
-        break;
-    }
-    default:
-        tally->n_tokens++;
-        break;
-    }
-}
-
-size_t vp_json_memory(const struct vp_json *value)
-{
-    struct vp_json_tally tally = { 0 };
-    count(unwrap(value), &tally);
-    return tally.n_tokens * JSON_TOKEN_BYTES + tally.text_len;
-}
-
-/* json-c 0.16 tells nobody when memory runs out: it takes the value for null, leaves members out, or shortens texts. So an
- * "expires_at" could get lost on the way; what came out must be as much as went in. */
-static bool is_whole(struct json_object *object, const struct vp_json_source *source,
-                     const struct vp_json_tally *wanted)
-{
-    struct vp_json_tally got = { 0 };
-    /* Where a key may stand twice json-c keeps the last, so only what got lost as a whole can be told. */
-    if (source->unique_depth != 0)
-        return object != NULL || wanted->n_tokens == 1;
-    count(object, &got);
-    return got.n_tokens == wanted->n_tokens && got.text_len == wanted->text_len;
-}
-
-enum vp_code vp_json_parse(const char *text, size_t len, const struct vp_json_source *source,
-                           struct vp_json **ret_document, struct vp_error *err)
-{
-    assert(source->max_bytes <= INT32_MAX);
-    struct vp_json_tally tally;
-    VP_TRY(vp_json_check(text, len, source, &tally, err));
-    struct json_object *object = NULL;
-    VP_TRY(parse_checked(text, len, source, &object, err));
-    if (!is_whole(object, source, &tally)) {
-        vp_json_free((struct vp_json *)object);
-        return vp_fail_no_memory(err);
-    }
-    *ret_document = (struct vp_json *)object;
-    return VP_OK;
-}
-
-static void wipe_strings(struct json_object *object)
-{
-    switch (json_object_get_type(object)) {
-    case json_type_string: {
-        const char *text = json_object_get_string(object);
-        vp_wipe((void *)(uintptr_t)text, (size_t)json_object_get_string_len(object));
-        break;
-    }
-    case json_type_array:
-        for (size_t i = 0; i < json_object_array_length(object); i++)
-            wipe_strings(json_object_array_get_idx(object, i));
-        break;
-    case json_type_object: {
-        json_object_object_foreach(object, key, value)
-        {
-            (void)key;
-            wipe_strings(value);
-        }
-        break;
-    }
-    default:
-        break;
-    }
-}
-
-void vp_json_free(struct vp_json *document)
-{
-    struct json_object *object = unwrap(document);
-    wipe_strings(object);
-    json_object_put(object);
-}
-
-void vp_json_freep(struct vp_json **document)
-{
-    vp_json_free(*document);
-    *document = NULL;
 }
 
 enum vp_json_type vp_json_type(const struct vp_json *value)
@@ -180,7 +53,7 @@ int64_t vp_json_int(const struct vp_json *number)
     return json_object_get_int64(unwrap(number));
 }
 
-/* json-c keeps the text of what it parsed: json_object_new_double_s(). */
+/* The parser keeps the text: json_object_new_double_s(). */
 const char *vp_json_number(const struct vp_json *number)
 {
     assert(vp_json_type(number) == VP_JSON_NUMBER);

@@ -81,19 +81,26 @@ bool failing_hit(const char *symbol)
 }
 
 /* Each in the form that the linker's --wrap wants. */
-#define WRAPPED(type, symbol, parameters, arguments)                    \
-    type __real_##symbol parameters;                                    \
-    type __wrap_##symbol parameters;                                    \
-    type __wrap_##symbol parameters                                     \
-    {                                                                   \
-        return failing_hit(#symbol) ? NULL : __real_##symbol arguments; \
+#define WRAPPED(type, failure, symbol, parameters, arguments)                \
+    type __real_##symbol parameters;                                         \
+    type __wrap_##symbol parameters;                                         \
+    type __wrap_##symbol parameters                                          \
+    {                                                                        \
+        return failing_hit(#symbol) ? (failure) : __real_##symbol arguments; \
     }
 
-WRAPPED(void *, malloc, (size_t size), (size))
-WRAPPED(void *, calloc, (size_t n, size_t size), (n, size))
-WRAPPED(void *, reallocarray, (void *old, size_t n, size_t size), (old, n, size))
-WRAPPED(char *, strdup, (const char *text), (text))
-WRAPPED(char *, strndup, (const char *text, size_t len), (text, len))
-WRAPPED(struct json_tokener *, json_tokener_new_ex, (int depth), (depth))
-WRAPPED(struct json_object *, json_tokener_parse_ex, (struct json_tokener * tokener, const char *text, int len),
-        (tokener, text, len))
+WRAPPED(void *, NULL, malloc, (size_t size), (size))
+WRAPPED(void *, NULL, calloc, (size_t n, size_t size), (n, size))
+WRAPPED(void *, NULL, reallocarray, (void *old, size_t n, size_t size), (old, n, size))
+WRAPPED(char *, NULL, strdup, (const char *text), (text))
+WRAPPED(char *, NULL, strndup, (const char *text, size_t len), (text, len))
+WRAPPED(struct json_object *, NULL, json_object_new_object, (void), ())
+WRAPPED(struct json_object *, NULL, json_object_new_array_ext, (int n), (n))
+WRAPPED(struct json_object *, NULL, json_object_new_string_len, (const char *text, int len), (text, len))
+WRAPPED(struct json_object *, NULL, json_object_new_double_s, (double number, const char *text), (number, text))
+WRAPPED(struct json_object *, NULL, json_object_new_int64, (int64_t number), (number))
+WRAPPED(struct json_object *, NULL, json_object_new_boolean, (json_bool boolean), (boolean))
+WRAPPED(int, -1, json_object_array_add, (struct json_object * array, struct json_object *item), (array, item))
+WRAPPED(int, -1, json_object_object_add_ex,
+        (struct json_object * object, const char *key, struct json_object *value, unsigned options),
+        (object, key, value, options))

@@ -1,5 +1,5 @@
 /* Loaded before the real plugin (LD_PRELOAD): makes the n-th call of our own code that can fail do so. Which calls: those
- * listed below that come from the program itself, and allocations of libjson-c, which tells nobody when memory runs out.
+ * listed below that come from the program itself, and allocations of libjson-c.
  * Other libraries' calls pass: what gRPC does without memory is to end the process, and that is not ours to test.
  *
  * With FAILING_ONLY only in a program of that name, not in what it starts.

@@ -1,4 +1,5 @@
 /* What is JSON to us, and what never gets past the border. */
+#include <json-c/json.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,6 +232,36 @@ TEST(no_text_takes_much_more_memory_than_its_tokens_say)
     }
 }
 
+/* A reference to a value keeps it when its document is freed. */
+static struct json_object *keep(const struct vp_json *document, const char *key)
+{
+    const struct vp_json *value = vp_json_get(document, key);
+    return json_object_get((struct json_object *)(uintptr_t)value);
+}
+
+TEST(what_a_document_held_is_wiped_when_it_is_freed)
+{
+    static const char TEXT[] = "{\"text\":\"s3cret\",\"whole\":4711,\"other\":47.11,\"list\":[{\"deep\":\"s3cret\"}]}";
+    struct vp_json *document = NULL;
+    struct vp_error err = { 0 };
+    EXPECT_OK(vp_json_parse(TEXT, sizeof TEXT - 1, &SOURCE, &document, &err), &err);
+    struct json_object *text = keep(document, "text"), *whole = keep(document, "whole"),
+                       *other = keep(document, "other");
+    struct json_object *deep = keep(vp_json_at(vp_json_get(document, "list"), 0), "deep");
+
+    vp_json_free(document);
+
+    static const char ZEROS[6];
+    EXPECT(memcmp(ZEROS, json_object_get_string(text), sizeof ZEROS) == 0);
+    EXPECT(memcmp(ZEROS, json_object_get_string(deep), sizeof ZEROS) == 0);
+    EXPECT_INT(0, json_object_get_int64(whole));
+    EXPECT_TEXT("", json_object_get_userdata(other));
+    json_object_put(text);
+    json_object_put(whole);
+    json_object_put(other);
+    json_object_put(deep);
+}
+
 TEST(objects_and_arrays_count_as_what_they_take)
 {
     struct vp_error err = { 0 };
@@ -249,6 +280,9 @@ TEST(duplicates_may_stand_below_the_level_that_is_looked_at)
 
     source.unique_depth = 2;
     EXPECT_OK(vp_json_parse(TEXT, sizeof TEXT - 1, &source, &document, &err), &err);
+    const struct vp_json *inner = vp_json_get(vp_json_get(document, "a"), "b");
+    EXPECT_INT(1, vp_json_len(inner));
+    EXPECT_INT(2, vp_json_int(vp_json_get(inner, "c")));
 
     source.unique_depth = 3;
     struct vp_json *none = NULL;
@@ -556,6 +590,7 @@ int main(void)
         CASE(nul_bytes_are_refused_inside_and_behind_a_document),
         CASE(bytes_and_tokens_have_a_ceiling),
         CASE(no_text_takes_much_more_memory_than_its_tokens_say),
+        CASE(what_a_document_held_is_wiped_when_it_is_freed),
         CASE(objects_and_arrays_count_as_what_they_take),
         CASE(duplicates_may_stand_below_the_level_that_is_looked_at),
         CASE(a_number_beyond_64_bits_is_told_with_its_key_where_the_source_allows),
