@@ -35,9 +35,9 @@ def run_corpora(build: Path, corpora: Path) -> list[dict]:
                        env={**os.environ, "LLVM_PROFILE_FILE": str(profile)})
         profiles.append(profile)
     merged = build / "all.profdata"
-    subprocess.run(["llvm-profdata-14", "merge", "-sparse", *profiles, "-o", merged], check=True)
+    subprocess.run(["llvm-profdata", "merge", "-sparse", *profiles, "-o", merged], check=True)
     objects = [argument for program in programs[1:] for argument in ("-object", str(program))]
-    told = subprocess.run(["llvm-cov-14", "export", "-summary-only", f"-instr-profile={merged}", programs[0], *objects], check=True, capture_output=True)
+    told = subprocess.run(["llvm-cov", "export", "-summary-only", f"-instr-profile={merged}", programs[0], *objects], check=True, capture_output=True)
     return json.loads(told.stdout)["data"][0]["files"]
 
 

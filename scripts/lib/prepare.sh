@@ -11,18 +11,30 @@ if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 step() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
-# missing_packages FILE...: those of the lists that are not installed.
+is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# missing_packages FILE...: those of the lists that are not installed. A line "one | other" is for names that differ between
+# Debian releases: the first that this release has.
 missing_packages() {
-    local package
-    cat "$@" | while read -r package; do
-        [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
+    local line package names
+    cat "$@" | while read -r line; do
+        IFS=' |' read -ra names <<<"$line"
+        for package in "${names[@]}"; do
+            if is_installed "$package"; then continue 2; fi
+        done
+        for package in "${names[@]}"; do
+            [ ${#names[@]} -eq 1 ] || apt-cache show "$package" >/dev/null 2>&1 || continue
+            printf '%s\n' "$package"
+            continue 2
+        done
+        printf '%s\n' "${names[0]}"
     done
 }
 
 # Debian packages: as root or with sudo they are installed; otherwise they are named with the command to do it.
 install_packages() {
     local packages apt=(apt-get)
-    command -v dpkg-query >/dev/null || die "this script needs Debian 12 or a relative of it (no dpkg-query here)"
+    command -v dpkg-query >/dev/null || die "this script needs Debian 12 or 13, or a relative of it (no dpkg-query here)"
     mapfile -t packages < <(missing_packages "$@")
     [ ${#packages[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ]; then
@@ -30,8 +42,9 @@ install_packages() {
             die "these packages are missing: ${packages[*]}. As root: apt-get install ${packages[*]}"
         apt=(sudo apt-get)
     fi
-    step "Installing Debian packages: ${packages[*]}"
     DEBIAN_FRONTEND=noninteractive "${apt[@]}" update -qq
+    mapfile -t packages < <(missing_packages "$@") # which of several names there are is known only now
+    step "Installing Debian packages: ${packages[*]}"
     DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y -q --no-install-recommends "${packages[@]}" ||
         die "the packages could not be installed; try: ${apt[*]} install ${packages[*]}"
 }
@@ -67,23 +80,25 @@ add_python_tools() {
     printf '%s\n' "$want" >"$have"
 }
 
-# build_preset NAME [cmake options]: configures once, then builds what changed.
+# build_preset NAME [cmake options]: configures once, then builds what changed. VPA_WERROR=ON makes compiler warnings errors.
 build_preset() {
     local preset=$1
     shift
+    [ -z "${VPA_WERROR:-}" ] || set -- "-DVPA_WERROR=$VPA_WERROR" "$@"
     step "Building ($preset)"
     (cd "$root" && cmake --preset "$preset" -B "$build/$preset" "$@" >"$build/cmake-$preset.log" 2>&1) ||
         { tail -n 30 "$build/cmake-$preset.log" >&2; die "cmake failed; the whole log is $build/cmake-$preset.log"; }
     cmake --build "$build/$preset"
 }
 
-# prepare [checks]: what every script needs; with "checks" also analysers and fuzzers.
+# prepare [demo | checks]: what the scripts need; for "demo" no more than the demo does, with "checks" also analysers and fuzzers.
 prepare() {
     local lists=("$root/scripts/lib/packages.txt")
     [ "${1:-}" != checks ] || lists+=("$root/scripts/lib/packages-checks.txt")
     mkdir -p "$build"
     install_packages "${lists[@]}"
-    make_venv '' "OpenBao server and client, hvac, Arvados SDK, pytest"
+    make_venv '' "OpenBao server and client, Arvados SDK"
+    [ "${1:-}" = demo ] || add_python_tools requirements-tests.txt
     export PATH=$venv/bin:$PATH
 }
 

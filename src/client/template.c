@@ -93,7 +93,7 @@ static enum vp_code add_part(struct cli_template *template, struct cli_template_
 
 static enum vp_code add_text(struct cli_template *template, const char *text, size_t len, struct vp_error *err)
 {
-    struct cli_template_part *part;
+    struct cli_template_part *part = NULL;
     if (len == 0)
         return VP_OK;
     VP_TRY(add_part(template, &part, err));
@@ -175,7 +175,7 @@ static enum vp_code find_place(const struct walk *walk, const char *rest, enum c
 static enum vp_code add_ref(struct cli_template *template, struct walk *walk, const char *ref, size_t len,
                             const char *rest, struct vp_error *err)
 {
-    struct cli_template_part *part;
+    struct cli_template_part *part = NULL;
     struct vp_error fault = { 0 };
     VP_TRY(add_part(template, &part, err));
     VP_TRY(find_place(walk, rest, &part->place, err));
@@ -238,7 +238,7 @@ enum vp_code cli_template_parse(const char *text, size_t len, enum cli_template_
 enum vp_code cli_template_of_ref(const char *ref, struct cli_template *ret_template, struct vp_error *err)
 {
     struct cli_template template = { 0 };
-    struct cli_template_part *part;
+    struct cli_template_part *part = NULL;
     VP_TRY(add_part(&template, &part, err));
     enum vp_code code = cli_ref_parse(ref, strlen(ref), &part->ref, err);
     if (code != VP_OK) {

@@ -15,6 +15,9 @@ import pytest
 
 from client import SECRET, Client, arv_vault_path
 from conftest import make_mount
+from cwl import needs_cwl
+
+pytestmark = needs_cwl
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples/cwl"
 MADE = [Path("/dev/shm/db-password"), Path("/dev/shm/database.yaml")]

@@ -11,6 +11,7 @@ import pytest
 
 from client import arv_vault_path
 from conftest import plugin_path
+from cwl import HAS_CWL
 from host import bao_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,7 @@ def test_the_commands_of_the_documents_work_in_their_order(shell):
     shell.bao.call("POST", "secret/data/genomics/db", {"data": {"password": "geheim"}})
     seen = ""
     for page, text in blocks():
-        if text in RUN_ELSEWHERE or page in PAGES_ELSEWHERE:
+        if text in RUN_ELSEWHERE or page in PAGES_ELSEWHERE or ("cwltool" in text and not HAS_CWL):
             continue
         changes: dict[str, str | None] = {}
         if "arv-vault" in text or "cwltool" in text:  # in a container, where nobody has a Vault token yet

@@ -17,20 +17,22 @@ static const struct vp_json_source LENIENT = { "fuzz",       VP_REASON_BAD_REQUE
 
 /* ---- json-c's parser ---- */
 
-static enum json_tokener_error parse_by_json_c(const char *text, size_t len, struct json_object **ret_object)
+/* Not in its strict mode, since only what our parser has accepted is compared, and in that mode json-c 0.18 refuses valid
+ * documents that 0.16 accepts: strings with characters beyond ASCII ("invalid utf-8 string"), and whole numbers beyond 64 bits
+ * ("number expected"). Without it both read them the same. */
+static bool parse_by_json_c(const char *text, size_t len, struct json_object **ret_object)
 {
-    /* Strict mode counts the innermost value as a level as well. */
+    /* The innermost value counts as a level as well. */
     struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX + 2);
     assert(tokener != NULL);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     *ret_object = json_tokener_parse_ex(tokener, text, (int)len);
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
         /* A number at the top level ends only at the next character. */
         *ret_object = json_tokener_parse_ex(tokener, "", 1);
     }
-    enum json_tokener_error error = json_tokener_get_error(tokener);
+    bool accepted = json_tokener_get_error(tokener) == json_tokener_success;
     json_tokener_free(tokener);
-    return error;
+    return accepted;
 }
 
 static void expect_same(const struct vp_json *ours, struct json_object *theirs);
@@ -129,17 +131,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
     struct vp_json *document = NULL, *strict = NULL;
-    struct vp_error err = { 0 };
+    struct vp_error err = { 0 }, strict_err = { 0 };
     enum vp_code code = vp_json_parse(text, size, &LENIENT, &document, &err);
-    if (vp_json_parse(text, size, &STRICT, &strict, &err) == VP_OK)
-        assert(code == VP_OK);
+    enum vp_code strict_code = vp_json_parse(text, size, &STRICT, &strict, &strict_err);
     vp_json_free(strict);
     if (code != VP_OK) {
-        assert(err.reason == VP_REASON_BAD_REQUEST && document == NULL);
+        assert(err.reason == VP_REASON_BAD_REQUEST && document == NULL && strict_code != VP_OK);
         return 0;
     }
     struct json_object *theirs = NULL;
-    assert(parse_by_json_c(text, size, &theirs) == json_tokener_success);
+    assert(parse_by_json_c(text, size, &theirs));
     expect_same(document, theirs);
     json_object_put(theirs);
     walk(document);

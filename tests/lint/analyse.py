@@ -36,7 +36,7 @@ def run(*command: str, cwd: str | Path = ROOT) -> str:
 def clang_tidy(build: Path) -> str:
     files = sorted(commands(build / "fuzz"))
     with ThreadPoolExecutor(2) as pool:
-        return "".join(pool.map(lambda file: run("clang-tidy-14", "-p", str(build / "fuzz"), "--quiet", file), files))
+        return "".join(pool.map(lambda file: run("clang-tidy", "-p", str(build / "fuzz"), "--quiet", file), files))
 
 
 def gcc_analyzer(build: Path) -> str:

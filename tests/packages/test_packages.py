@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from dist import CLIENT, DIST, PLUGIN, ROOT, architecture, bare, package, page_b
 from client import SECRET, make_client
 from conftest import make_mount, sim, start_server, stop_server  # noqa: F401
 
+RELEASE = platform.freedesktop_os_release()["VERSION_CODENAME"]
 INSTALLED = {PLUGIN: f"/usr/libexec/vault-plugins/{PLUGIN}", CLIENT: f"/usr/bin/{CLIENT}"}
 
 
@@ -169,7 +171,8 @@ exec unshare --mount sh -euc '
 
 
 class Debian:
-    """A minimal Debian 12 of apt's own places, with both packages installed by the page's commands."""
+    """A minimal Debian of the release that the packages were built in, from apt's own places, with both packages installed by the
+    page's commands."""
 
     def __init__(self, root: Path, folder: Path):
         self.root = root
@@ -180,12 +183,12 @@ class Debian:
         key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
         sources = root.parent / "sources.list"
         sources.write_text("".join(f"deb {key} {place} {release} main\n" for origin, suite, component, place, release in rows
-                                   if origin == "Debian" and component == "main" and suite.split("-")[0] == "bookworm"))
+                                   if origin == "Debian" and component == "main" and suite.split("-")[0] == RELEASE))
         install = "\n".join(page_block(f"apt-get install -y ./{name}_") for name in INSTALLED)
         self.log = subprocess.run(
             ["mmdebstrap", "--mode=root", "--variant=apt", f"--customize-hook=copy-in {package(PLUGIN)} {package(CLIENT)} /root",
              f"--customize-hook=chroot \"$1\" sh -euc 'cd /root; export DEBIAN_FRONTEND=noninteractive; {install}'",
-             "bookworm", root, sources], capture_output=True, text=True, check=False)
+             RELEASE, root, sources], capture_output=True, text=True, check=False)
         assert self.log.returncode == 0, self.log.stderr[-3000:]
         for place in (root / str(folder).lstrip("/"), root / "usr/local/bin"):
             place.mkdir(parents=True, exist_ok=True)

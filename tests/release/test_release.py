@@ -62,7 +62,8 @@ def parts() -> dict[str, str]:
 
 def test_what_it_was_made_of_is_written_beside_it_with_the_licences():
     found = parts()
-    packages = {"libgrpc-dev", "libssl-dev", "libc6-dev", "libjson-c-dev", "libprotobuf-c-dev", "libabsl-dev", "libstdc++-12-dev"}
+    compiler = subprocess.run(["gcc", "-dumpversion"], capture_output=True, text=True, check=True).stdout.strip()
+    packages = {"libgrpc-dev", "libssl-dev", "libc6-dev", "libjson-c-dev", "libprotobuf-c-dev", "libabsl-dev", f"libstdc++-{compiler}-dev"}
     assert packages | {"commit", "compiler", "curl"} <= set(found)
     installed = subprocess.run(["dpkg-query", "-W", "-f=${Version}", "libssl-dev"], capture_output=True, text=True, check=True).stdout
     assert found["libssl-dev"].split()[0] == installed

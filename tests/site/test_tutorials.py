@@ -14,6 +14,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "e2e")]
 
 from conftest import Mount, own_bao, plugin_path, sim  # noqa: E402, F401  fixtures, found by their names here
+from cwl import needs_cwl  # noqa: E402
 from host import bao_path  # noqa: E402
 from processes import plugin_pids, wait_until  # noqa: E402
 from reader import ROOT, Reader  # noqa: E402
@@ -67,12 +68,14 @@ def reader(own_bao, sim, tmp_path):  # noqa: F811
     return made
 
 
+@needs_cwl
 def test_a_cwl_step_with_a_secret(arvados_site, reader):
     shown = reader.follow("tutorials/cwl.md")
     assert "BAD" not in shown["3. In the container: is everything there?"]
     assert shown["5. In the container: run it"].endswith("all three are there, 13 characters each\n")
 
 
+@needs_cwl
 def test_moving_from_secret_mounts(arvados_site, reader):
     shown = reader.follow("tutorials/secret-mounts.md")
     assert "docs/examples/secret-mounts/before.cwl" in shown["1. Find what there is"]

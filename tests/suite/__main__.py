@@ -67,7 +67,7 @@ def main() -> int:
             environment = with_server(options.server, environment, scratch)
             subprocess.run([environment["VPA_BAO"], "version"], check=True)
         if options.whole:
-            environment["VPA_TORTURE"] = "all"
+            environment["VPA_TORTURE"] = environment["VPA_FRESH"] = "all"
         for name in names:
             AREAS[name].plan(plan)
         begin = time.monotonic()
