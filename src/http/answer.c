@@ -85,8 +85,11 @@ static void trim(const char **text, size_t *len)
 
 static void take_header_line(struct http_try *attempt, const char *line, size_t len)
 {
-    static const char STATUS_LINE[] = "HTTP/";
+    static const char STATUS_LINE[] = "HTTP/", VERSION_1[] = "HTTP/1.";
     if (len >= strlen(STATUS_LINE) && memcmp(line, STATUS_LINE, strlen(STATUS_LINE)) == 0) {
+        /* libcurl 8.14 takes any one-digit version. */
+        if (len < strlen(VERSION_1) || memcmp(line, VERSION_1, strlen(VERSION_1)) != 0)
+            attempt->refusal = "it is no HTTP/1.1";
         attempt->has_length = false;
         attempt->chunked = false;
         return;

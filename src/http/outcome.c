@@ -12,6 +12,9 @@ enum {
     STATUS_UNAVAILABLE = 503,
 };
 
+/* CURLE_TOO_LARGE, which older headers of libcurl do not name. */
+enum { CURL_TOO_LARGE = 100 };
+
 static const struct meaning {
     CURLcode code;
     enum vp_reason reason;
@@ -63,8 +66,8 @@ static bool fail_transfer(struct http_try *attempt, CURLcode code)
 {
     struct vp_error *error = &attempt->exchange->error;
     bool sent = has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
-    /* What libcurl says to one header line of more than 100 KB. */
-    if (code == CURLE_OUT_OF_MEMORY && sent)
+    /* What libcurl says to one header line of more than 100 KB: "out of memory" before 8.6. */
+    if ((code == CURLE_OUT_OF_MEMORY || (int)code == CURL_TOO_LARGE) && sent)
         attempt->refusal = "its headers are larger than allowed";
     if (attempt->exchange->body.failed) {
         (void)vp_fail_no_memory(error);
