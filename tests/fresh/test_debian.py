@@ -31,9 +31,9 @@ INSIDE = """
     shift
     exec chroot "$root" "$@"
 """
-# What apt, pip and TLS are told on this machine: proxies, mirrors, authorities.
-SETTINGS = ["/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf",
-            "/etc/ssl/certs/ca-certificates.crt"]
+# What apt and pip are told on this machine: proxies, mirrors.
+SETTINGS = ["/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf"]
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def sources(release: str) -> str:
@@ -69,6 +69,9 @@ class Empty:
                 shutil.copytree(path, target, dirs_exist_ok=True)
             elif path.is_file():
                 shutil.copy(path, target)
+        # At a place of its own: the package ca-certificates writes the usual one.
+        shutil.copy(AUTHORITIES, self.root / "root/authorities.pem")
+        self.env["PIP_CERT"] = "/root/authorities.pem"
         subprocess.run(["git", "clone", "-q", ROOT, self.root / "root/clone"], check=True)
 
     def run(self, command: str) -> str:

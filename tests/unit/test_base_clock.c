@@ -65,8 +65,8 @@ TEST(everything_else_is_refused_and_changes_nothing)
         "1969-12-31T23:59:59Z",
         "10000-01-01T00:00:00Z",
         "-026-01-31T12:00:00Z",
-        "2026-01-31T12:00:00\xE2\x88\x92"
-        "01:00",
+        ("2026-01-31T12:00:00\xE2\x88\x92"
+         "01:00"),
         "+026-01-31T12:00:00Z",
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {

@@ -30,7 +30,7 @@ static enum vp_code round_of(struct http_client *client, struct vp_error *err)
     struct http_site *site = NULL;
     VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
     struct http_site_options options = {
-        .origin = { "127.0.0.1", deaf_port }, .tls_server_name = "arvados.test", .max_concurrent = 2, .max_queued = 4
+        .origin = { .host = "127.0.0.1", .port = deaf_port }, .tls_server_name = "arvados.test", .max_concurrent = 2, .max_queued = 4
     };
     VP_TRY(http_site_new(client, &options, &site, err));
     failing_pause();
