@@ -1,7 +1,7 @@
 """The README's two commands in an empty Debian: a root that mmdebstrap makes, with nothing in it but apt.
 
-With each full run of scripts/test: the demo and the unit programs in Debian 13, the release that the full run itself is not
-made on. With `scripts/test --all`, or VPA_ALL=1: `scripts/demo` and `scripts/test --quick` in Debian 12 and in Debian 13.
+With each `scripts/test`: the demo and the unit programs in Debian 13. With `scripts/test --all` (VPA_FRESH=all): both commands
+in Debian 12 and in Debian 13.
 
 Where this machine has its packages from, apt and pip in the root have them from too; it is copied when the root is made."""
 
@@ -59,8 +59,8 @@ class Empty:
         made = subprocess.run(["mmdebstrap", "--mode=root", "--variant=apt", release, self.root, listed], capture_output=True, text=True,
                               check=False)
         assert made.returncode == 0, made.stderr[-3000:]
-        self.env = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "VPA_FUZZ_SECONDS"))}
-        copies = [*SETTINGS, *(value for key, value in self.env.items() if key == "PIP_FIND_LINKS"),
+        self.env = {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
+        copies = [*SETTINGS, *(value for key, value in self.env.items() if key in ("PIP_FIND_LINKS", "PIP_CONFIG_FILE")),
                   *(str(path) for path in Path("/etc/apt/apt.conf.d").iterdir() if "proxy" in path.read_text().lower())]
         for path in map(Path, copies):
             target = self.root / str(path).lstrip("/")
@@ -106,7 +106,7 @@ def test_the_demo_and_the_unit_programs_in_debian_13(empty):
     assert "100% tests passed" in empty.run("ctest --test-dir build/release --output-on-failure")
 
 
-@pytest.mark.skipif(not os.environ.get("VPA_ALL"), reason="takes long: scripts/test --all runs it")
+@pytest.mark.skipif(not os.environ.get("VPA_FRESH"), reason="takes long: scripts/test --all runs it")
 @pytest.mark.parametrize("empty", ["bookworm", "trixie"], indirect=True)
 def test_both_commands_of_the_readme(empty):
     demo_is_right(empty.run("scripts/demo"))
