@@ -99,8 +99,9 @@ def try_renewal(inside: Inside, dice: random.Random, world: World, lease: rules.
     # What is remembered is no longer than cache_ttl; here all of it is older, or nothing is remembered.
     if world.setting.config["cache_ttl"] == 0 or cluster.now - lease.issued_at > 10:
         disturb(dice, cluster)
-    if lease.salted and not world.narrowed and dice.random() < 0.5:
-        change_salting(inside, dice, world, lease)
+    salting = random.Random(lease.token + str(cluster.now))  # of its own: the other dice fall as they did
+    if lease.salted and not world.narrowed and salting.random() < 0.5:
+        change_salting(inside, salting, world, lease)
     address = dice.choice(ADDRESSES)
     wanted = rules.renewal(world.setting, lease, address)
     auth = {"internal_data": told["auth"]["internal_data"], "policies": lease.policies, "token_policies": [*lease.policies, "default"],
