@@ -6,7 +6,7 @@
 
 #include "vp/arvados.h"
 
-#include "request.h"
+#include "grant_cache.h"
 
 /* The token that was sent, taken apart. */
 struct auth_token {
@@ -18,6 +18,8 @@ void auth_token_clear(struct auth_token *token);
 struct auth_identity {
     struct arv_identity records; /* has_container false: there is no container */
     bool has_user;
+    struct auth_grant_table *table; /* with one call: what the user's record came with, else NULL; see identity.c */
+    struct auth_user *user;
     const char *salt_label; /* the label that the token was salted with; NULL: it was not. Borrowed from the role */
 
     /* What Arvados says about the token that was sent; NULL and no expiry where the service token was used. */
@@ -34,3 +36,7 @@ void auth_identity_clear(struct auth_identity *identity);
  * container), VP_REASON_USER_INACTIVE (no such user), VP_REASON_SERVICE_TOKEN_MISSING, and what calls to Arvados give. */
 VP_MUST_USE enum vp_code auth_identity_obtain(const struct auth_request *request, const struct auth_token *token,
                                               struct auth_identity *identity, struct vp_error *err);
+
+/* An empty list from Arvados says nothing where the service token's user is no administrator: then everything is empty. Makes a
+ * call that only an administrator may make. VP_REASON_SERVICE_TOKEN, and what calls to Arvados give. */
+VP_MUST_USE enum vp_code auth_prove_administrator(const struct auth_request *request, struct vp_error *err);

@@ -213,13 +213,13 @@ static enum vp_code try_memberships(struct check *check, struct vp_error *err)
 {
     char all_users[ARV_UUID_LEN + 1];
     struct vp_texts groups = { 0 };
-    struct arv_memberships memberships = { 0 };
+    struct arv_members members = { 0 };
     arv_uuid_of(config_of(check)->cluster_id, ARV_ALL_USERS_ROLE, all_users);
     VP_TRY(vp_texts_add(&groups, all_users, err));
-    enum vp_code code = arv_memberships_among(check->snapshot->arvados, &check->credentials, check->token.owner_uuid,
-                                              &groups, &memberships, err);
+    enum vp_code code = arv_members_among(check->snapshot->arvados, &check->credentials, check->token.owner_uuid,
+                                          &groups, &members, err);
     vp_texts_clear(&groups);
-    arv_memberships_clear(&memberships);
+    arv_members_clear(&members);
     return code;
 }
 
