@@ -258,6 +258,10 @@ void arv_links_clear(struct arv_links *links);
 /* Both need an admin's token and prove that it is one: an empty list proves nothing otherwise, since Arvados gives a token
  * of an ordinary user empty lists, not refusals. A token whose user is no administrator is VP_REASON_SERVICE_TOKEN. */
 
+/* Makes a call that only an administrator's token may make. */
+VP_MUST_USE enum vp_code arv_prove_administrator(struct arv_client *client, const struct arv_credentials *credentials,
+                                                 const char *cluster_id, struct vp_error *err);
+
 /* The links to groups, read in the same round as a record that only an administrator may read. `query` narrows them
  * further. */
 VP_MUST_USE enum vp_code arv_group_links(struct arv_client *client, const struct arv_credentials *credentials,

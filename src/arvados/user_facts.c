@@ -10,32 +10,29 @@
 
 enum { USER, LINKS, MEMBERS, N_PARTS };
 
+static enum vp_code ask_group_links(struct arv_client *client, const struct arv_credentials *credentials,
+                                    struct arv_request *requests, struct arv_link_list *list, struct vp_error *err)
+{
+    VP_TRY(arv_links_page_request(list, &requests[LINKS], err));
+    VP_TRY(arv_send(client, credentials, requests, 2, err));
+    VP_TRY(arv_users_check(&requests[USER], err));
+    VP_TRY(arv_links_take(&requests[LINKS], list, err));
+    return arv_links_rest(client, credentials, list, err);
+}
+
 enum vp_code arv_group_links(struct arv_client *client, const struct arv_credentials *credentials,
                              const char *cluster_id, const struct arv_link_query *query, struct arv_links *ret_links,
                              struct vp_error *err)
 {
     struct arv_link_query of_groups = *query;
     struct arv_link_list list = { .query = &of_groups, .owners = "in" };
-    struct arv_user probe = { 0 };
     char system_user[ARV_UUID_LEN + 1];
     of_groups.tail_is_group = true;
     arv_uuid_of(cluster_id, ARV_SYSTEM_USER, system_user);
     struct arv_request requests[] = { [USER] = arv_user_request(system_user), [LINKS] = { 0 } };
-    enum vp_code code = arv_links_page_request(&list, &requests[LINKS], err);
-    if (code == VP_OK)
-        code = arv_send(client, credentials, requests, 2, err);
-    if (code == VP_OK)
-        code = arv_user_take(&requests[USER], system_user, &probe, err);
-    /* The answer itself is the proof; a cluster whose list lacks the system user is none the worse for it. */
-    if (code != VP_OK && err->reason == VP_REASON_USER_INACTIVE)
-        code = VP_OK;
-    if (code == VP_OK)
-        code = arv_links_take(&requests[LINKS], &list, err);
-    if (code == VP_OK)
-        code = arv_links_rest(client, credentials, &list, err);
-    vp_json_free(probe.document);
-    for (size_t i = 0; i < 2; i++)
-        arv_request_clear(&requests[i]);
+    enum vp_code code = ask_group_links(client, credentials, requests, &list, err);
+    arv_request_clear(&requests[USER]);
+    arv_request_clear(&requests[LINKS]);
     if (code == VP_OK)
         *ret_links = list.links;
     else

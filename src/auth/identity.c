@@ -54,12 +54,8 @@ static enum vp_code judge_rejection(const struct auth_request *request, struct v
 
 enum vp_code auth_prove_administrator(const struct auth_request *request, struct vp_error *err)
 {
-    char system_user[ARV_UUID_LEN + 1];
-    VP_AUTO(arv_identity_clear) struct arv_identity probe = { 0 };
     const struct arv_credentials service = auth_credentials(request, NULL);
-    arv_uuid_of(auth_request_config(request)->cluster_id, ARV_SYSTEM_USER, system_user);
-    enum vp_code code = arv_find_user(request->snapshot->arvados, &service, system_user, &probe.user, err);
-    return err->reason == VP_REASON_USER_INACTIVE ? VP_OK : code;
+    return arv_prove_administrator(request->snapshot->arvados, &service, auth_request_config(request)->cluster_id, err);
 }
 
 /* On success the refusal stands. */
