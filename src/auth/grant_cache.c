@@ -61,10 +61,11 @@ static enum vp_code wait_a_little(const struct auth_request *request, struct aut
     return VP_OK;
 }
 
-/* What was asked for after the caller arrived is as good as the caller's own question, however long the answer took. Else all
- * that waited for a slow answer would ask again, one after the other. */
-static bool is_young(const struct auth_request *request, enum auth_age age, int64_t asked_ms, int64_t came_ms)
+/* What was asked for after the request arrived is as good as a question of its own, however long the answer took. Else all that
+ * waited for a slow answer would ask again, one after the other. */
+static bool is_young(const struct auth_request *request, enum auth_age age, int64_t asked_ms)
 {
+    int64_t came_ms = request->deadline_ms - auth_request_config(request)->request_timeout_s * 1000;
     int64_t limit_ms = auth_request_config(request)->cache_ttl_s * 1000;
     if (age == AUTH_RECENT && limit_ms > RECENT_MS)
         limit_ms = RECENT_MS;
@@ -194,13 +195,12 @@ static enum vp_code wait_for_table(const struct auth_request *request, struct au
 static enum vp_code find_table(const struct auth_request *request, enum auth_age age, struct auth_grant_cache *cache,
                                struct auth_grant_table **ret_table, struct vp_error *err)
 {
-    int64_t came_ms = auth_now_ms(request);
     enum vp_code code = VP_OK;
     pthread_mutex_lock(&cache->lock);
     while (code == VP_OK && cache->refreshing &&
-           !(cache->table != NULL && is_young(request, age, cache->table->asked_ms, came_ms)))
+           !(cache->table != NULL && is_young(request, age, cache->table->asked_ms)))
         code = wait_for_table(request, cache, err);
-    if (code == VP_OK && cache->table != NULL && is_young(request, age, cache->table->asked_ms, came_ms))
+    if (code == VP_OK && cache->table != NULL && is_young(request, age, cache->table->asked_ms))
         *ret_table = auth_grant_table_hold(cache->table);
     else if (code == VP_OK)
         cache->refreshing = true;
@@ -330,7 +330,7 @@ static void collect_old(const void *node, VISIT visit, void *closure)
 {
     struct user_entry *entry = *(struct user_entry *const *)node;
     struct sweep *sweep = closure;
-    bool old = entry->user != NULL && !is_young(sweep->request, AUTH_REMEMBERED, entry->user->asked_ms, INT64_MAX);
+    bool old = entry->user != NULL && !is_young(sweep->request, AUTH_REMEMBERED, entry->user->asked_ms);
     if ((visit == postorder || visit == leaf) && old && !entry->refreshing && sweep->n < USERS_MAX)
         sweep->old[sweep->n++] = entry;
 }
@@ -378,15 +378,14 @@ static enum vp_code find_user(const struct auth_request *request, enum auth_age 
 {
     struct auth_grant_cache *cache = request->snapshot->cache;
     const struct user_entry wanted = { .user_uuid = (char *)(uintptr_t)user_uuid, .role = request->role->name };
-    int64_t came_ms = auth_now_ms(request);
     enum vp_code code = VP_OK;
     pthread_mutex_lock(&cache->lock);
     while (code == VP_OK) {
         void *const *found = tfind(&wanted, &cache->users, compare_entries);
         struct user_entry *entry = found == NULL ? NULL : *found;
         struct auth_user *user = entry == NULL ? NULL : entry->user;
-        if (user != NULL && user->groups_version == table->groups_version &&
-            is_young(request, age, user->asked_ms, came_ms)) {
+        if (user != NULL && user->groups_version == table->groups_version && age != AUTH_FRESH &&
+            is_young(request, age, user->asked_ms)) {
             *ret_user = auth_user_hold(user);
             break;
         }
@@ -447,7 +446,7 @@ enum vp_code auth_grant_cache_user(const struct auth_request *request, enum auth
     struct auth_grant_cache *cache = request->snapshot->cache;
     struct user_entry *entry = NULL;
     struct auth_user *user = NULL;
-    if (age == AUTH_FRESH || !is_cached(request))
+    if (!is_cached(request))
         return load_user(request, table, user_uuid, ret_user, err);
     make_room(request, cache);
     VP_TRY(find_user(request, age, table, user_uuid, &user, &entry, err));
