@@ -253,22 +253,13 @@ VP_MUST_USE enum vp_code arv_links_of_others(struct arv_client *client, const st
                                              bool *ret_more, struct vp_error *err);
 void arv_links_clear(struct arv_links *links);
 
-/* ---- what a login needs in addition to its container ---- */
+/* ---- what a login needs to know of its user ---- */
 
-/* Both need an admin's token and prove that it is one: an empty list proves nothing otherwise, since Arvados gives a token
- * of an ordinary user empty lists, not refusals. A token whose user is no administrator is VP_REASON_SERVICE_TOKEN. */
-
-/* Makes a call that only an administrator's token may make. */
+/* Makes a call that only an administrator's token may make: an empty list proves nothing otherwise. VP_REASON_SERVICE_TOKEN. */
 VP_MUST_USE enum vp_code arv_prove_administrator(struct arv_client *client, const struct arv_credentials *credentials,
                                                  const char *cluster_id, struct vp_error *err);
 
-/* The links to groups, read in the same round as a record that only an administrator may read. `query` narrows them
- * further. */
-VP_MUST_USE enum vp_code arv_group_links(struct arv_client *client, const struct arv_credentials *credentials,
-                                         const char *cluster_id, const struct arv_link_query *query,
-                                         struct arv_links *ret_links, struct vp_error *err);
-
-/* One user: record, own links, and memberships of `group_uuids` (may be empty), in one parallel round and, where there are
+/* One user, read with an administrator's token: record, own links, and memberships of `group_uuids` (may be empty), in one parallel round and, where there are
  * more than a page of them, further ones. VP_REASON_USER_INACTIVE: no such user. */
 struct arv_user_facts {
     struct arv_user user;

@@ -58,12 +58,8 @@ VP_MUST_USE enum vp_code arv_decode(const struct vp_json *object, const struct v
 
 /* ---- parts of rounds, for user_facts.c ---- */
 
-struct arv_request arv_user_request(const char *uuid);
 VP_MUST_USE enum vp_code arv_user_take(struct arv_request *request, const char *uuid, struct arv_user *user,
                                        struct vp_error *err);
-
-/* Is it a list of users at all? Who is in it does not matter where the answer is the proof. */
-VP_MUST_USE enum vp_code arv_users_check(const struct arv_request *request, struct vp_error *err);
 
 /* A list of links, page by page; further pages by arv_links_rest(). `links` belongs to the caller. */
 struct arv_link_list {

@@ -247,12 +247,6 @@ static enum vp_code single(const struct vp_json *document, const char *call, con
     return VP_OK;
 }
 
-enum vp_code arv_users_check(const struct arv_request *request, struct vp_error *err)
-{
-    struct list list = { 0 };
-    return arv_decode(request->document, LIST_FIELDS, request->name, &list, err);
-}
-
 static enum vp_code take_container(struct arv_request *request, const char *uuid, struct arv_container *container,
                                    struct vp_error *err)
 {
@@ -362,7 +356,7 @@ enum vp_code arv_prove_administrator(struct arv_client *client, const struct arv
     arv_uuid_of(cluster_id, ARV_SYSTEM_USER, system_user);
     VP_AUTO(arv_request_clear) struct arv_request request = arv_user_request(system_user);
     VP_TRY(arv_send(client, credentials, &request, 1, err));
-    return arv_users_check(&request, err);
+    return arv_check_list(request.document, request.name, err);
 }
 
 /* ---- by a salted token ---- */

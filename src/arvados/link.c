@@ -162,18 +162,37 @@ enum vp_code arv_links_take(struct arv_request *request, struct arv_link_list *l
     return VP_OK;
 }
 
+/* The next page; with the first one, where the query wants it, the proof that the token is an administrator's. */
+static enum vp_code read_page(struct arv_client *client, const struct arv_credentials *credentials,
+                              struct arv_link_list *list, struct vp_error *err)
+{
+    enum { PAGE, PROOF };
+    const char *proof_user_uuid = list->query->proof_user_uuid;
+    bool proves = list->links.n_pages == 0 && *proof_user_uuid != '\0';
+    struct arv_request requests[2] = { 0 };
+    if (proves)
+        requests[PROOF] = arv_user_request(proof_user_uuid);
+    enum vp_code code = arv_links_page_request(list, &requests[PAGE], err);
+    if (code == VP_OK)
+        code = arv_send(client, credentials, requests, proves ? 2 : 1, err);
+    if (code == VP_OK && proves)
+        code = arv_check_list(requests[PROOF].document, requests[PROOF].name, err);
+    if (code == VP_OK)
+        code = arv_links_take(&requests[PAGE], list, err);
+    arv_request_clear(&requests[PAGE]);
+    arv_request_clear(&requests[PROOF]);
+    return code;
+}
+
 /* Until a page says that it is the whole rest. Its length alone does not tell: the server sends fewer items than asked for
  * when it reaches a ceiling of bytes read. */
 enum vp_code arv_links_rest(struct arv_client *client, const struct arv_credentials *credentials,
                             struct arv_link_list *list, struct vp_error *err)
 {
     while (!list->whole) {
-        VP_AUTO(arv_request_clear) struct arv_request request = { 0 };
         if (list->links.n_pages >= PAGES_MAX)
             return incomplete(err, "its pages don't end");
-        VP_TRY(arv_links_page_request(list, &request, err));
-        VP_TRY(arv_send(client, credentials, &request, 1, err));
-        VP_TRY(arv_links_take(&request, list, err));
+        VP_TRY(read_page(client, credentials, list, err));
     }
     return VP_OK;
 }
@@ -195,10 +214,7 @@ enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_cre
                                  struct vp_error *err)
 {
     struct arv_link_list list = { .query = query, .owners = "not in", .plain = true };
-    VP_AUTO(arv_request_clear) struct arv_request request = { 0 };
-    VP_TRY(arv_links_page_request(&list, &request, err));
-    VP_TRY(arv_send(client, credentials, &request, 1, err));
-    enum vp_code code = arv_links_take(&request, &list, err);
+    enum vp_code code = read_page(client, credentials, &list, err);
     if (code != VP_OK) {
         arv_links_clear(&list.links);
         return code;

@@ -1,7 +1,6 @@
-/* What a login needs to know in addition to its container: the grants to groups, shared by all users, and one user's record,
- * memberships and own grants.
+/* What a login needs to know of its user: record, memberships and own grants, in one round.
  *
- * Every round includes a user's record, which Arvados gives only to an administrator's token in this way
+ * The round includes the user's record, which Arvados gives only to an administrator's token in this way
  * (bypass_federation). Without it an empty list would prove nothing: a token of an ordinary user gets empty lists of links,
  * not refusals (seen on Arvados 3.2.1). */
 #include <string.h>
@@ -9,36 +8,6 @@
 #include "api.h"
 
 enum { USER, LINKS, MEMBERS, N_PARTS };
-
-static enum vp_code ask_group_links(struct arv_client *client, const struct arv_credentials *credentials,
-                                    struct arv_request *requests, struct arv_link_list *list, struct vp_error *err)
-{
-    VP_TRY(arv_links_page_request(list, &requests[LINKS], err));
-    VP_TRY(arv_send(client, credentials, requests, 2, err));
-    VP_TRY(arv_users_check(&requests[USER], err));
-    VP_TRY(arv_links_take(&requests[LINKS], list, err));
-    return arv_links_rest(client, credentials, list, err);
-}
-
-enum vp_code arv_group_links(struct arv_client *client, const struct arv_credentials *credentials,
-                             const char *cluster_id, const struct arv_link_query *query, struct arv_links *ret_links,
-                             struct vp_error *err)
-{
-    struct arv_link_query of_groups = *query;
-    struct arv_link_list list = { .query = &of_groups, .owners = "in" };
-    char system_user[ARV_UUID_LEN + 1];
-    of_groups.tail_is_group = true;
-    arv_uuid_of(cluster_id, ARV_SYSTEM_USER, system_user);
-    struct arv_request requests[] = { [USER] = arv_user_request(system_user), [LINKS] = { 0 } };
-    enum vp_code code = ask_group_links(client, credentials, requests, &list, err);
-    arv_request_clear(&requests[USER]);
-    arv_request_clear(&requests[LINKS]);
-    if (code == VP_OK)
-        *ret_links = list.links;
-    else
-        arv_links_clear(&list.links);
-    return code;
-}
 
 void arv_user_facts_clear(struct arv_user_facts *facts)
 {
@@ -79,6 +48,7 @@ enum vp_code arv_user_facts(struct arv_client *client, const struct arv_credenti
     struct arv_request requests[N_PARTS] = { [USER] = arv_user_request(user_uuid) };
     struct arv_user_facts facts = { 0 };
     own.tail_uuids = &tails;
+    own.proof_user_uuid[0] = '\0'; /* the record is the proof */
     enum vp_code code = ask(client, credentials, user_uuid, requests, &links, &members, &facts.user, err);
     for (size_t i = 0; i < N_PARTS; i++)
         arv_request_clear(&requests[i]);

@@ -132,14 +132,15 @@ static enum vp_code load_table(const struct auth_request *request, struct auth_g
 {
     const struct auth_config *config = auth_request_config(request);
     const struct arv_credentials credentials = auth_credentials(request, NULL);
-    const struct arv_link_query query = auth_link_query(config);
+    struct arv_link_query query = auth_link_query(config);
     struct arv_client *arvados = request->snapshot->arvados;
     VP_AUTO(auth_grant_table_release) struct auth_grant_table *table = calloc(1, sizeof *table);
     if (table == NULL)
         return vp_fail_no_memory(err);
     atomic_init(&table->references, 1);
     table->asked_ms = auth_now_ms(request);
-    VP_TRY(arv_group_links(arvados, &credentials, config->cluster_id, &query, &table->links, err));
+    query.tail_is_group = true;
+    VP_TRY(arv_links_list(arvados, &credentials, &query, &table->links, err));
     for (size_t i = 0; i < table->links.n; i++)
         VP_TRY(add_group(request, table->links.items[i].tail_uuid, &table->group_uuids, err));
     for (size_t i = 0; i < config->group_alias_uuids.n; i++)

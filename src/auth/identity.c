@@ -52,17 +52,14 @@ static enum vp_code judge_rejection(const struct auth_request *request, struct v
     return vp_reason_code(VP_REASON_UPSTREAM_ERROR);
 }
 
-enum vp_code auth_prove_administrator(const struct auth_request *request, struct vp_error *err)
-{
-    const struct arv_credentials service = auth_credentials(request, NULL);
-    return arv_prove_administrator(request->snapshot->arvados, &service, auth_request_config(request)->cluster_id, err);
-}
-
-/* On success the refusal stands. */
+/* An empty list from Arvados says nothing where the service token's user is no administrator: then everything is empty. A call
+ * that only an administrator may make says which it is; on success the refusal stands. */
 static enum vp_code judge_absence(const struct auth_request *request, struct vp_error *absence)
 {
     struct vp_error fault = { 0 };
-    if (auth_prove_administrator(request, &fault) == VP_OK)
+    const struct arv_credentials service = auth_credentials(request, NULL);
+    if (arv_prove_administrator(request->snapshot->arvados, &service, auth_request_config(request)->cluster_id,
+                                &fault) == VP_OK)
         return vp_reason_code(absence->reason);
     *absence = fault;
     return vp_reason_code(fault.reason);

@@ -36,7 +36,3 @@ void auth_identity_clear(struct auth_identity *identity);
  * container), VP_REASON_USER_INACTIVE (no such user), VP_REASON_SERVICE_TOKEN_MISSING, and what calls to Arvados give. */
 VP_MUST_USE enum vp_code auth_identity_obtain(const struct auth_request *request, const struct auth_token *token,
                                               struct auth_identity *identity, struct vp_error *err);
-
-/* An empty list from Arvados says nothing where the service token's user is no administrator: then everything is empty. Makes a
- * call that only an administrator may make. VP_REASON_SERVICE_TOKEN, and what calls to Arvados give. */
-VP_MUST_USE enum vp_code auth_prove_administrator(const struct auth_request *request, struct vp_error *err);

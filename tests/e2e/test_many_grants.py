@@ -11,7 +11,6 @@ from test_groups import policies, refused
 
 MOST = 10000
 
-USERS = "/arvados/v1/users"  # shows with each list of links that the service token is an administrator's
 
 
 @pytest.fixture

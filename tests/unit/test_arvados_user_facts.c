@@ -28,6 +28,9 @@ static char *roles[] = { role };
 static const struct vp_texts groups = { roles, 1 };
 static const struct vp_texts no_groups;
 static const struct arv_link_query query = { .link_class = "vault_policy" };
+static const struct arv_link_query of_groups = { .link_class = "vault_policy",
+                                                 .tail_is_group = true,
+                                                 .proof_user_uuid = "zzzzz-tpzed-000000000000000" };
 
 static int set_up(void **state)
 {
@@ -113,7 +116,7 @@ TEST(a_token_that_is_no_administrators_proves_nothing)
     const struct arv_credentials who = fake_cluster_credentials(&cluster, true);
     fake_server_answer(cluster.server, USERS, 403, "{\"errors\":[\"Permission denied\"]}");
     fake_server_answer(cluster.server, LINKS, 200, LIST("", "0"));
-    EXPECT_FAIL(VP_REASON_SERVICE_TOKEN, arv_group_links(cluster.client, &who, "zzzzz", &query, &links, &err), &err);
+    EXPECT_FAIL(VP_REASON_SERVICE_TOKEN, arv_links_list(cluster.client, &who, &of_groups, &links, &err), &err);
 }
 
 TEST(what_is_missing_or_contradicts_itself_refuses)
@@ -143,7 +146,7 @@ TEST(links_to_groups_are_asked_for_next_to_an_administrators_record)
     const struct arv_credentials who = fake_cluster_credentials(&cluster, true);
     fake_server_answer(cluster.server, USERS, 200, RECORD("zzzzz-tpzed-000000000000000"));
     fake_server_answer(cluster.server, LINKS, 200, LIST(LINK("1", ROLE), "1"));
-    EXPECT_OK(arv_group_links(cluster.client, &who, "zzzzz", &query, &links, &err), &err);
+    EXPECT_OK(arv_links_list(cluster.client, &who, &of_groups, &links, &err), &err);
     EXPECT_INT(1, links.n);
     EXPECT_CONTAINS("is_a", fake_server_last(cluster.server, LINKS));
     EXPECT_INT(2, fake_server_count(cluster.server, "/"));
