@@ -106,11 +106,12 @@ VP_MUST_USE enum vp_code arv_discover(struct arv_client *client, const struct ar
 struct arv_container {
     struct vp_json *document; /* owns the texts below */
     const char *uuid;
-    const char *state;             /* Queued, Locked, Running, Complete, Cancelled */
-    const char *auth_uuid;         /* NULL for a container that carries a runtime token */
-    const char *runtime_user_uuid; /* NULL in records made by old versions */
-    const char *container_image;   /* portable data hash; NULL unless it has the form <32 hex>+<size> */
-    int64_t started_at_s;          /* VP_TIME_NONE before it ran */
+    const char *state;                         /* Queued, Locked, Running, Complete, Cancelled */
+    const char *auth_uuid;                     /* NULL for a container that carries a runtime token */
+    const char *runtime_user_uuid;             /* NULL in records made by old versions */
+    const struct vp_json *runtime_auth_scopes; /* of the run token at its start; NULL in such records */
+    const char *container_image;               /* portable data hash; NULL unless it has the form <32 hex>+<size> */
+    int64_t started_at_s;                      /* VP_TIME_NONE before it ran */
     bool interactive_session_started;
 };
 
@@ -149,6 +150,12 @@ VP_MUST_USE enum vp_code arv_identify(struct arv_client *client, const struct ar
                                       struct vp_error *err);
 void arv_identity_clear(struct arv_identity *identity); /* also of a zeroed one */
 
+/* The container whose token is credentials->token, in one request. Failures as of arv_identify(). Freed by
+ * arv_container_clear(). */
+VP_MUST_USE enum vp_code arv_container_current(struct arv_client *client, const struct arv_credentials *credentials,
+                                               struct arv_container *ret_container, struct vp_error *err);
+void arv_container_clear(struct arv_container *container);
+
 /* The same for a token salted with `label` (HMAC-SHA1 of the label, keyed with the secret): Arvados takes it for telling its
  * user and itself, and for nothing else. So the container is looked up with `service`, by the token's uuid.
  * VP_REASON_NOT_CONTAINER_TOKEN: no container has that token. */
@@ -184,19 +191,17 @@ VP_MUST_USE enum vp_code arv_groups_among(struct arv_client *client, const struc
                                           const struct vp_texts *group_uuids, const char *group_class,
                                           struct vp_texts *ret_uuids, struct vp_error *err);
 
-/* Which of some groups a user is a member of, directly or through other groups. */
-struct arv_memberships {
-    struct vp_texts roles;   /* uuids of roles */
-    struct vp_texts trashed; /* listed as his, and in the trash or no roles */
-    bool unknown;            /* this Arvados is older than 3.0 and can't tell: both lists are empty */
+/* Which of some groups a user is a member of, directly or through other groups, whatever became of the groups
+ * (computed_permissions). Needs an admin's token. Failing a row, a user is no member. An item that was not asked for is an
+ * invalid response. */
+struct arv_members {
+    struct vp_texts group_uuids; /* ascending */
+    bool unknown;                /* this Arvados is older than 3.0 and can't tell: the list is empty */
 };
-
-/* computed_permissions, which knows memberships of roles in the trash as well, beside groups, which does not. Needs an
- * admin's token. Failing a row, a user is no member. What was not asked for is an answer that can't be right. */
-VP_MUST_USE enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_credentials *credentials,
-                                               const char *user_uuid, const struct vp_texts *group_uuids,
-                                               struct arv_memberships *ret_memberships, struct vp_error *err);
-void arv_memberships_clear(struct arv_memberships *memberships);
+VP_MUST_USE enum vp_code arv_members_among(struct arv_client *client, const struct arv_credentials *credentials,
+                                           const char *user_uuid, const struct vp_texts *group_uuids,
+                                           struct arv_members *ret_members, struct vp_error *err);
+void arv_members_clear(struct arv_members *members);
 
 /* ---- links ---- */
 
@@ -228,7 +233,7 @@ struct arv_link_query {
     const char *link_class;
     const struct vp_texts *owner_uuids;
     const struct vp_texts *tail_uuids;
-    const char *groups_of; /* a cluster's id: only links whose tail is a group of it */
+    bool tail_is_group; /* only links to groups */
     /* A user's uuid, or "": reads this user's record in the same round as the first page. Only an administrator may, while
      * others get an empty list of links and no error. So no list is taken for the truth with a token that is none's. */
     char proof_user_uuid[ARV_UUID_LEN + 1];
@@ -247,6 +252,25 @@ VP_MUST_USE enum vp_code arv_links_of_others(struct arv_client *client, const st
                                              const struct arv_link_query *query, struct arv_links *ret_links,
                                              bool *ret_more, struct vp_error *err);
 void arv_links_clear(struct arv_links *links);
+
+/* ---- what a login needs to know of its user ---- */
+
+/* Makes a call that only an administrator's token may make: an empty list proves nothing otherwise. VP_REASON_SERVICE_TOKEN. */
+VP_MUST_USE enum vp_code arv_prove_administrator(struct arv_client *client, const struct arv_credentials *credentials,
+                                                 const char *cluster_id, struct vp_error *err);
+
+/* One user, read with an administrator's token: record, own links, and memberships of `group_uuids` (may be empty), in one parallel round and, where there are
+ * more than a page of them, further ones. VP_REASON_USER_INACTIVE: no such user. */
+struct arv_user_facts {
+    struct arv_user user;
+    struct arv_members members;
+    struct arv_links links; /* as asked for: the caller checks each again */
+};
+VP_MUST_USE enum vp_code arv_user_facts(struct arv_client *client, const struct arv_credentials *credentials,
+                                        const char *user_uuid, const struct vp_texts *group_uuids,
+                                        const struct arv_link_query *query, struct arv_user_facts *ret_facts,
+                                        struct vp_error *err);
+void arv_user_facts_clear(struct arv_user_facts *facts);
 
 /* What a grant's properties narrow it to. Texts borrowed from them. */
 struct arv_properties {

@@ -55,3 +55,39 @@ enum vp_code arv_bad_answer(struct vp_error *err, const char *call, const char *
 /* Decodes by table; a fault is told like arv_bad_answer(). */
 VP_MUST_USE enum vp_code arv_decode(const struct vp_json *object, const struct vp_json_field *fields, const char *call,
                                     void *target, struct vp_error *err);
+
+/* ---- parts of rounds, for user_facts.c ---- */
+
+VP_MUST_USE enum vp_code arv_user_take(struct arv_request *request, const char *uuid, struct arv_user *user,
+                                       struct vp_error *err);
+
+/* A list of links, page by page; further pages by arv_links_rest(). `links` belongs to the caller. */
+struct arv_link_list {
+    const struct arv_link_query *query;
+    const char *owners; /* operator: among those of the query ("in"), or not ("not in") */
+    bool plain;         /* without properties */
+    struct arv_links links;
+    bool whole;
+};
+VP_MUST_USE enum vp_code arv_links_page_request(const struct arv_link_list *list, struct arv_request *ret_request,
+                                                struct vp_error *err);
+VP_MUST_USE enum vp_code arv_links_take(struct arv_request *request, struct arv_link_list *list, struct vp_error *err);
+VP_MUST_USE enum vp_code arv_links_rest(struct arv_client *client, const struct arv_credentials *credentials,
+                                        struct arv_link_list *list, struct vp_error *err);
+
+/* Memberships of one user, page by page, a slice of the groups at a time. */
+struct arv_member_list {
+    const char *user_uuid;
+    const struct vp_texts *group_uuids; /* all that are asked for */
+    size_t first;                       /* of the slice that is asked for now */
+    struct vp_texts found;              /* in that slice so far */
+    struct arv_members members;         /* of the slices before */
+    bool whole;
+};
+void arv_member_list_clear(struct arv_member_list *list);
+VP_MUST_USE enum vp_code arv_members_page_request(const struct arv_member_list *list, struct arv_request *ret_request,
+                                                  struct vp_error *err);
+VP_MUST_USE enum vp_code arv_members_take(struct arv_request *request, struct arv_member_list *list,
+                                          struct vp_error *err);
+VP_MUST_USE enum vp_code arv_members_rest(struct arv_client *client, const struct arv_credentials *credentials,
+                                          struct arv_member_list *list, struct vp_error *err);

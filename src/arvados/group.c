@@ -1,11 +1,10 @@
-/* Groups, and who is a member of them: lists in the order of a key, page by page, several lists side by side. */
+/* Groups, and which of them a user is a member of: lists in the order of a key, page by page. */
 #include <string.h>
 
 #include "api.h"
 
 enum {
     ASKED_MAX = 150, /* uuids in one filter: the URL stays far below the 8 kB that a proxy in front takes */
-    LISTS_MAX = 2,
     PAGES_MAX = 8,
 };
 
@@ -59,7 +58,6 @@ struct list {
     const char *filter_value;
     struct vp_texts found; /* keys, ascending */
     bool whole;
-    bool missing; /* the server has no such list */
 };
 
 struct page {
@@ -145,59 +143,22 @@ static enum vp_code add_page(const struct vp_json *document, struct list *list, 
     return VP_OK;
 }
 
-/* ---- several lists ---- */
+/* ---- a whole list ---- */
 
-static enum vp_code read_answer(struct arv_request *request, struct list *list, struct vp_error *err)
-{
-    if (!request->missing)
-        return add_page(request->document, list, err);
-    list->missing = true;
-    list->whole = true;
-    return VP_OK;
-}
-
-/* The next page of each list that goes on. */
-static enum vp_code ask_pages(struct arv_client *client, const struct arv_credentials *credentials, struct list *lists,
-                              size_t n, struct vp_error *err)
-{
-    struct arv_request requests[LISTS_MAX];
-    struct list *asked[LISTS_MAX];
-    size_t n_asked = 0;
-    enum vp_code code = VP_OK;
-    for (size_t i = 0; i < n && code == VP_OK; i++) {
-        if (lists[i].whole)
-            continue;
-        requests[n_asked] = (struct arv_request){ .target = VP_BUF_INIT(ARV_TARGET_MAX) };
-        asked[n_asked] = &lists[i];
-        code = build_request(&lists[i], &requests[n_asked++], err);
-    }
-    if (code == VP_OK)
-        code = arv_send(client, credentials, requests, n_asked, err);
-    for (size_t i = 0; i < n_asked; i++) {
-        if (code == VP_OK)
-            code = read_answer(&requests[i], asked[i], err);
-        arv_request_clear(&requests[i]);
-    }
-    return code;
-}
-
-static bool all_whole(const struct list *lists, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!lists[i].whole)
-            return false;
-    return true;
-}
-
-static enum vp_code read_lists(struct arv_client *client, const struct arv_credentials *credentials, struct list *lists,
-                               size_t n, struct vp_error *err)
+static enum vp_code read_list(struct arv_client *client, const struct arv_credentials *credentials, struct list *list,
+                              struct vp_error *err)
 {
     for (unsigned page = 0; page < PAGES_MAX; page++) {
-        VP_TRY(ask_pages(client, credentials, lists, n, err));
-        if (all_whole(lists, n))
+        VP_AUTO(arv_request_clear) struct arv_request request = { .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+        VP_TRY(build_request(list, &request, err));
+        VP_TRY(arv_send(client, credentials, &request, 1, err));
+        if (request.missing)
+            return arv_bad_answer(err, list->kind->name, "there is no such list");
+        VP_TRY(add_page(request.document, list, err));
+        if (list->whole)
             return VP_OK;
     }
-    return arv_bad_answer(err, lists[0].kind->name, "its pages don't end");
+    return arv_bad_answer(err, list->kind->name, "its pages don't end");
 }
 
 /* At most ASKED_MAX of the uuids from `first` on; borrowed. */
@@ -213,10 +174,8 @@ static enum vp_code add_groups(struct arv_client *client, const struct arv_crede
                                const struct vp_texts *asked, const char *group_class, struct vp_texts *uuids,
                                struct vp_error *err)
 {
-    struct list list = { &GROUPS, asked, "group_class", group_class, { 0 }, false, false };
-    enum vp_code code = read_lists(client, credentials, &list, 1, err);
-    if (code == VP_OK && list.missing)
-        code = arv_bad_answer(err, GROUPS.name, "there is no such list");
+    struct list list = { &GROUPS, asked, "group_class", group_class, { 0 }, false };
+    enum vp_code code = read_list(client, credentials, &list, err);
     if (code == VP_OK)
         code = vp_texts_add_all(uuids, &list.found, err);
     vp_texts_clear(&list.found);
@@ -242,56 +201,76 @@ enum vp_code arv_groups_among(struct arv_client *client, const struct arv_creden
 
 /* ---- memberships ---- */
 
-static enum vp_code sort_out(const struct list *members, const struct list *roles, struct arv_memberships *memberships,
-                             struct vp_error *err)
+void arv_members_clear(struct arv_members *members)
 {
-    if (roles->missing)
-        return arv_bad_answer(err, GROUPS.name, "there is no such list");
-    memberships->unknown = memberships->unknown || members->missing;
-    for (size_t i = 0; i < members->found.n; i++) {
-        const char *uuid = members->found.items[i];
-        bool alive = vp_texts_has(&roles->found, uuid);
-        VP_TRY(vp_texts_add(alive ? &memberships->roles : &memberships->trashed, uuid, err));
+    vp_texts_clear(&members->group_uuids);
+    *members = (struct arv_members){ 0 };
+}
+
+void arv_member_list_clear(struct arv_member_list *list)
+{
+    vp_texts_clear(&list->found);
+    arv_members_clear(&list->members);
+}
+
+static struct list member_page(const struct arv_member_list *list, const struct vp_texts *asked)
+{
+    return (struct list){ &MEMBERSHIPS, asked, "user_uuid", list->user_uuid, list->found, false };
+}
+
+enum vp_code arv_members_page_request(const struct arv_member_list *list, struct arv_request *ret_request,
+                                      struct vp_error *err)
+{
+    const struct vp_texts asked = slice(list->group_uuids, list->first);
+    const struct list page = member_page(list, &asked);
+    *ret_request = (struct arv_request){ .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+    return build_request(&page, ret_request, err);
+}
+
+enum vp_code arv_members_take(struct arv_request *request, struct arv_member_list *list, struct vp_error *err)
+{
+    const struct vp_texts asked = slice(list->group_uuids, list->first);
+    struct list page = member_page(list, &asked);
+    if (request->missing) { /* Arvados before 3.0 */
+        list->members.unknown = true;
+        list->whole = true;
+        return VP_OK;
+    }
+    enum vp_code code = add_page(request->document, &page, err);
+    list->found = page.found; /* it may have grown, even on failure */
+    VP_TRY(code);
+    if (!page.whole)
+        return VP_OK;
+    VP_TRY(vp_texts_add_all(&list->members.group_uuids, &list->found, err));
+    vp_texts_clear(&list->found);
+    list->first += asked.n;
+    list->whole = list->first >= list->group_uuids->n;
+    return VP_OK;
+}
+
+enum vp_code arv_members_rest(struct arv_client *client, const struct arv_credentials *credentials,
+                              struct arv_member_list *list, struct vp_error *err)
+{
+    size_t pages_max = PAGES_MAX * (list->group_uuids->n / ASKED_MAX + 1);
+    for (size_t n_pages = 0; !list->whole; n_pages++) {
+        VP_AUTO(arv_request_clear) struct arv_request request = { 0 };
+        if (n_pages >= pages_max)
+            return arv_bad_answer(err, MEMBERSHIPS.name, "its pages don't end");
+        VP_TRY(arv_members_page_request(list, &request, err));
+        VP_TRY(arv_send(client, credentials, &request, 1, err));
+        VP_TRY(arv_members_take(&request, list, err));
     }
     return VP_OK;
 }
 
-static enum vp_code add_memberships(struct arv_client *client, const struct arv_credentials *credentials,
-                                    const char *user_uuid, const struct vp_texts *asked,
-                                    struct arv_memberships *memberships, struct vp_error *err)
+enum vp_code arv_members_among(struct arv_client *client, const struct arv_credentials *credentials,
+                               const char *user_uuid, const struct vp_texts *group_uuids,
+                               struct arv_members *ret_members, struct vp_error *err)
 {
-    struct list lists[LISTS_MAX] = {
-        { &MEMBERSHIPS, asked, "user_uuid", user_uuid, { 0 }, false, false },
-        { &GROUPS, asked, "group_class", "role", { 0 }, false, false },
-    };
-    enum vp_code code = read_lists(client, credentials, lists, LISTS_MAX, err);
-    if (code == VP_OK)
-        code = sort_out(&lists[0], &lists[1], memberships, err);
-    for (size_t i = 0; i < LISTS_MAX; i++)
-        vp_texts_clear(&lists[i].found);
-    return code;
-}
-
-enum vp_code arv_memberships_among(struct arv_client *client, const struct arv_credentials *credentials,
-                                   const char *user_uuid, const struct vp_texts *group_uuids,
-                                   struct arv_memberships *ret_memberships, struct vp_error *err)
-{
-    struct arv_memberships memberships = { 0 };
-    for (size_t first = 0; first < group_uuids->n; first += ASKED_MAX) {
-        const struct vp_texts asked = slice(group_uuids, first);
-        enum vp_code code = add_memberships(client, credentials, user_uuid, &asked, &memberships, err);
-        if (code != VP_OK) {
-            arv_memberships_clear(&memberships);
-            return code;
-        }
-    }
-    *ret_memberships = memberships;
+    VP_AUTO(arv_member_list_clear)
+    struct arv_member_list list = { .user_uuid = user_uuid, .group_uuids = group_uuids, .whole = group_uuids->n == 0 };
+    VP_TRY(arv_members_rest(client, credentials, &list, err));
+    *ret_members = list.members;
+    list.members = (struct arv_members){ 0 };
     return VP_OK;
-}
-
-void arv_memberships_clear(struct arv_memberships *memberships)
-{
-    vp_texts_clear(&memberships->roles);
-    vp_texts_clear(&memberships->trashed);
-    *memberships = (struct arv_memberships){ 0 };
 }

@@ -5,7 +5,7 @@
 
 #define CONTAINER_SELECT                                                                          \
     "[\"uuid\",\"state\",\"auth_uuid\",\"runtime_user_uuid\",\"container_image\",\"started_at\"," \
-    "\"interactive_session_started\"]"
+    "\"interactive_session_started\",\"runtime_auth_scopes\"]"
 #define USER_SELECT "[\"uuid\",\"is_active\",\"is_admin\",\"username\"]"
 #define TOKEN_SELECT "[\"uuid\",\"owner_uuid\",\"scopes\",\"expires_at\"]"
 
@@ -23,6 +23,8 @@ static const struct vp_json_field CONTAINER_FIELDS[] = {
     { "started_at", VP_JSON_TO_TIME, offsetof(struct arv_container, started_at_s), VP_JSON_OR_NULL, 0 },
     { "interactive_session_started", VP_JSON_TO_BOOL, offsetof(struct arv_container, interactive_session_started), 0,
       0 },
+    { "runtime_auth_scopes", VP_JSON_TO_TEXTS, offsetof(struct arv_container, runtime_auth_scopes),
+      VP_JSON_OR_NULL | VP_JSON_OR_MISSING, 0 },
     { 0 },
 };
 
@@ -161,6 +163,27 @@ enum vp_code arv_identify(struct arv_client *client, const struct arv_credential
     return VP_OK;
 }
 
+void arv_container_clear(struct arv_container *container)
+{
+    vp_json_free(container->document);
+    *container = (struct arv_container){ 0 };
+}
+
+enum vp_code arv_container_current(struct arv_client *client, const struct arv_credentials *credentials,
+                                   struct arv_container *ret_container, struct vp_error *err)
+{
+    VP_AUTO(arv_request_clear)
+    struct arv_request request = current("containers/current", "/arvados/v1/containers/current", CONTAINER_SELECT,
+                                         VP_REASON_NOT_CONTAINER_TOKEN, NULL);
+    VP_AUTO(arv_container_clear) struct arv_container container = { 0 };
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    container.document = VP_TAKE(request.document);
+    VP_TRY(decode_container(container.document, request.name, &container, err));
+    *ret_container = container;
+    container = (struct arv_container){ 0 };
+    return VP_OK;
+}
+
 enum vp_code arv_token_current(struct arv_client *client, const struct arv_credentials *credentials,
                                struct arv_token *ret_token, struct vp_error *err)
 {
@@ -237,8 +260,7 @@ static enum vp_code take_container(struct arv_request *request, const char *uuid
                                               : arv_bad_answer(err, request->name, "another container than asked for");
 }
 
-static enum vp_code take_user(struct arv_request *request, const char *uuid, struct arv_user *user,
-                              struct vp_error *err)
+enum vp_code arv_user_take(struct arv_request *request, const char *uuid, struct arv_user *user, struct vp_error *err)
 {
     const struct vp_json *record = NULL;
     user->document = VP_TAKE(request->document);
@@ -266,7 +288,7 @@ static enum vp_code take_both(struct arv_request *requests, const char *containe
 {
     struct vp_error fault = { 0 };
     enum vp_code container = take_container(&requests[CONTAINER], container_uuid, &identity->container, &fault);
-    enum vp_code user = take_user(&requests[USER], user_uuid, &identity->user, err);
+    enum vp_code user = arv_user_take(&requests[USER], user_uuid, &identity->user, err);
     if (container == VP_OK || (container == VP_ERR_DENIED && user == VP_ERR_UPSTREAM))
         return user;
     if (err != NULL)
@@ -317,7 +339,7 @@ enum vp_code arv_find_user(struct arv_client *client, const struct arv_credentia
     struct arv_user user = { 0 };
     enum vp_code code = arv_send(client, credentials, &request, 1, err);
     if (code == VP_OK)
-        code = take_user(&request, user_uuid, &user, err);
+        code = arv_user_take(&request, user_uuid, &user, err);
     arv_request_clear(&request);
     if (code != VP_OK) {
         vp_json_free(user.document);
@@ -325,6 +347,16 @@ enum vp_code arv_find_user(struct arv_client *client, const struct arv_credentia
     }
     *ret_user = user;
     return VP_OK;
+}
+
+enum vp_code arv_prove_administrator(struct arv_client *client, const struct arv_credentials *credentials,
+                                     const char *cluster_id, struct vp_error *err)
+{
+    char system_user[ARV_UUID_LEN + 1];
+    arv_uuid_of(cluster_id, ARV_SYSTEM_USER, system_user);
+    VP_AUTO(arv_request_clear) struct arv_request request = arv_user_request(system_user);
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    return arv_check_list(request.document, request.name, err);
 }
 
 /* ---- by a salted token ---- */

@@ -1,5 +1,4 @@
 /* Links, page by page in the order of their uuids. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,61 +54,36 @@ static const struct vp_json_field PAGE_FIELDS[] = {
     { 0 },
 };
 
-/* How it is asked; the same for each page but for where it starts. */
-struct listing {
-    const struct arv_link_query *query;
-    const char *owners; /* operator: among those of the query, or not */
-    const char *select;
-};
-
-static void write_filters(const struct listing *listing, const char *after_uuid, struct vp_buf *filters)
+static void write_filters(const struct arv_link_list *list, struct vp_buf *filters)
 {
-    const struct arv_link_query *query = listing->query;
+    const struct arv_link_query *query = list->query;
     struct vp_json_writer writer;
     vp_json_begin(&writer, filters);
     vp_json_open_array(&writer);
     arv_put_filter(&writer, "link_class", "=", query->link_class);
     if (query->owner_uuids != NULL)
-        arv_put_list_filter(&writer, "owner_uuid", listing->owners, query->owner_uuids);
+        arv_put_list_filter(&writer, "owner_uuid", list->owners, query->owner_uuids);
     if (query->tail_uuids != NULL)
         arv_put_list_filter(&writer, "tail_uuid", "in", query->tail_uuids);
-    if (query->groups_of != NULL) {
-        char pattern[ARV_UUID_LEN + 1];
-        (void)snprintf(pattern, sizeof pattern, "%.5s-j7d0g-%%", query->groups_of);
-        arv_put_filter(&writer, "tail_uuid", "like", pattern);
-    }
-    if (*after_uuid != '\0')
-        arv_put_filter(&writer, "uuid", ">", after_uuid);
+    if (query->tail_is_group)
+        arv_put_filter(&writer, "tail_uuid", "is_a", "arvados#group");
+    if (list->links.n > 0)
+        arv_put_filter(&writer, "uuid", ">", list->links.items[list->links.n - 1].uuid);
     vp_json_close_array(&writer);
 }
 
-enum { LINKS_REQUEST, PROOF_REQUEST, N_REQUESTS };
-
-static enum vp_code ask_page(struct arv_client *client, const struct arv_credentials *credentials,
-                             const struct listing *listing, const char *after_uuid, struct vp_json **ret_document,
-                             struct vp_error *err)
+enum vp_code arv_links_page_request(const struct arv_link_list *list, struct arv_request *ret_request,
+                                    struct vp_error *err)
 {
-    const char *proof_user_uuid = listing->query->proof_user_uuid;
-    bool proven = *after_uuid != '\0' || *proof_user_uuid == '\0';
     VP_AUTO(vp_buf_clear) struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
-    write_filters(listing, after_uuid, &filters);
+    write_filters(list, &filters);
     VP_TRY(vp_buf_check(&filters, "the filters of a link query", err));
-    struct arv_request requests[N_REQUESTS] = {
-        [LINKS_REQUEST] = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS },
-    };
-    arv_target_build(&requests[LINKS_REQUEST].target, "/arvados/v1/links",
-                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", listing->select, "order",
-                                            "[\"uuid asc\"]", "limit", "1000", "count", "exact", NULL });
-    if (!proven)
-        requests[PROOF_REQUEST] = arv_user_request(proof_user_uuid);
-    enum vp_code code = arv_send(client, credentials, requests, proven ? 1 : N_REQUESTS, err);
-    if (code == VP_OK && !proven)
-        code = arv_check_list(requests[PROOF_REQUEST].document, requests[PROOF_REQUEST].name, err);
-    if (code == VP_OK)
-        *ret_document = VP_TAKE(requests[LINKS_REQUEST].document);
-    for (size_t i = 0; i < N_REQUESTS; i++)
-        arv_request_clear(&requests[i]);
-    return code;
+    *ret_request = (struct arv_request){ .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
+    arv_target_build(&ret_request->target, "/arvados/v1/links",
+                     (const char *const[]){ "filters", vp_buf_text(&filters), "select",
+                                            list->plain ? LINK_SELECT_PLAIN : LINK_SELECT, "order", "[\"uuid asc\"]",
+                                            "limit", "1000", "count", "exact", NULL });
+    return VP_OK;
 }
 
 static enum vp_code incomplete(struct vp_error *err, const char *what)
@@ -173,39 +147,65 @@ static enum vp_code keep_page(struct arv_links *links, struct vp_json *document,
     return VP_OK;
 }
 
+enum vp_code arv_links_take(struct arv_request *request, struct arv_link_list *list, struct vp_error *err)
+{
+    struct vp_json *document = VP_TAKE(request->document);
+    VP_TRY(keep_page(&list->links, document, err));
+    VP_TRY(add_page(document, &list->links, &list->whole, err));
+    if (!list->links.too_many)
+        return VP_OK;
+    if (!list->query->too_many_is_fine)
+        return incomplete(err, TOO_MANY);
+    arv_links_clear(&list->links);
+    list->links.too_many = true;
+    list->whole = true;
+    return VP_OK;
+}
+
+/* The next page; with the first one, where the query wants it, the proof that the token is an administrator's. */
+static enum vp_code read_page(struct arv_client *client, const struct arv_credentials *credentials,
+                              struct arv_link_list *list, struct vp_error *err)
+{
+    enum { PAGE, PROOF };
+    const char *proof_user_uuid = list->query->proof_user_uuid;
+    bool proves = list->links.n_pages == 0 && *proof_user_uuid != '\0';
+    struct arv_request requests[2] = { 0 };
+    if (proves)
+        requests[PROOF] = arv_user_request(proof_user_uuid);
+    enum vp_code code = arv_links_page_request(list, &requests[PAGE], err);
+    if (code == VP_OK)
+        code = arv_send(client, credentials, requests, proves ? 2 : 1, err);
+    if (code == VP_OK && proves)
+        code = arv_check_list(requests[PROOF].document, requests[PROOF].name, err);
+    if (code == VP_OK)
+        code = arv_links_take(&requests[PAGE], list, err);
+    arv_request_clear(&requests[PAGE]);
+    arv_request_clear(&requests[PROOF]);
+    return code;
+}
+
 /* Until a page says that it is the whole rest. Its length alone does not tell: the server sends fewer items than asked for
  * when it reaches a ceiling of bytes read. */
-static enum vp_code read_pages(struct arv_client *client, const struct arv_credentials *credentials,
-                               const struct listing *listing, struct arv_links *links, struct vp_error *err)
+enum vp_code arv_links_rest(struct arv_client *client, const struct arv_credentials *credentials,
+                            struct arv_link_list *list, struct vp_error *err)
 {
-    for (size_t n_pages = 0; n_pages < PAGES_MAX; n_pages++) {
-        struct vp_json *document = NULL;
-        bool whole = false;
-        const char *after_uuid = links->n == 0 ? "" : links->items[links->n - 1].uuid;
-        VP_TRY(ask_page(client, credentials, listing, after_uuid, &document, err));
-        VP_TRY(keep_page(links, document, err));
-        VP_TRY(add_page(document, links, &whole, err));
-        if (links->too_many)
-            return listing->query->too_many_is_fine ? VP_OK : incomplete(err, TOO_MANY);
-        if (whole)
-            return VP_OK;
+    while (!list->whole) {
+        if (list->links.n_pages >= PAGES_MAX)
+            return incomplete(err, "its pages don't end");
+        VP_TRY(read_page(client, credentials, list, err));
     }
-    return incomplete(err, "its pages don't end");
+    return VP_OK;
 }
 
 enum vp_code arv_links_list(struct arv_client *client, const struct arv_credentials *credentials,
                             const struct arv_link_query *query, struct arv_links *ret_links, struct vp_error *err)
 {
-    const struct listing listing = { query, "in", LINK_SELECT };
-    struct arv_links links = { 0 };
-    enum vp_code code = read_pages(client, credentials, &listing, &links, err);
-    if (code != VP_OK || links.too_many) {
-        bool too_many = links.too_many;
-        arv_links_clear(&links);
-        links.too_many = too_many;
-    }
+    struct arv_link_list list = { .query = query, .owners = "in" };
+    enum vp_code code = arv_links_rest(client, credentials, &list, err);
     if (code == VP_OK)
-        *ret_links = links;
+        *ret_links = list.links;
+    else
+        arv_links_clear(&list.links);
     return code;
 }
 
@@ -213,22 +213,14 @@ enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_cre
                                  const struct arv_link_query *query, struct arv_links *ret_links, bool *ret_more,
                                  struct vp_error *err)
 {
-    const struct listing listing = { query, "not in", LINK_SELECT_PLAIN };
-    struct arv_links links = { 0 };
-    struct vp_json *document = NULL;
-    bool whole = false;
-    VP_TRY(ask_page(client, credentials, &listing, "", &document, err));
-    enum vp_code code = keep_page(&links, document, err);
-    if (code == VP_OK)
-        code = add_page(document, &links, &whole, err);
-    if (code == VP_OK && links.too_many)
-        code = incomplete(err, TOO_MANY);
+    struct arv_link_list list = { .query = query, .owners = "not in", .plain = true };
+    enum vp_code code = read_page(client, credentials, &list, err);
     if (code != VP_OK) {
-        arv_links_clear(&links);
+        arv_links_clear(&list.links);
         return code;
     }
-    *ret_links = links;
-    *ret_more = !whole;
+    *ret_links = list.links;
+    *ret_more = !list.whole;
     return VP_OK;
 }
 

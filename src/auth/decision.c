@@ -328,7 +328,7 @@ static enum vp_code check_groups(const struct auth_request *request, struct auth
                        "role %.64s is bound to groups, and only a service token can read who is in them", role->name);
     return vp_fail(err, VP_REASON_BOUND_GROUP, "user %s is in none of the groups that role %.64s is bound to%s",
                    decision->identity.records.user.uuid, role->name,
-                   decision->grants.user->memberships.unknown ? "; this Arvados is too old to tell" : "");
+                   decision->grants.memberships.unknown ? "; this Arvados is too old to tell" : "");
 }
 
 static enum vp_code check_window(const struct auth_request *request, struct auth_decision *decision,

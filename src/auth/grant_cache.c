@@ -1,5 +1,3 @@
-/* What a mount remembers of Arvados: the links of its trusted owners, and memberships and links
- * of single users. */
 #include "grant_cache.h"
 
 #include <search.h>
@@ -7,52 +5,35 @@
 #include <string.h>
 
 enum {
-    ENTRIES_MAX = 4096,                /* entries of one table */
-    OWN_LINKS_MAX = 2 * ARV_LINKS_MAX, /* of all entries together: some 50 MB */
+    USERS_MAX = 4096,
+    BYTES_MAX = 32 * 1024 * 1024, /* of the table and all users of one snapshot together */
     LOOK_AROUND_MS = 100,
     RECENT_MS = 1000,
 };
 
-/* What Arvados answered about one user for one role: the role's bound groups were part of the
- * request. */
+/* What Arvados answered about one user for one role: the role's bound groups were part of the question. */
 struct user_entry {
     char *user_uuid;
     char *role;
-    struct auth_user *user; /* NULL: pending, a request is under way */
+    struct auth_user *user; /* NULL: none yet */
+    bool refreshing;
 };
 
-struct auth_grant_table {
-    atomic_uint references;
-    struct arv_links links; /* all, or those to groups only where there are too many */
-    bool groups_only;
-    struct vp_texts groups; /* of this cluster, that links or the config name */
-    int64_t asked_ms;       /* monotonic, before Arvados was asked */
-
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t completed;
-    void *entries; /* tree of struct user_entry, see tsearch(3) */
-    size_t n_entries;
-    size_t n_own_links; /* of all entries */
-};
-
-/* A refresh is one attempt to load the table. One runs at a time (single-flight). */
+/* A refresh is one attempt to ask. One of the table, and one of each user, runs at a time (single-flight). */
 struct auth_grant_cache {
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t refreshed;
+    pthread_mutex_t lock;           /* guards all below; never held while Arvados is asked, or while much is freed */
+    pthread_cond_t refreshed;       /* the table or a user */
     struct auth_grant_table *table; /* NULL: none */
     bool refreshing;
     uint64_t n_refreshes;
-    struct vp_error failure; /* of the last refresh; reason NONE: it succeeded */
-
-    atomic_bool too_many; /* links for one table. Not tried again before the config changes or an administrator asks */
+    struct vp_error failure; /* of the last refresh of the table; reason NONE: it succeeded */
+    uint64_t groups_version; /* the last one given */
+    void *users;             /* tree of struct user_entry, see tsearch(3) */
+    size_t n_users;
+    size_t bytes; /* of all users */
 };
 
 /* ---- waiting for the answer of another request ---- */
-
-static int64_t now_ms(const struct auth_request *request)
-{
-    return request->clock->monotonic_ms(request->clock->self);
-}
 
 static void init_condition(pthread_cond_t *condition)
 {
@@ -63,40 +44,256 @@ static void init_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&monotonic);
 }
 
-/* Waits for a signal, at most LOOK_AROUND_MS: the caller has a deadline and a cancel flag of its
- * own. Lock held. */
-static enum vp_code wait_a_little(const struct auth_request *request, pthread_cond_t *condition, pthread_mutex_t *lock,
+/* Waits for a signal, at most LOOK_AROUND_MS: the caller has a deadline and a cancel flag of its own. Lock held. */
+static enum vp_code wait_a_little(const struct auth_request *request, struct auth_grant_cache *cache,
                                   struct vp_error *err)
 {
     struct timespec until;
     if (vp_cancel_is_set(request->cancel))
-        return vp_fail(err, VP_REASON_CANCELLED, "nobody waits for the answer any more");
-    if (now_ms(request) >= request->deadline_ms)
+        return vp_fail(err, VP_REASON_CANCELLED, "request canceled by client");
+    if (auth_now_ms(request) >= request->deadline_ms)
         return vp_fail(err, VP_REASON_UPSTREAM_TIMEOUT, "Arvados did not answer in time");
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += LOOK_AROUND_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
-    (void)pthread_cond_timedwait(condition, lock, &until);
+    (void)pthread_cond_timedwait(&cache->refreshed, &cache->lock, &until);
     return VP_OK;
 }
 
-/* ---- tables ---- */
+/* What was asked for after the request arrived is as good as a question of its own, however long the answer took. Else all that
+ * waited for a slow answer would ask again, one after the other. */
+static bool is_young(const struct auth_request *request, enum auth_age age, int64_t asked_ms)
+{
+    int64_t came_ms = request->deadline_ms - auth_request_config(request)->request_timeout_s * 1000;
+    int64_t limit_ms = auth_request_config(request)->cache_ttl_s * 1000;
+    if (age == AUTH_RECENT && limit_ms > RECENT_MS)
+        limit_ms = RECENT_MS;
+    return asked_ms >= came_ms || auth_now_ms(request) - asked_ms < limit_ms;
+}
+
+/* Are answers remembered for others at all? */
+static bool is_cached(const struct auth_request *request)
+{
+    return auth_request_config(request)->cache_ttl_s > 0;
+}
+
+static void count_lookup(const struct auth_request *request, bool hit)
+{
+    atomic_fetch_add(hit ? &request->counters->cache_hits : &request->counters->cache_misses, 1);
+}
+
+/* ---- links and groups ---- */
+
+bool auth_is_own_group(const struct auth_request *request, const char *uuid)
+{
+    return uuid != NULL && arv_is_uuid(uuid, "j7d0g") &&
+           arv_same_cluster(uuid, auth_request_config(request)->cluster_id);
+}
+
+static enum vp_code add_group(const struct auth_request *request, const char *uuid, struct vp_texts *groups,
+                              struct vp_error *err)
+{
+    return !auth_is_own_group(request, uuid) || vp_texts_has(groups, uuid) ? VP_OK : vp_texts_add(groups, uuid, err);
+}
+
+enum vp_code auth_links_to(const struct auth_request *request, const struct vp_secret *token, const char *tail_uuid,
+                           struct arv_links *ret_links, struct vp_error *err)
+{
+    const struct arv_credentials credentials = auth_credentials(request, token);
+    struct arv_link_query query = auth_link_query(auth_request_config(request));
+    char *tail = (char *)(uintptr_t)tail_uuid; /* only read */
+    const struct vp_texts tails = { &tail, 1 };
+    query.tail_uuids = &tails;
+    return arv_links_list(request->snapshot->arvados, &credentials, &query, ret_links, err);
+}
+
+/* ---- the table ---- */
+
+struct auth_grant_table *auth_grant_table_hold(struct auth_grant_table *table)
+{
+    atomic_fetch_add(&table->references, 1);
+    return table;
+}
+
+void auth_grant_table_release(struct auth_grant_table **place)
+{
+    struct auth_grant_table *table = VP_TAKE(*place);
+    if (table == NULL || atomic_fetch_sub(&table->references, 1) > 1)
+        return;
+    arv_links_clear(&table->links);
+    vp_texts_clear(&table->group_uuids);
+    vp_texts_clear(&table->role_uuids);
+    free(table);
+}
+
+static enum vp_code load_table(const struct auth_request *request, struct auth_grant_table **ret_table,
+                               struct vp_error *err)
+{
+    const struct auth_config *config = auth_request_config(request);
+    const struct arv_credentials credentials = auth_credentials(request, NULL);
+    struct arv_link_query query = auth_link_query(config);
+    struct arv_client *arvados = request->snapshot->arvados;
+    VP_AUTO(auth_grant_table_release) struct auth_grant_table *table = calloc(1, sizeof *table);
+    if (table == NULL)
+        return vp_fail_no_memory(err);
+    atomic_init(&table->references, 1);
+    table->asked_ms = auth_now_ms(request);
+    query.tail_is_group = true;
+    VP_TRY(arv_links_list(arvados, &credentials, &query, &table->links, err));
+    for (size_t i = 0; i < table->links.n; i++)
+        VP_TRY(add_group(request, table->links.items[i].tail_uuid, &table->group_uuids, err));
+    for (size_t i = 0; i < config->group_alias_uuids.n; i++)
+        VP_TRY(add_group(request, config->group_alias_uuids.items[i], &table->group_uuids, err));
+    vp_texts_sort(&table->group_uuids);
+    if (table->group_uuids.n > 0)
+        VP_TRY(arv_groups_among(arvados, &credentials, &table->group_uuids, "role", &table->role_uuids, err));
+    *ret_table = VP_TAKE(table);
+    return VP_OK;
+}
+
+static bool same_groups(const struct auth_grant_table *a, const struct auth_grant_table *b)
+{
+    if (a->group_uuids.n != b->group_uuids.n)
+        return false;
+    for (size_t i = 0; i < a->group_uuids.n; i++)
+        if (strcmp(a->group_uuids.items[i], b->group_uuids.items[i]) != 0)
+            return false;
+    return true;
+}
+
+/* Gives the table its version, and remembers it unless a younger one is there or it is too large. Returns the one that it
+ * replaces, for the caller to release after the lock. Lock held. */
+static struct auth_grant_table *insert_table(struct auth_grant_cache *cache, struct auth_grant_table *table)
+{
+    struct auth_grant_table *former = cache->table;
+    if (former != NULL && same_groups(former, table))
+        table->groups_version = former->groups_version;
+    else
+        table->groups_version = ++cache->groups_version;
+    if ((former != NULL && former->asked_ms > table->asked_ms) || table->links.memory > BYTES_MAX)
+        return NULL;
+    cache->table = auth_grant_table_hold(table);
+    return former;
+}
+
+/* Waits until the refresh of the table ends. VP_OK does not mean that it succeeded. Lock held. */
+static enum vp_code wait_for_table(const struct auth_request *request, struct auth_grant_cache *cache,
+                                   struct vp_error *err)
+{
+    uint64_t n_before = cache->n_refreshes;
+    while (cache->n_refreshes == n_before)
+        VP_TRY(wait_a_little(request, cache, err));
+    /* The deadline and the cancellation of the other request are not this one's. */
+    if (cache->failure.reason == VP_REASON_NONE || cache->failure.reason == VP_REASON_CANCELLED ||
+        cache->failure.reason == VP_REASON_UPSTREAM_TIMEOUT)
+        return VP_OK;
+    *err = cache->failure;
+    return vp_reason_code(cache->failure.reason);
+}
+
+/* A table that is young enough; or NULL, and the caller must refresh it. */
+static enum vp_code find_table(const struct auth_request *request, enum auth_age age, struct auth_grant_cache *cache,
+                               struct auth_grant_table **ret_table, struct vp_error *err)
+{
+    enum vp_code code = VP_OK;
+    pthread_mutex_lock(&cache->lock);
+    while (code == VP_OK && cache->refreshing &&
+           !(cache->table != NULL && is_young(request, age, cache->table->asked_ms)))
+        code = wait_for_table(request, cache, err);
+    if (code == VP_OK && cache->table != NULL && is_young(request, age, cache->table->asked_ms))
+        *ret_table = auth_grant_table_hold(cache->table);
+    else if (code == VP_OK)
+        cache->refreshing = true;
+    pthread_mutex_unlock(&cache->lock);
+    return code;
+}
+
+/* `shared`: others wait for this refresh. */
+static enum vp_code refresh_table(const struct auth_request *request, struct auth_grant_cache *cache, bool shared,
+                                  struct auth_grant_table **ret_table, struct vp_error *err)
+{
+    struct auth_grant_table *former = NULL;
+    struct vp_error failure = { 0 };
+    enum vp_code code = load_table(request, ret_table, &failure);
+    pthread_mutex_lock(&cache->lock);
+    if (code == VP_OK && is_cached(request))
+        former = insert_table(cache, *ret_table);
+    if (shared) {
+        cache->failure = failure;
+        cache->refreshing = false;
+        cache->n_refreshes++;
+        pthread_cond_broadcast(&cache->refreshed);
+    }
+    pthread_mutex_unlock(&cache->lock);
+    auth_grant_table_release(&former);
+    if (code != VP_OK)
+        *err = failure;
+    return code;
+}
+
+enum vp_code auth_grant_cache_table(const struct auth_request *request, enum auth_age age,
+                                    struct auth_grant_table **ret_table, struct vp_error *err)
+{
+    struct auth_grant_cache *cache = request->snapshot->cache;
+    struct auth_grant_table *table = NULL;
+    if (age == AUTH_FRESH || !is_cached(request))
+        return refresh_table(request, cache, false, ret_table, err);
+    VP_TRY(find_table(request, age, cache, &table, err));
+    count_lookup(request, table != NULL);
+    if (table == NULL)
+        return refresh_table(request, cache, true, ret_table, err);
+    *ret_table = table;
+    return VP_OK;
+}
+
+/* ---- users ---- */
+
+struct auth_user *auth_user_hold(struct auth_user *user)
+{
+    atomic_fetch_add(&user->references, 1);
+    return user;
+}
 
 void auth_user_release(struct auth_user **place)
 {
     struct auth_user *user = VP_TAKE(*place);
     if (user == NULL || atomic_fetch_sub(&user->references, 1) > 1)
         return;
-    arv_memberships_clear(&user->memberships);
-    arv_links_clear(&user->links);
+    arv_user_facts_clear(&user->facts);
+    vp_texts_clear(&user->bound_role_uuids);
     free(user);
 }
 
-static struct auth_user *hold_user(struct auth_user *user)
+/* The bound groups of the role that the table does not have are asked for as well; whether they are in use only if the user
+ * is in one of them. */
+static enum vp_code load_user(const struct auth_request *request, const struct auth_grant_table *table,
+                              const char *user_uuid, struct auth_user **ret_user, struct vp_error *err)
 {
-    atomic_fetch_add(&user->references, 1);
-    return user;
+    const struct arv_credentials credentials = auth_credentials(request, NULL);
+    const struct arv_link_query query = auth_link_query(auth_request_config(request));
+    const struct vp_texts *bound = &request->role->bound_group_uuids;
+    struct arv_client *arvados = request->snapshot->arvados;
+    VP_AUTO(vp_texts_clear) struct vp_texts asked = { 0 };
+    VP_AUTO(vp_texts_clear) struct vp_texts bound_only = { 0 };
+    VP_AUTO(auth_user_release) struct auth_user *user = calloc(1, sizeof *user);
+    if (user == NULL)
+        return vp_fail_no_memory(err);
+    atomic_init(&user->references, 1);
+    user->asked_ms = auth_now_ms(request);
+    user->groups_version = table->groups_version;
+    VP_TRY(vp_texts_copy(&table->group_uuids, &asked, err));
+    for (size_t i = 0; i < bound->n; i++)
+        VP_TRY(add_group(request, bound->items[i], &asked, err));
+    VP_TRY(arv_user_facts(arvados, &credentials, user_uuid, &asked, &query, &user->facts, err));
+    for (size_t i = 0; i < bound->n; i++)
+        if (!vp_texts_has(&table->group_uuids, bound->items[i]) &&
+            vp_texts_has(&user->facts.members.group_uuids, bound->items[i]))
+            VP_TRY(vp_texts_add(&bound_only, bound->items[i], err));
+    if (bound_only.n > 0)
+        VP_TRY(arv_groups_among(arvados, &credentials, &bound_only, "role", &user->bound_role_uuids, err));
+    *ret_user = VP_TAKE(user);
+    return VP_OK;
 }
 
 static void free_entry(void *object)
@@ -110,115 +307,158 @@ static void free_entry(void *object)
     free(entry);
 }
 
-void auth_grant_table_release(struct auth_grant_table **place)
+static int compare_entries(const void *a, const void *b)
 {
-    struct auth_grant_table *table = VP_TAKE(*place);
-    if (table == NULL || atomic_fetch_sub(&table->references, 1) > 1)
-        return;
-    tdestroy(table->entries, free_entry);
-    pthread_cond_destroy(&table->completed);
-    vp_texts_clear(&table->groups);
-    arv_links_clear(&table->links);
-    pthread_mutex_destroy(&table->lock);
-    free(table);
+    const struct user_entry *left = a;
+    const struct user_entry *right = b;
+    int order = strcmp(left->user_uuid, right->user_uuid);
+    return order != 0 ? order : strcmp(left->role, right->role);
 }
 
-static struct auth_grant_table *hold(struct auth_grant_table *table)
+static size_t bytes_of(const struct auth_user *user)
 {
-    atomic_fetch_add(&table->references, 1);
-    return table;
+    return user == NULL ? 0 : sizeof *user + user->facts.links.memory;
 }
 
-const struct arv_links *auth_grant_table_links(const struct auth_grant_table *table)
+/* What a sweep collects. */
+struct sweep {
+    const struct auth_request *request;
+    struct user_entry *old[USERS_MAX];
+    size_t n;
+};
+
+static void collect_old(const void *node, VISIT visit, void *closure)
 {
-    return &table->links;
+    struct user_entry *entry = *(struct user_entry *const *)node;
+    struct sweep *sweep = closure;
+    bool old = entry->user != NULL && !is_young(sweep->request, AUTH_REMEMBERED, entry->user->asked_ms);
+    if ((visit == postorder || visit == leaf) && old && !entry->refreshing && sweep->n < USERS_MAX)
+        sweep->old[sweep->n++] = entry;
 }
 
-bool auth_grant_table_is_of_groups_only(const struct auth_grant_table *table)
+/* Takes out what no request would use any more, for the caller to free after the lock. Lock held. */
+static void take_old(const struct auth_request *request, struct auth_grant_cache *cache, struct sweep *sweep)
 {
-    return table->groups_only;
+    sweep->request = request;
+    sweep->n = 0;
+    twalk_r(cache->users, collect_old, sweep);
+    for (size_t i = 0; i < sweep->n; i++) {
+        (void)tdelete(sweep->old[i], &cache->users, compare_entries);
+        cache->n_users--;
+        cache->bytes -= bytes_of(sweep->old[i]->user);
+    }
 }
 
-static const struct auth_config *config_of(const struct auth_request *request)
+static bool has_room(const struct auth_grant_cache *cache)
 {
-    return &request->snapshot->config;
+    size_t of_table = cache->table == NULL ? 0 : cache->table->links.memory;
+    return cache->n_users < USERS_MAX && cache->bytes + of_table < BYTES_MAX;
 }
 
-enum vp_code auth_add_group(const struct auth_request *request, const char *uuid, struct vp_texts *groups,
-                            struct vp_error *err)
+/* NULL: no memory. Lock held. */
+static struct user_entry *insert_entry(struct auth_grant_cache *cache, const struct user_entry *wanted)
 {
-    if (uuid == NULL || !arv_is_uuid(uuid, "j7d0g") || !arv_same_cluster(uuid, config_of(request)->cluster_id) ||
-        vp_texts_has(groups, uuid))
-        return VP_OK;
-    return vp_texts_add(groups, uuid, err);
+    struct user_entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL)
+        return NULL;
+    entry->user_uuid = strdup(wanted->user_uuid);
+    entry->role = strdup(wanted->role);
+    if (entry->user_uuid == NULL || entry->role == NULL || tsearch(entry, &cache->users, compare_entries) == NULL) {
+        free_entry(entry);
+        return NULL;
+    }
+    cache->n_users++;
+    return entry;
 }
 
-static enum vp_code add_listed(const struct auth_request *request, const struct vp_texts *uuids,
-                               struct vp_texts *groups, struct vp_error *err)
+/* The cached user, waiting while another request asks. Or *ret_user NULL: the caller must ask, and complete *ret_entry (NULL:
+ * no room) with complete_entry(). */
+static enum vp_code find_user(const struct auth_request *request, enum auth_age age,
+                              const struct auth_grant_table *table, const char *user_uuid, struct auth_user **ret_user,
+                              struct user_entry **ret_entry, struct vp_error *err)
 {
-    for (size_t i = 0; i < uuids->n; i++)
-        VP_TRY(auth_add_group(request, uuids->items[i], groups, err));
-    return VP_OK;
-}
-
-enum vp_code auth_links_to(const struct auth_request *request, const struct vp_secret *token, const char *tail_uuid,
-                           struct arv_links *ret_links, struct vp_error *err)
-{
-    const struct arv_credentials credentials = auth_credentials(request, token);
-    struct arv_link_query query = auth_link_query(config_of(request));
-    struct vp_texts tails = { 0 };
-    VP_TRY(vp_texts_add(&tails, tail_uuid, err));
-    query.tail_uuids = &tails;
-    enum vp_code code = arv_links_list(request->snapshot->arvados, &credentials, &query, ret_links, err);
-    vp_texts_clear(&tails);
+    struct auth_grant_cache *cache = request->snapshot->cache;
+    const struct user_entry wanted = { .user_uuid = (char *)(uintptr_t)user_uuid, .role = request->role->name };
+    enum vp_code code = VP_OK;
+    pthread_mutex_lock(&cache->lock);
+    while (code == VP_OK) {
+        void *const *found = tfind(&wanted, &cache->users, compare_entries);
+        struct user_entry *entry = found == NULL ? NULL : *found;
+        struct auth_user *user = entry == NULL ? NULL : entry->user;
+        if (user != NULL && user->groups_version == table->groups_version && age != AUTH_FRESH &&
+            is_young(request, age, user->asked_ms)) {
+            *ret_user = auth_user_hold(user);
+            break;
+        }
+        if (entry == NULL || !entry->refreshing) {
+            if (entry == NULL && has_room(cache))
+                entry = insert_entry(cache, &wanted);
+            if (entry != NULL)
+                entry->refreshing = true;
+            *ret_entry = entry;
+            break;
+        }
+        code = wait_a_little(request, cache, err);
+    }
+    pthread_mutex_unlock(&cache->lock);
     return code;
 }
 
-/* All links. If they are too many, those to groups only: the links of one user are requested at
- * their login. `recount`: try all links even if they were too many before. */
-static enum vp_code fill(const struct auth_request *request, bool recount, struct auth_grant_table *table,
-                         struct vp_error *err)
+/* `user` NULL: asking failed. Requests that waited then ask themselves. */
+static void complete_entry(struct auth_grant_cache *cache, struct user_entry *entry, struct auth_user *user)
 {
-    const struct auth_config *config = config_of(request);
-    const struct arv_credentials credentials = auth_credentials(request, NULL);
-    struct auth_grant_cache *cache = request->snapshot->cache;
-    struct arv_link_query query = auth_link_query(config);
-    query.too_many_is_fine = true;
-    table->groups_only = !recount && atomic_load(&cache->too_many);
-    if (!table->groups_only) {
-        VP_TRY(arv_links_list(request->snapshot->arvados, &credentials, &query, &table->links, err));
-        table->groups_only = table->links.too_many;
-        atomic_store(&cache->too_many, table->groups_only);
+    struct auth_user *former = NULL;
+    struct user_entry *removed = NULL;
+    pthread_mutex_lock(&cache->lock);
+    entry->refreshing = false;
+    former = VP_TAKE(entry->user);
+    cache->bytes -= bytes_of(former);
+    if (user != NULL && bytes_of(user) + cache->bytes < BYTES_MAX) {
+        entry->user = auth_user_hold(user);
+        cache->bytes += bytes_of(user);
+    } else {
+        (void)tdelete(entry, &cache->users, compare_entries);
+        cache->n_users--;
+        removed = entry;
     }
-    query.too_many_is_fine = false;
-    query.groups_of = config->cluster_id;
-    if (table->links.too_many)
-        query.proof_user_uuid[0] = '\0'; /* just proven */
-    if (table->groups_only)
-        VP_TRY(arv_links_list(request->snapshot->arvados, &credentials, &query, &table->links, err));
-    for (size_t i = 0; i < table->links.n; i++)
-        VP_TRY(auth_add_group(request, table->links.items[i].tail_uuid, &table->groups, err));
-    return add_listed(request, &config->group_alias_uuids, &table->groups, err);
+    pthread_cond_broadcast(&cache->refreshed);
+    pthread_mutex_unlock(&cache->lock);
+    auth_user_release(&former);
+    free_entry(removed);
 }
 
-static enum vp_code load(const struct auth_request *request, bool recount, const struct vp_secret *token,
-                         const char *user_uuid, struct auth_grant_table **ret_table, struct vp_error *err)
+/* When the cache is full, entries that are no longer used make room. */
+static void make_room(const struct auth_request *request, struct auth_grant_cache *cache)
 {
-    struct auth_grant_table *table = calloc(1, sizeof *table);
-    if (table == NULL)
-        return vp_fail_no_memory(err);
-    atomic_init(&table->references, 1);
-    pthread_mutex_init(&table->lock, NULL);
-    init_condition(&table->completed);
-    table->asked_ms = now_ms(request);
-    enum vp_code code = config_of(request)->service_token != NULL
-                            ? fill(request, recount, table, err)
-                            : auth_links_to(request, token, user_uuid, &table->links, err);
-    if (code != VP_OK) {
-        auth_grant_table_release(&table);
-        return code;
+    struct sweep *sweep = NULL;
+    pthread_mutex_lock(&cache->lock);
+    if (!has_room(cache) && (sweep = malloc(sizeof *sweep)) != NULL)
+        take_old(request, cache, sweep);
+    pthread_mutex_unlock(&cache->lock);
+    for (size_t i = 0; sweep != NULL && i < sweep->n; i++)
+        free_entry(sweep->old[i]);
+    free(sweep);
+}
+
+enum vp_code auth_grant_cache_user(const struct auth_request *request, enum auth_age age,
+                                   const struct auth_grant_table *table, const char *user_uuid,
+                                   struct auth_user **ret_user, struct vp_error *err)
+{
+    struct auth_grant_cache *cache = request->snapshot->cache;
+    struct user_entry *entry = NULL;
+    struct auth_user *user = NULL;
+    if (!is_cached(request))
+        return load_user(request, table, user_uuid, ret_user, err);
+    make_room(request, cache);
+    VP_TRY(find_user(request, age, table, user_uuid, &user, &entry, err));
+    count_lookup(request, user != NULL);
+    if (user == NULL) {
+        enum vp_code code = load_user(request, table, user_uuid, &user, err);
+        if (entry != NULL)
+            complete_entry(cache, entry, user);
+        VP_TRY(code);
     }
-    *ret_table = table;
+    *ret_user = user;
     return VP_OK;
 }
 
@@ -239,262 +479,9 @@ void auth_grant_cache_free(struct auth_grant_cache *cache)
 {
     if (cache == NULL)
         return;
+    tdestroy(cache->users, free_entry);
     auth_grant_table_release(&cache->table);
     pthread_cond_destroy(&cache->refreshed);
     pthread_mutex_destroy(&cache->lock);
     free(cache);
-}
-
-/* A table requested after the caller arrived (`came_ms`) counts as young, however long the
- * answer took. Else all callers that waited for a slow answer would request it again, one after
- * the other. Lock held. */
-static bool is_young(const struct auth_request *request, const struct auth_grant_cache *cache, enum auth_age age,
-                     int64_t came_ms)
-{
-    int64_t limit_ms = config_of(request)->cache_ttl_s * 1000;
-    if (age == AUTH_RECENT && limit_ms > RECENT_MS)
-        limit_ms = RECENT_MS;
-    return cache->table != NULL &&
-           (cache->table->asked_ms >= came_ms || now_ms(request) - cache->table->asked_ms < limit_ms);
-}
-
-/* Inserts the table unless a younger one is there, and returns the one it replaces. The caller
- * releases that after the lock: freeing a large table takes a while. Lock held. */
-static struct auth_grant_table *insert(struct auth_grant_cache *cache, struct auth_grant_table *table)
-{
-    struct auth_grant_table *former = cache->table;
-    if (former != NULL && former->asked_ms > table->asked_ms)
-        return NULL;
-    cache->table = hold(table);
-    return former;
-}
-
-static enum vp_code load_and_insert(const struct auth_request *request, bool recount, struct auth_grant_cache *cache,
-                                    struct auth_grant_table **ret_table, struct vp_error *err)
-{
-    struct auth_grant_table *former = NULL;
-    VP_TRY(load(request, recount, NULL, NULL, ret_table, err));
-    pthread_mutex_lock(&cache->lock);
-    if (config_of(request)->cache_ttl_s > 0)
-        former = insert(cache, *ret_table);
-    pthread_mutex_unlock(&cache->lock);
-    auth_grant_table_release(&former);
-    return VP_OK;
-}
-
-static enum vp_code refresh(const struct auth_request *request, struct auth_grant_cache *cache,
-                            struct auth_grant_table **ret_table, struct vp_error *err)
-{
-    struct vp_error failure = { 0 };
-    struct auth_grant_table *former = NULL;
-    enum vp_code code = load(request, false, NULL, NULL, ret_table, &failure);
-    pthread_mutex_lock(&cache->lock);
-    if (code == VP_OK)
-        former = insert(cache, *ret_table);
-    cache->failure = failure;
-    cache->refreshing = false;
-    cache->n_refreshes++;
-    pthread_cond_broadcast(&cache->refreshed);
-    pthread_mutex_unlock(&cache->lock);
-    auth_grant_table_release(&former);
-    if (code != VP_OK && err != NULL)
-        *err = failure;
-    return code;
-}
-
-/* Waits until the refresh ends. VP_OK does not mean that it succeeded. Lock held. */
-static enum vp_code wait_for_refresh(const struct auth_request *request, struct auth_grant_cache *cache,
-                                     struct vp_error *err)
-{
-    uint64_t n_before = cache->n_refreshes;
-    while (cache->n_refreshes == n_before)
-        VP_TRY(wait_a_little(request, &cache->refreshed, &cache->lock, err));
-    /* The deadline and the cancellation of the other request are not ours. */
-    if (cache->failure.reason == VP_REASON_NONE || cache->failure.reason == VP_REASON_CANCELLED ||
-        cache->failure.reason == VP_REASON_UPSTREAM_TIMEOUT)
-        return VP_OK;
-    if (err != NULL)
-        *err = cache->failure;
-    return vp_reason_code(cache->failure.reason);
-}
-
-/* A table that is young enough; or NULL, and the caller must call refresh(). */
-static enum vp_code lookup_or_start_refresh(const struct auth_request *request, enum auth_age age,
-                                            struct auth_grant_cache *cache, struct auth_grant_table **ret_table,
-                                            struct vp_error *err)
-{
-    int64_t came_ms = now_ms(request);
-    enum vp_code code = VP_OK;
-    pthread_mutex_lock(&cache->lock);
-    while (code == VP_OK && !is_young(request, cache, age, came_ms) && cache->refreshing)
-        code = wait_for_refresh(request, cache, err);
-    if (code == VP_OK && is_young(request, cache, age, came_ms))
-        *ret_table = hold(cache->table);
-    else if (code == VP_OK)
-        cache->refreshing = true;
-    pthread_mutex_unlock(&cache->lock);
-    return code;
-}
-
-enum vp_code auth_grant_cache_lookup(const struct auth_request *request, enum auth_age age,
-                                     const struct vp_secret *token, const char *user_uuid,
-                                     struct auth_grant_table **ret_table, struct vp_error *err)
-{
-    struct auth_grant_cache *cache = request->snapshot->cache;
-    struct auth_grant_table *table = NULL;
-    if (config_of(request)->service_token == NULL)
-        return load(request, false, token, user_uuid, ret_table, err);
-    if (age == AUTH_FRESH || config_of(request)->cache_ttl_s == 0)
-        return load_and_insert(request, age == AUTH_FRESH, cache, ret_table, err);
-    VP_TRY(lookup_or_start_refresh(request, age, cache, &table, err));
-    atomic_fetch_add(table != NULL ? &request->counters->cache_hits : &request->counters->cache_misses, 1);
-    if (table == NULL)
-        return refresh(request, cache, ret_table, err);
-    *ret_table = table;
-    return VP_OK;
-}
-
-/* ---- users ---- */
-
-enum vp_code auth_grant_table_groups(const struct auth_request *request, const struct auth_grant_table *table,
-                                     struct vp_texts *ret_uuids, struct vp_error *err)
-{
-    struct vp_texts uuids = { 0 };
-    VP_TRY(vp_texts_copy(&table->groups, &uuids, err));
-    enum vp_code code = add_listed(request, &request->role->bound_group_uuids, &uuids, err);
-    if (code != VP_OK) {
-        vp_texts_clear(&uuids);
-        return code;
-    }
-    *ret_uuids = uuids;
-    return VP_OK;
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    const struct user_entry *left = a;
-    const struct user_entry *right = b;
-    int order = strcmp(left->user_uuid, right->user_uuid);
-    return order != 0 ? order : strcmp(left->role, right->role);
-}
-
-/* Inserts a pending entry, so that other requests wait for it. NULL: the cache is full or there
- * is no memory. Lock held. */
-static struct user_entry *insert_pending(struct auth_grant_table *table, const struct user_entry *wanted)
-{
-    bool has_room = table->n_entries < ENTRIES_MAX && table->n_own_links < OWN_LINKS_MAX;
-    struct user_entry *entry = has_room ? calloc(1, sizeof *entry) : NULL;
-    if (entry == NULL)
-        return NULL;
-    entry->user_uuid = strdup(wanted->user_uuid);
-    entry->role = strdup(wanted->role);
-    if (entry->user_uuid == NULL || entry->role == NULL || tsearch(entry, &table->entries, compare_entries) == NULL) {
-        free_entry(entry);
-        return NULL;
-    }
-    table->n_entries++;
-    return entry;
-}
-
-/* The cached user; waits for a pending entry. Or *ret_user NULL: the caller must load the user
- * and complete *ret_mine (may be NULL) with complete_entry(). */
-static enum vp_code lookup_or_insert(const struct auth_request *request, struct auth_grant_table *table,
-                                     const char *user_uuid, struct auth_user **ret_user, struct user_entry **ret_mine,
-                                     struct vp_error *err)
-{
-    const struct user_entry wanted = { .user_uuid = (char *)(uintptr_t)user_uuid, .role = request->role->name };
-    enum vp_code code = VP_OK;
-    void *const *found;
-    pthread_mutex_lock(&table->lock);
-    while (code == VP_OK && (found = tfind(&wanted, &table->entries, compare_entries)) != NULL &&
-           ((const struct user_entry *)*found)->user == NULL)
-        code = wait_a_little(request, &table->completed, &table->lock, err);
-    if (code == VP_OK && found != NULL)
-        *ret_user = hold_user(((const struct user_entry *)*found)->user);
-    else if (code == VP_OK)
-        *ret_mine = insert_pending(table, &wanted);
-    pthread_mutex_unlock(&table->lock);
-    return code;
-}
-
-/* `user` NULL: loading failed. Requests that waited then load it themselves. */
-static void complete_entry(struct auth_grant_table *table, struct user_entry *mine, struct auth_user *user)
-{
-    pthread_mutex_lock(&table->lock);
-    if (user != NULL) {
-        mine->user = hold_user(user);
-        table->n_own_links += user->links.n;
-    } else {
-        (void)tdelete(mine, &table->entries, compare_entries);
-        free_entry(mine);
-        table->n_entries--;
-    }
-    pthread_cond_broadcast(&table->completed);
-    pthread_mutex_unlock(&table->lock);
-}
-
-static enum vp_code fetch_user(const struct auth_request *request, const struct auth_grant_table *table,
-                               const char *user_uuid, const struct vp_texts *groups, struct auth_user *user,
-                               struct vp_error *err)
-{
-    const struct arv_credentials credentials = auth_credentials(request, NULL);
-    if (groups->n > 0)
-        VP_TRY(arv_memberships_among(request->snapshot->arvados, &credentials, user_uuid, groups, &user->memberships,
-                                     err));
-    return table->groups_only ? auth_links_to(request, NULL, user_uuid, &user->links, err) : VP_OK;
-}
-
-static enum vp_code new_user(struct auth_user **ret_user, struct vp_error *err)
-{
-    struct auth_user *user = calloc(1, sizeof *user);
-    if (user == NULL)
-        return vp_fail_no_memory(err);
-    atomic_init(&user->references, 1);
-    *ret_user = user;
-    return VP_OK;
-}
-
-static enum vp_code load_user(const struct auth_request *request, const struct auth_grant_table *table,
-                              const char *user_uuid, const struct vp_texts *groups, struct auth_user **ret_user,
-                              struct vp_error *err)
-{
-    struct auth_user *user = NULL;
-    VP_TRY(new_user(&user, err));
-    enum vp_code code = fetch_user(request, table, user_uuid, groups, user, err);
-    if (code != VP_OK) {
-        auth_user_release(&user);
-        return code;
-    }
-    *ret_user = user;
-    return VP_OK;
-}
-
-static enum vp_code lookup_or_load(const struct auth_request *request, struct auth_grant_table *table,
-                                   const char *user_uuid, const struct vp_texts *groups, struct auth_user **ret_user,
-                                   struct vp_error *err)
-{
-    struct user_entry *mine = NULL;
-    struct auth_user *user = NULL;
-    VP_TRY(lookup_or_insert(request, table, user_uuid, &user, &mine, err));
-    atomic_fetch_add(user != NULL ? &request->counters->cache_hits : &request->counters->cache_misses, 1);
-    enum vp_code code = user != NULL ? VP_OK : load_user(request, table, user_uuid, groups, &user, err);
-    if (mine != NULL)
-        complete_entry(table, mine, user);
-    if (code == VP_OK)
-        *ret_user = user;
-    return code;
-}
-
-enum vp_code auth_grant_cache_lookup_user(const struct auth_request *request, struct auth_grant_table *table,
-                                          const char *user_uuid, struct auth_user **ret_user, struct vp_error *err)
-{
-    struct vp_texts groups = { 0 };
-    if (config_of(request)->service_token == NULL)
-        return new_user(ret_user, err);
-    VP_TRY(auth_grant_table_groups(request, table, &groups, err));
-    enum vp_code code = groups.n == 0 && !table->groups_only
-                            ? new_user(ret_user, err)
-                            : lookup_or_load(request, table, user_uuid, &groups, ret_user, err);
-    vp_texts_clear(&groups);
-    return code;
 }

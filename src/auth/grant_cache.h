@@ -1,59 +1,58 @@
-/* Private to the module: the cache of grants (links of the trusted owners) and of group
- * memberships of users.
+/* Private to the module: what a mount with a service token remembers of Arvados for `cache_ttl`.
  *
- * With a service token there is one table for all users. It stays valid for `cache_ttl`,
- * together with the entries of single users; so a withdrawn grant or membership takes effect at
- * most that much later. It has all links; above ARV_LINKS_MAX only those to groups, and the
- * links of one user are requested with their memberships. The cache belongs to the snapshot: a
- * change of the config or a role, here or on another node, drops it. Without a service token a
- * table has the links that the login's own token can read, and is not cached. */
+ * Two kinds of entries. The **table**, shared by all users: the grants to groups (links of the trusted owners), and which of
+ * those groups are roles in use. A **user**: record, memberships of those groups, own grants, read in one parallel round when
+ * the user is first seen. So a login costs Arvados the same with ten grants or a million, and a withdrawn grant or
+ * membership takes effect `cache_ttl` later at most. The validity of a token and the state of a container are never here.
+ *
+ * The cache belongs to the snapshot: a change of the config or a role, here or on another node, drops it. What does not fit
+ * its budget of bytes is served without being remembered. */
 #pragma once
 
 #include "request.h"
 
-/* Links, and entries of single users, which are added over time. Reference-counted. */
-struct auth_grant_table;
+/* Immutable, reference-counted. */
+struct auth_grant_table {
+    atomic_uint references;
+    struct arv_links links;      /* to groups, and whatever else Arvados sent: each is checked again */
+    struct vp_texts group_uuids; /* of this cluster, that links or group_alias_uuids name; ascending */
+    struct vp_texts role_uuids;  /* those of them that are roles and not in the trash */
+    uint64_t groups_version;     /* changes with group_uuids */
+    int64_t asked_ms;            /* monotonic, before Arvados was asked */
+};
+
+/* Immutable, reference-counted. */
+struct auth_user {
+    atomic_uint references;
+    struct arv_user_facts facts;
+    struct vp_texts
+        bound_role_uuids;    /* roles in use among the bound groups of the request's role that the table lacks */
+    uint64_t groups_version; /* of the table whose groups were asked for */
+    int64_t asked_ms;
+};
 
 /* The cache of one snapshot. */
 struct auth_grant_cache;
 VP_MUST_USE enum vp_code auth_grant_cache_new(struct auth_grant_cache **ret_cache, struct vp_error *err);
 void auth_grant_cache_free(struct auth_grant_cache *cache);
 
-/* The table of the request's mount. One refresh runs at a time; all requests that wait share its
- * result, failures too. `token` and `user_uuid` matter for mounts without a service token. */
-VP_MUST_USE enum vp_code auth_grant_cache_lookup(const struct auth_request *request, enum auth_age age,
-                                                 const struct vp_secret *token, const char *user_uuid,
-                                                 struct auth_grant_table **ret_table, struct vp_error *err);
+/* For a mount with a service token. One refresh of the table runs at a time, and one for each user; requests that wait share
+ * its result, for the table failures too. What calls to Arvados give; VP_REASON_USER_INACTIVE: no such user. */
+VP_MUST_USE enum vp_code auth_grant_cache_table(const struct auth_request *request, enum auth_age age,
+                                                struct auth_grant_table **ret_table, struct vp_error *err);
+VP_MUST_USE enum vp_code auth_grant_cache_user(const struct auth_request *request, enum auth_age age,
+                                               const struct auth_grant_table *table, const char *user_uuid,
+                                               struct auth_user **ret_user, struct vp_error *err);
+
+struct auth_grant_table *auth_grant_table_hold(struct auth_grant_table *table);
 void auth_grant_table_release(struct auth_grant_table **table);
+struct auth_user *auth_user_hold(struct auth_user *user);
+void auth_user_release(struct auth_user **user);
 
-/* The links of the trusted owners: all, or those to groups of this cluster. Borrowed. */
-const struct arv_links *auth_grant_table_links(const struct auth_grant_table *table);
-bool auth_grant_table_is_of_groups_only(const struct auth_grant_table *table);
-
-/* The links to one user or group, always requested. Token as above. */
+/* The links to one user or group, always requested; with `token` on a mount without a service token. */
 VP_MUST_USE enum vp_code auth_links_to(const struct auth_request *request, const struct vp_secret *token,
                                        const char *tail_uuid, struct arv_links *ret_links, struct vp_error *err);
 
-/* Adds a group of this cluster unless it is there. Other clusters' groups are left out: Arvados
- * would ask that cluster about them, and its answer proves nothing here. */
-VP_MUST_USE enum vp_code auth_add_group(const struct auth_request *request, const char *uuid, struct vp_texts *groups,
-                                        struct vp_error *err);
-
-/* Groups of this cluster that some link, the config or the request's role names. */
-VP_MUST_USE enum vp_code auth_grant_table_groups(const struct auth_request *request,
-                                                 const struct auth_grant_table *table, struct vp_texts *ret_uuids,
-                                                 struct vp_error *err);
-
-/* What the cache has about one user, in addition to the table. Immutable, reference-counted. */
-struct auth_user {
-    atomic_uint references;
-    struct arv_memberships memberships; /* of the groups that were part of the request */
-    struct arv_links links;             /* of the user, where the table has links to groups only */
-};
-
-/* Sends no request if there are no groups and no links to ask for. Without a service token the
- * user is in no group. */
-VP_MUST_USE enum vp_code auth_grant_cache_lookup_user(const struct auth_request *request,
-                                                      struct auth_grant_table *table, const char *user_uuid,
-                                                      struct auth_user **ret_user, struct vp_error *err);
-void auth_user_release(struct auth_user **user);
+/* Is it a group of this cluster? Others are left out of every question: Arvados would pass it on to that cluster, with this
+ * mount's token, and its answer proves nothing here. */
+bool auth_is_own_group(const struct auth_request *request, const char *uuid);

@@ -13,7 +13,7 @@ struct rules {
     struct policy_rules policy;
 };
 
-static void build_rules(const struct auth_request *request, const struct arv_memberships *memberships,
+static void build_rules(const struct auth_request *request, const struct auth_memberships *memberships,
                         struct rules *ret_rules)
 {
     const struct auth_config *config = &request->snapshot->config;
@@ -53,7 +53,7 @@ static struct policy_link to_policy_link(const struct auth_config *config, const
 }
 
 enum policy_drop auth_grants_judge(const struct auth_request *request, const struct arv_link *link,
-                                   const struct arv_memberships *memberships, const char *tail_uuid, int64_t now_s)
+                                   const struct auth_memberships *memberships, const char *tail_uuid, int64_t now_s)
 {
     struct rules rules;
     const struct policy_link made = to_policy_link(&request->snapshot->config, link);
@@ -72,27 +72,41 @@ static bool is_to_user(const struct arv_link *link, const char *user_uuid)
     return link->tail_uuid != NULL && strcmp(link->tail_uuid, user_uuid) == 0;
 }
 
-static bool is_to_role(const struct arv_link *link, const struct arv_memberships *memberships)
+static bool is_to_role(const struct arv_link *link, const struct auth_memberships *memberships)
 {
     return link->tail_uuid != NULL &&
            (vp_texts_has(&memberships->roles, link->tail_uuid) || vp_texts_has(&memberships->trashed, link->tail_uuid));
 }
 
+/* The filters of the queries are checked again: what was not asked for does not count. */
 static enum vp_code pick_links(const char *user_uuid, struct auth_grants *grants, struct vp_error *err)
 {
-    const struct arv_links *table = auth_grant_table_links(grants->table);
-    const struct arv_links *own = &grants->user->links;
-    bool of_all = !auth_grant_table_is_of_groups_only(grants->table);
-    grants->links = calloc(table->n + own->n + 1, sizeof(const struct arv_link *));
+    const struct arv_links *own = grants->user != NULL ? &grants->user->facts.links : &grants->readable;
+    size_t n_of_groups = grants->table == NULL ? 0 : grants->table->links.n;
+    grants->links = calloc(n_of_groups + own->n + 1, sizeof(const struct arv_link *));
     if (grants->links == NULL)
         return vp_fail_no_memory(err);
-    for (size_t i = 0; i < table->n; i++)
-        if (is_to_role(&table->items[i], &grants->user->memberships) ||
-            (of_all && is_to_user(&table->items[i], user_uuid)))
-            grants->links[grants->n_links++] = &table->items[i];
+    for (size_t i = 0; i < n_of_groups; i++)
+        if (is_to_role(&grants->table->links.items[i], &grants->memberships))
+            grants->links[grants->n_links++] = &grants->table->links.items[i];
     for (size_t i = 0; i < own->n; i++)
         if (is_to_user(&own->items[i], user_uuid))
             grants->links[grants->n_links++] = &own->items[i];
+    return VP_OK;
+}
+
+/* The user's groups may have been read some seconds before the table. Which of them are roles in use is the newer answer. */
+static enum vp_code sort_memberships(struct auth_grants *grants, struct vp_error *err)
+{
+    const struct arv_members *members = &grants->user->facts.members;
+    struct auth_memberships *memberships = &grants->memberships;
+    memberships->unknown = members->unknown;
+    for (size_t i = 0; i < members->group_uuids.n; i++) {
+        const char *uuid = members->group_uuids.items[i];
+        bool in_use =
+            vp_texts_has(&grants->table->role_uuids, uuid) || vp_texts_has(&grants->user->bound_role_uuids, uuid);
+        VP_TRY(vp_texts_add(in_use ? &memberships->roles : &memberships->trashed, uuid, err));
+    }
     return VP_OK;
 }
 
@@ -100,7 +114,7 @@ static enum vp_code judge(const struct auth_request *request, const struct auth_
                           struct auth_grants *grants, struct vp_error *err)
 {
     struct rules rules;
-    build_rules(request, &grants->user->memberships, &rules);
+    build_rules(request, &grants->memberships, &rules);
     rules.policy.user_uuid = identity->records.user.uuid;
     rules.policy.container_image = identity->records.container.container_image;
     rules.policy.now_s = auth_now_s(request);
@@ -114,13 +128,31 @@ static enum vp_code judge(const struct auth_request *request, const struct auth_
     return code;
 }
 
+/* What the identity was established with is not looked up again. */
+static enum vp_code look_up_facts(const struct auth_request *request, enum auth_age age,
+                                  const struct auth_identity *identity, struct auth_grants *grants,
+                                  struct vp_error *err)
+{
+    if (identity->user != NULL && age == request->age) {
+        grants->table = auth_grant_table_hold(identity->table);
+        grants->user = auth_user_hold(identity->user);
+        return VP_OK;
+    }
+    VP_TRY(auth_grant_cache_table(request, age, &grants->table, err));
+    return auth_grant_cache_user(request, age, grants->table, identity->records.user.uuid, &grants->user, err);
+}
+
 static enum vp_code look_up(const struct auth_request *request, enum auth_age age, const struct auth_token *token,
                             const struct auth_identity *identity, struct auth_grants *ret_grants, struct vp_error *err)
 {
     const char *user_uuid = identity->records.user.uuid;
     VP_AUTO(auth_grants_clear) struct auth_grants grants = { 0 };
-    VP_TRY(auth_grant_cache_lookup(request, age, token->secret, user_uuid, &grants.table, err));
-    VP_TRY(auth_grant_cache_lookup_user(request, grants.table, user_uuid, &grants.user, err));
+    if (auth_request_config(request)->service_token == NULL) {
+        VP_TRY(auth_links_to(request, token->secret, user_uuid, &grants.readable, err));
+    } else {
+        VP_TRY(look_up_facts(request, age, identity, &grants, err));
+        VP_TRY(sort_memberships(&grants, err));
+    }
     VP_TRY(pick_links(user_uuid, &grants, err));
     VP_TRY(judge(request, identity, &grants, err));
     *ret_grants = grants;
@@ -132,13 +164,13 @@ bool auth_grants_in_bound_groups(const struct auth_request *request, const struc
 {
     const struct vp_texts *bound = &request->role->bound_group_uuids;
     for (size_t i = 0; i < bound->n; i++)
-        if (vp_texts_has(&grants->user->memberships.roles, bound->items[i]))
+        if (vp_texts_has(&grants->memberships.roles, bound->items[i]))
             return true;
     return bound->n == 0;
 }
 
-/* A user who was just granted something must not be refused because of what was true before. Arvados is asked for no more than
- * one table a second this way. */
+/* A user who was just granted something must not be refused because of what was true before. For a user without grants Arvados
+ * is asked once a second at most this way. */
 static bool is_worth_another_look(const struct auth_request *request, const struct auth_grants *grants)
 {
     const struct auth_config *config = auth_request_config(request);
@@ -162,10 +194,19 @@ enum vp_code auth_grants_obtain(const struct auth_request *request, const struct
     return VP_OK;
 }
 
+void auth_memberships_clear(struct auth_memberships *memberships)
+{
+    vp_texts_clear(&memberships->roles);
+    vp_texts_clear(&memberships->trashed);
+    *memberships = (struct auth_memberships){ 0 };
+}
+
 void auth_grants_clear(struct auth_grants *grants)
 {
     policy_result_clear(&grants->result);
     free(grants->links);
+    auth_memberships_clear(&grants->memberships);
+    arv_links_clear(&grants->readable);
     auth_user_release(&grants->user);
     auth_grant_table_release(&grants->table);
     *grants = (struct auth_grants){ 0 };
@@ -177,7 +218,7 @@ enum vp_code auth_grants_aliases(const struct auth_request *request, const struc
     const struct vp_texts *wanted = &auth_request_config(request)->group_alias_uuids;
     VP_AUTO(vp_texts_clear) struct vp_texts names = { 0 };
     for (size_t i = 0; i < wanted->n; i++)
-        if (vp_texts_has(&grants->user->memberships.roles, wanted->items[i]))
+        if (vp_texts_has(&grants->memberships.roles, wanted->items[i]))
             VP_TRY(vp_texts_add(&names, wanted->items[i], err));
     *ret_names = names;
     names = (struct vp_texts){ 0 };

@@ -1,4 +1,4 @@
-/* Private to the room: which links count for a user. */
+/* Private to the module: which links count for a user. */
 #pragma once
 
 #include "vp/policy.h"
@@ -6,11 +6,21 @@
 #include "grant_cache.h"
 #include "identity.h"
 
+/* Which groups a user is a member of, directly or through other groups. */
+struct auth_memberships {
+    struct vp_texts roles;   /* roles in use */
+    struct vp_texts trashed; /* groups in the trash, or no roles */
+    bool unknown;            /* this Arvados is older than 3.0 and can't tell: both lists are empty */
+};
+void auth_memberships_clear(struct auth_memberships *memberships);
+
 /* What was granted, with the links it came from. */
 struct auth_grants {
-    struct auth_grant_table *table; /* it and the user own the links */
-    struct auth_user *user;
-    const struct arv_link **links; /* those that are to the user or to one of his roles */
+    struct auth_grant_table *table; /* NULL without a service token */
+    struct auth_user *user;         /* likewise */
+    struct arv_links readable;      /* instead of both: what the login's own token can read of its user's links */
+    struct auth_memberships memberships;
+    const struct arv_link **links; /* those that are to the user or to a group of theirs */
     size_t n_links;
     struct policy_result result; /* a verdict for each of the links */
 };
@@ -26,7 +36,7 @@ void auth_grants_clear(struct auth_grants *grants);
 /* The same rules for whoever a link names: how one link looks to an admin. `memberships` are all live groups and those in
  * the trash. Image bindings count as met. */
 enum policy_drop auth_grants_judge(const struct auth_request *request, const struct arv_link *link,
-                                   const struct arv_memberships *memberships, const char *tail_uuid, int64_t now_s);
+                                   const struct auth_memberships *memberships, const char *tail_uuid, int64_t now_s);
 
 /* A warning for each dropped grant, at most ten, then a count. Names outside the grammar are shown as their link's uuid.
  * Counts them as well. */

@@ -13,6 +13,8 @@ void auth_token_clear(struct auth_token *token)
 void auth_identity_clear(struct auth_identity *identity)
 {
     arv_identity_clear(&identity->records);
+    auth_user_release(&identity->user);
+    auth_grant_table_release(&identity->table);
     *identity = (struct auth_identity){ 0 };
 }
 
@@ -50,20 +52,17 @@ static enum vp_code judge_rejection(const struct auth_request *request, struct v
     return vp_reason_code(VP_REASON_UPSTREAM_ERROR);
 }
 
-/* An empty list from Arvados says nothing where the service token's user is no administrator: then everything is empty. A
- * call that only an administrator may make tells which it is; on success the refusal stands. */
+/* An empty list from Arvados says nothing where the service token's user is no administrator: then everything is empty. A call
+ * that only an administrator may make says which it is; on success the refusal stands. */
 static enum vp_code judge_absence(const struct auth_request *request, struct vp_error *absence)
 {
-    char system_user[ARV_UUID_LEN + 1];
-    VP_AUTO(arv_identity_clear) struct arv_identity probe = { 0 };
     struct vp_error fault = { 0 };
     const struct arv_credentials service = auth_credentials(request, NULL);
-    arv_uuid_of(auth_request_config(request)->cluster_id, ARV_SYSTEM_USER, system_user);
-    enum vp_code code = arv_find_user(request->snapshot->arvados, &service, system_user, &probe.user, &fault);
-    if (code == VP_OK || fault.reason == VP_REASON_USER_INACTIVE)
+    if (arv_prove_administrator(request->snapshot->arvados, &service, auth_request_config(request)->cluster_id,
+                                &fault) == VP_OK)
         return vp_reason_code(absence->reason);
     *absence = fault;
-    return code;
+    return vp_reason_code(fault.reason);
 }
 
 static enum vp_code ask_with_token(const struct auth_request *request, const struct auth_token *token,
@@ -83,23 +82,93 @@ static enum vp_code ask_with_token(const struct auth_request *request, const str
                                err);
 }
 
+/* ---- one call ---- */
+
+/* May the container's record stand for the token's and the user's? Only a container's own token makes containers/current
+ * answer with that token's uuid as auth_uuid, and neither it nor its user can change runtime_user_uuid (tried on Arvados
+ * 3.2.1). The rest comes from the cache. */
+static bool can_use_one_call(const struct auth_request *request, const struct auth_identity *identity)
+{
+    const struct auth_config *config = auth_request_config(request);
+    return config->service_token != NULL && config->cache_ttl_s > 0 && !auth_config_is_for_users(config) &&
+           identity->salt_label == NULL;
+}
+
+/* The user's record is the cache's: borrowed from identity->user. */
+static enum vp_code look_up_user(const struct auth_request *request, const char *user_uuid,
+                                 struct auth_identity *identity, struct vp_error *err)
+{
+    VP_TRY(auth_grant_cache_table(request, request->age, &identity->table, err));
+    VP_TRY(auth_grant_cache_user(request, request->age, identity->table, user_uuid, &identity->user, err));
+    identity->records.user = identity->user->facts.user;
+    identity->records.user.document = NULL;
+    return VP_OK;
+}
+
+/* *ret_complete false: the container's record does not say enough, or Arvados has no such user (accounts were merged); then
+ * the token has to be asked about in three calls. */
+static enum vp_code ask_container(const struct auth_request *request, const struct auth_token *token,
+                                  struct auth_identity *identity, bool *ret_complete, struct vp_error *err)
+{
+    const struct arv_credentials own = auth_credentials_of(request, token->secret);
+    struct arv_container *container = &identity->records.container;
+    *ret_complete = false;
+    VP_TRY(arv_container_current(request->snapshot->arvados, &own, container, err));
+    identity->records.has_container = true;
+    if (container->auth_uuid == NULL || container->runtime_user_uuid == NULL ||
+        container->runtime_auth_scopes == NULL || strcmp(container->auth_uuid, token->parts.uuid) != 0)
+        return VP_OK;
+    enum vp_code code = look_up_user(request, container->runtime_user_uuid, identity, err);
+    if (code != VP_OK && err->reason == VP_REASON_USER_INACTIVE)
+        return VP_OK;
+    VP_TRY(code);
+    identity->token_uuid = container->auth_uuid;
+    identity->token_owner_uuid = container->runtime_user_uuid;
+    identity->token_scopes = container->runtime_auth_scopes;
+    *ret_complete = true;
+    return VP_OK;
+}
+
+/* ---- three calls ---- */
+
+static enum vp_code ask_three(const struct auth_request *request, const struct auth_token *token,
+                              struct auth_identity *identity, struct vp_error *err)
+{
+    VP_TRY(ask_with_token(request, token, identity, err));
+    identity->token_uuid = identity->records.token.uuid;
+    identity->token_owner_uuid = identity->records.token.owner_uuid;
+    identity->token_scopes = identity->records.token.scopes;
+    identity->token_expires_at_s = identity->records.token.expires_at_s;
+    return VP_OK;
+}
+
+static enum vp_code ask(const struct auth_request *request, const struct auth_token *token,
+                        struct auth_identity *identity, struct vp_error *err)
+{
+    bool complete = false;
+    if (can_use_one_call(request, identity))
+        VP_TRY(ask_container(request, token, identity, &complete, err));
+    if (complete)
+        return VP_OK;
+    auth_identity_clear(identity);
+    identity->token_expires_at_s = VP_TIME_NONE;
+    identity->salt_label = salt_label_of(request, token);
+    return ask_three(request, token, identity, err);
+}
+
 static enum vp_code from_token(const struct auth_request *request, const struct auth_token *token,
                                struct auth_identity *identity, struct vp_error *err)
 {
     identity->salt_label = salt_label_of(request, token);
-    enum vp_code code = ask_with_token(request, token, identity, err);
+    enum vp_code code = ask(request, token, identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
-        code = ask_with_token(request, token, identity, err);
+        code = ask(request, token, identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
         return judge_rejection(request, err);
     if (code != VP_OK && err->reason == VP_REASON_NOT_CONTAINER_TOKEN && identity->salt_label != NULL)
         return judge_absence(request, err);
     VP_TRY(code);
     identity->has_user = true;
-    identity->token_uuid = identity->records.token.uuid;
-    identity->token_owner_uuid = identity->records.token.owner_uuid;
-    identity->token_scopes = identity->records.token.scopes;
-    identity->token_expires_at_s = identity->records.token.expires_at_s;
     return VP_OK;
 }
 

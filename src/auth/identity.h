@@ -6,7 +6,7 @@
 
 #include "vp/arvados.h"
 
-#include "request.h"
+#include "grant_cache.h"
 
 /* The token that was sent, taken apart. */
 struct auth_token {
@@ -18,6 +18,8 @@ void auth_token_clear(struct auth_token *token);
 struct auth_identity {
     struct arv_identity records; /* has_container false: there is no container */
     bool has_user;
+    struct auth_grant_table *table; /* with one call: what the user's record came with, else NULL; see identity.c */
+    struct auth_user *user;
     const char *salt_label; /* the label that the token was salted with; NULL: it was not. Borrowed from the role */
 
     /* What Arvados says about the token that was sent; NULL and no expiry where the service token was used. */

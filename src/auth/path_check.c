@@ -209,18 +209,18 @@ static void check_owners(struct check *check)
 }
 
 /* Asks as a login would, for the role that every user is in. */
+/* What a login asks about groups: who is in them, and which are roles in use. */
 static enum vp_code try_memberships(struct check *check, struct vp_error *err)
 {
     char all_users[ARV_UUID_LEN + 1];
-    struct vp_texts groups = { 0 };
-    struct arv_memberships memberships = { 0 };
+    VP_AUTO(vp_texts_clear) struct vp_texts groups = { 0 };
+    VP_AUTO(vp_texts_clear) struct vp_texts roles = { 0 };
+    VP_AUTO(arv_members_clear) struct arv_members members = { 0 };
+    struct arv_client *arvados = check->snapshot->arvados;
     arv_uuid_of(config_of(check)->cluster_id, ARV_ALL_USERS_ROLE, all_users);
     VP_TRY(vp_texts_add(&groups, all_users, err));
-    enum vp_code code = arv_memberships_among(check->snapshot->arvados, &check->credentials, check->token.owner_uuid,
-                                              &groups, &memberships, err);
-    vp_texts_clear(&groups);
-    arv_memberships_clear(&memberships);
-    return code;
+    VP_TRY(arv_members_among(arvados, &check->credentials, check->token.owner_uuid, &groups, &members, err));
+    return arv_groups_among(arvados, &check->credentials, &groups, "role", &roles, err);
 }
 
 static void check_group_grants(struct check *check)

@@ -30,7 +30,7 @@ static enum vp_code list_others(const struct auth_request *request, const struct
     VP_AUTO(vp_texts_clear) struct vp_texts tails = { 0 };
     query.tail_uuids = &tails;
     VP_TRY(vp_texts_add(&tails, decision->identity.records.user.uuid, err));
-    VP_TRY(vp_texts_add_all(&tails, &decision->grants.user->memberships.roles, err));
+    VP_TRY(vp_texts_add_all(&tails, &decision->grants.memberships.roles, err));
     return arv_links_of_others(request->snapshot->arvados, &credentials, &query, ret_links, ret_more, err);
 }
 

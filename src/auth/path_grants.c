@@ -11,13 +11,13 @@
 struct view {
     struct auth_role role; /* the defaults: no role narrows here */
     struct auth_request request;
-    struct arv_memberships groups; /* as if somebody were in all that links name: those alive, those in the trash */
+    struct auth_memberships groups; /* as of a member of all groups that links name */
     int64_t now_s;
 };
 
 static void view_clear(struct view *view)
 {
-    arv_memberships_clear(&view->groups);
+    auth_memberships_clear(&view->groups);
     auth_role_clear(&view->role);
     auth_request_clear(&view->request);
 }
@@ -25,7 +25,7 @@ static void view_clear(struct view *view)
 static enum vp_code sort_groups(struct view *view, const struct vp_texts *uuids, struct vp_error *err)
 {
     const struct arv_credentials credentials = auth_credentials(&view->request, NULL);
-    struct arv_memberships *groups = &view->groups;
+    struct auth_memberships *groups = &view->groups;
     if (uuids->n > 0)
         VP_TRY(arv_groups_among(view->request.snapshot->arvados, &credentials, uuids, "role", &groups->roles, err));
     for (size_t i = 0; i < uuids->n; i++)
@@ -134,7 +134,7 @@ static void write_list(const struct view *view, const struct rows *rows, struct 
     vp_json_close_object(writer);
 }
 
-static enum vp_code warn(const struct logical_call *call, const struct auth_grant_table *table, const struct rows *rows,
+static enum vp_code warn(const struct logical_call *call, bool groups_only, const struct rows *rows,
                          struct vp_error *err)
 {
     char text[200];
@@ -144,7 +144,7 @@ static enum vp_code warn(const struct logical_call *call, const struct auth_gran
                        rows->n_astray);
         VP_TRY(vp_texts_add(warnings, text, err));
     }
-    if (!auth_grant_table_is_of_groups_only(table))
+    if (!groups_only)
         return VP_OK;
     (void)snprintf(text, sizeof text,
                    "grants to users are not listed: this mount has more than %d grants. Read grants/<user uuid> for "
@@ -153,14 +153,14 @@ static enum vp_code warn(const struct logical_call *call, const struct auth_gran
     return vp_texts_add(warnings, text, err);
 }
 
-static enum vp_code list(const struct logical_call *call, const struct view *view, const struct auth_grant_table *table,
-                         struct vp_error *err)
+static enum vp_code list(const struct logical_call *call, const struct view *view, const struct arv_links *links,
+                         bool groups_only, struct vp_error *err)
 {
     struct rows rows = { 0 };
     struct vp_json_writer writer;
-    VP_TRY(sort_links(auth_grant_table_links(table), &rows, err));
+    VP_TRY(sort_links(links, &rows, err));
     enum vp_code code = VP_OK;
-    if (rows.n == 0 && !auth_grant_table_is_of_groups_only(table)) {
+    if (rows.n == 0 && !groups_only) {
         code = vp_fail(err, VP_REASON_NOT_FOUND, "there are no grants");
     } else {
         vp_json_begin(&writer, &call->reply->data);
@@ -168,24 +168,44 @@ static enum vp_code list(const struct logical_call *call, const struct view *vie
         code = vp_buf_check(&call->reply->data, "the list of grants", err);
     }
     if (code == VP_OK)
-        code = warn(call, table, &rows, err);
+        code = warn(call, groups_only, &rows, err);
     free(rows.items);
     return code;
 }
 
-static enum vp_code look_at_table(const struct logical_call *call, struct view *view, struct vp_error *err)
+/* All links where they are no more than can be listed, else those to groups. */
+static enum vp_code read_links(const struct view *view, struct arv_links *ret_links, bool *ret_groups_only,
+                               struct vp_error *err)
 {
-    struct auth_grant_table *table = NULL;
-    struct vp_texts uuids = { 0 };
-    VP_TRY(auth_grant_cache_lookup(&view->request, AUTH_FRESH, NULL, NULL, &table, err));
-    enum vp_code code = auth_grant_table_groups(&view->request, table, &uuids, err);
-    if (code == VP_OK)
-        code = sort_groups(view, &uuids, err);
-    if (code == VP_OK)
-        code = list(call, view, table, err);
-    vp_texts_clear(&uuids);
-    auth_grant_table_release(&table);
-    return code;
+    const struct arv_credentials credentials = auth_credentials(&view->request, NULL);
+    struct arv_client *arvados = view->request.snapshot->arvados;
+    struct arv_link_query query = auth_link_query(auth_request_config(&view->request));
+    struct arv_links links = { 0 };
+    query.too_many_is_fine = true;
+    VP_TRY(arv_links_list(arvados, &credentials, &query, &links, err));
+    *ret_groups_only = links.too_many;
+    if (links.too_many) {
+        query.too_many_is_fine = false;
+        query.tail_is_group = true;
+        VP_TRY(arv_links_list(arvados, &credentials, &query, &links, err));
+    }
+    *ret_links = links;
+    return VP_OK;
+}
+
+static enum vp_code look_at_all(const struct logical_call *call, struct view *view, struct vp_error *err)
+{
+    VP_AUTO(arv_links_clear) struct arv_links links = { 0 };
+    VP_AUTO(vp_texts_clear) struct vp_texts uuids = { 0 };
+    bool groups_only = false;
+    VP_TRY(read_links(view, &links, &groups_only, err));
+    for (size_t i = 0; i < links.n; i++) {
+        const char *tail = links.items[i].tail_uuid;
+        if (auth_is_own_group(&view->request, tail) && !vp_texts_has(&uuids, tail))
+            VP_TRY(vp_texts_add(&uuids, tail, err));
+    }
+    VP_TRY(sort_groups(view, &uuids, err));
+    return list(call, view, &links, groups_only, err);
 }
 
 enum vp_code auth_grants_list(const struct logical_call *call, struct vp_error *err)
@@ -193,7 +213,7 @@ enum vp_code auth_grants_list(const struct logical_call *call, struct vp_error *
     struct view view = { 0 };
     enum vp_code code = view_open(call, &view, err);
     if (code == VP_OK)
-        code = look_at_table(call, &view, err);
+        code = look_at_all(call, &view, err);
     view_clear(&view);
     return code;
 }
@@ -238,7 +258,7 @@ static enum vp_code look_at_one(const struct logical_call *call, struct view *vi
 {
     struct arv_links links = { 0 };
     struct vp_texts uuids = { 0 };
-    enum vp_code code = auth_add_group(&view->request, call->name, &uuids, err);
+    enum vp_code code = auth_is_own_group(&view->request, call->name) ? vp_texts_add(&uuids, call->name, err) : VP_OK;
     if (code == VP_OK)
         code = sort_groups(view, &uuids, err);
     if (code == VP_OK)

@@ -1,20 +1,16 @@
-"""More grants than one table holds: those to groups are remembered for all, a user's own are asked for when he comes."""
+"""Many grants on a mount: a login reads those to groups and the user's own, whatever the number of others."""
 
 from __future__ import annotations
 
-import concurrent.futures
-
 import pytest
 
-from simulator import faults
-from test_cache import IDENTITY, LINKS, MEMBERSHIPS, asked
+from test_cache import GROUPS, MEMBERSHIPS, ONE_CALL, TABLE, USER, asked
 from test_explain import explained
-from test_grants import listed, read
+from test_grants import read
 from test_groups import policies, refused
 
 MOST = 10000
 
-USERS = "/arvados/v1/users"  # shows with each list of links that the service token is an administrator's
 
 
 @pytest.fixture
@@ -36,43 +32,13 @@ def test_users_get_what_they_and_their_roles_were_granted(many):
     assert refused(mount, mount.sim.run_container("spectator")) == "no_grant"
 
 
-def test_a_first_seen_user_costs_a_question_more_and_a_warm_login_none(many):
+def test_a_login_costs_what_it_costs_with_few_grants(many):
     mount, _, _, container = many
     mount.sim.log.clear()
     assert policies(mount, container) == ["arvados-own", "arvados-team"]
-    # Once to see that there are too many; those to groups; his own.
-    assert asked(mount) == sorted([*IDENTITY, LINKS, LINKS, LINKS, USERS, USERS, MEMBERSHIPS, "/arvados/v1/groups"])
+    assert asked(mount) == sorted([*ONE_CALL, *TABLE, GROUPS, *USER, MEMBERSHIPS])
     assert policies(mount, container) == ["arvados-own", "arvados-team"]
-    assert asked(mount) == IDENTITY
-
-    mount.sim.grant("arvados-other", "spectator")
-    other = mount.sim.run_container("spectator")
-    asked(mount)
-    assert policies(mount, other) == ["arvados-other"]
-    assert asked(mount) == sorted([*IDENTITY, LINKS, USERS, MEMBERSHIPS, "/arvados/v1/groups"])
-
-
-def test_that_there_are_too_many_is_found_out_once_for_each_config(many):
-    mount, _, _, container = many
-    mount.write_config(cache_ttl="0s")
-    mount.sim.log.clear()
-    assert policies(mount, container) == ["arvados-own", "arvados-team"]
-    assert mount.sim.log.count(LINKS) == 3
-    assert policies(mount, container) == ["arvados-own", "arvados-team"]
-    assert mount.sim.log.count(LINKS) == 5
-
-
-def test_containers_of_one_user_that_start_at_once_ask_for_his_links_once(many):
-    mount, _, _, container = many
-    others = [mount.sim.run_container("active") for _ in range(20)]
-    assert policies(mount, container) == ["arvados-own", "arvados-team"]
-    mount.write_config(max_retries=1)  # forgets
-    mount.sim.log.clear()
-    with concurrent.futures.ThreadPoolExecutor(20) as pool:
-        found = list(pool.map(lambda one: policies(mount, one), others))
-    assert found == [["arvados-own", "arvados-team"]] * 20
-    assert mount.sim.log.count(LINKS) == 3
-    assert mount.sim.log.count(MEMBERSHIPS) == 1
+    assert asked(mount) == ONE_CALL
 
 
 def test_a_withdrawn_grant_and_membership_end_a_renewal(many):
@@ -98,14 +64,7 @@ def test_admins_see_roles_in_the_list_each_user_by_himself_and_are_told_so(many)
     assert sorted(grant["policy"] for grant in told["grants"] if grant["kept"]) == ["arvados-own", "arvados-team"]
 
 
-def test_an_admin_who_looks_finds_out_that_they_are_few_again(granted):
-    mount, container = granted
-    mount.sim.faults.add(LINKS, faults.mutate(lambda page: {**page, "items_available": 2 * MOST}))
-    assert policies(mount, container) == ["arvados-read"]
-    assert list(listed(mount)["key_info"]) == [mount.sim.user("active")]
-
-
-def test_whoever_has_too_many_of_his_own_keeps_nobody_else_out(many):
+def test_a_user_with_too_many_grants_keeps_no_other_user_out(many):
     mount, _, _, container = many
     spectator = mount.sim.run_container("spectator")
     mount.sim.grant_many(MOST + 1, mount.sim.user("spectator"))

@@ -136,7 +136,7 @@ def test_explain_tells_the_same(people):
     container = people.sim.run_container("active")
     assert explained(people, token=container.token)["reason"] == "not_user_token"
     answer = people.bao.call("POST", f"auth/{people.path}/explain", {"container_uuid": container.uuid})
-    assert answer.status_code == 400 and "mount for people" in errors(answer)
+    assert answer.status_code == 400 and "user mount" in errors(answer)
 
 
 def test_a_mount_that_was_turned_over_serves_no_old_token(granted):

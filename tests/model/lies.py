@@ -27,7 +27,8 @@ VALUES = [MISSING, None, "", " ", "x", True, False, 0, 1, -1, 2**63 - 1, 1.5, []
           "2030-01-01 00:00:00", "2030-13-01T00:00:00Z", "1969-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+14:00",
           "fa3c1a9cb6783f85f2ecda037e07b8c3+167", "a" * 300, "a" * 5000, "\u2003", "can_manage", "role", "project"]
 FIELDS = {
-    "container": ["uuid", "state", "auth_uuid", "runtime_user_uuid", "container_image", "started_at", "interactive_session_started"],
+    "container": ["uuid", "state", "auth_uuid", "runtime_user_uuid", "container_image", "started_at", "interactive_session_started",
+                  "runtime_auth_scopes"],
     "user": ["uuid", "is_active", "is_admin", "username"],
     "token": ["uuid", "owner_uuid", "scopes", "expires_at"],
     "links": ["uuid", "owner_uuid", "link_class", "name", "tail_uuid", "head_uuid", "modified_by_user_uuid", "properties"],

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from .arvados import ANONYMOUS_ROLE, ANONYMOUS_USER, CLUSTER, SYSTEM_USER
-from .evidence import CONTAINER, IMAGE, NEVER, TOKEN, USER, Bad, Reader, TooMany, is_uuid, time_of
+from .evidence import CONTAINER, IMAGE, NEVER, TOKEN, USER, Bad, Reader, is_uuid, time_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 RESERVED = {"root", "default", "response-wrapping", "control-group"}
@@ -112,8 +112,28 @@ def prove_absence(case: Case, setting: Setting, reason: str) -> None:
     """An empty list is believed if a call that only an administrator may make succeeds."""
     if reason in case.reasons:
         probe = Case()
-        probe.attempt(setting.service().single, "users", USER, "uuid", SYSTEM_USER, "absent")
-        case.reasons |= probe.reasons - {"absent"}
+        probe.attempt(setting.service().prove_administrator, SYSTEM_USER)
+        case.reasons |= probe.reasons
+
+
+def one_call(case: Case, setting: Setting, role: dict, reader: Reader, token_uuid: str) -> tuple[dict, dict | None, dict | None] | None:
+    """What containers/current says together with what the service token reads of its user. None: it does not say enough."""
+    probe = Case()
+    container = probe.attempt(reader.one, "containers/current", CONTAINER, "not_container_token")
+    if container is None or container["auth_uuid"] != token_uuid or None in (container["runtime_user_uuid"], container["runtime_auth_scopes"]):
+        return None
+    facts = facts_of(probe, setting, role, container["runtime_user_uuid"])
+    if "user_inactive" in probe.reasons:  # no such user: accounts were merged
+        case.reasons |= probe.reasons
+        return None
+    case.reasons |= probe.reasons
+    if facts is None:
+        return container, None, None
+    case.refuse_if(container["runtime_auth_scopes"] != ["all"], "token_scope")
+    judge_user(case, setting, role, facts.user)
+    judge_container(case, role, container)
+    token = {"uuid": token_uuid, "owner_uuid": facts.user["uuid"], "scopes": container["runtime_auth_scopes"], "expires_at": None}
+    return container, facts.user, token
 
 
 def identify(case: Case, setting: Setting, role: dict, sent: str) -> tuple[dict | None, dict | None, dict | None]:
@@ -134,6 +154,11 @@ def identify(case: Case, setting: Setting, role: dict, sent: str) -> tuple[dict 
         if setting.service_token:
             container = case.attempt(setting.service().single, "containers", CONTAINER, "auth_uuid", token_uuid, "not_container_token")
             prove_absence(case, setting, "not_container_token")
+    elif setting.service_token and setting.config["cache_ttl"]:
+        found = one_call(case, setting, role, reader, token_uuid)
+        if found:
+            return found
+        container = case.attempt(reader.one, "containers/current", CONTAINER, "not_container_token")
     else:
         container = case.attempt(reader.one, "containers/current", CONTAINER, "not_container_token")
     user = case.attempt(reader.one, "users/current", USER, label=label)
@@ -230,56 +255,81 @@ class Grants:
         return min(self.policies.values(), default=NEVER)
 
 
+@dataclass
+class Facts:
+    """What the service token reads of one user."""
+
+    user: dict
+    to_groups: list[dict]
+    to_user: list[dict]
+    mine: list[str]
+    trashed: list[str]
+
+
+def facts_of(case: Case, setting: Setting, role: dict, user: str) -> Facts | None:
+    config, reader = setting.config, setting.service()
+    tried = Case()
+
+    def links_to(tail: list) -> list[dict] | None:
+        return tried.attempt(reader.links, config["link_class"], config["trusted_link_owners"], tail)
+
+    tried.attempt(reader.prove_administrator, SYSTEM_USER)
+    to_groups, to_user = links_to(["is_a", "arvados#group"]), links_to(["in", [user]])
+    record = tried.attempt(reader.single, "users", USER, "uuid", user, "user_inactive")
+    mine: list[str] = []
+    trashed: list[str] = []
+    if to_groups is not None:
+        named = {link["tail_uuid"] for link in to_groups} | set(config["group_alias_uuids"])
+        known = sorted(uuid for uuid in named if is_uuid(uuid, "j7d0g") and uuid.startswith(CLUSTER))
+        bound = [uuid for uuid in role["bound_group_uuids"] if is_uuid(uuid, "j7d0g") and uuid.startswith(CLUSTER)]
+        alive = roles_among(tried, reader, known)
+        members = members_among(tried, reader, user, [*known, *(uuid for uuid in bound if uuid not in known)])
+        alive |= roles_among(tried, reader, [uuid for uuid in bound if uuid not in known and uuid in members])
+        mine = [uuid for uuid in members if uuid in alive]
+        trashed = [uuid for uuid in members if uuid not in alive]
+    case.reasons |= tried.reasons
+    return None if tried.reasons else Facts(record, to_groups, to_user, mine, trashed)
+
+
+def roles_among(case: Case, reader: Reader, asked: list[str]) -> set[str]:
+    probe = Case()
+    found = probe.attempt(reader.roles, asked) if asked else []
+    case.reasons |= {"upstream_bad_answer" if reason == "missing" else reason for reason in probe.reasons}
+    return set(found or [])
+
+
+def members_among(case: Case, reader: Reader, user: str, asked: list[str]) -> list[str]:
+    probe = Case()
+    found = probe.attempt(reader.members, user, asked) if asked else []
+    case.reasons |= probe.reasons - {"missing"}  # an Arvados too old to tell
+    return found or []
+
+
 def grants_of(case: Case, setting: Setting, role: dict, user: str, image: str | None, token: str | None) -> Grants | None:
     config = setting.config
-    reader = setting.links_reader(token)
-
-    def links_to(tail: list | None) -> list[dict] | None:
-        return case.attempt(reader.links, config["link_class"], config["trusted_link_owners"], tail)
-
-    own = ["in", [user]]
-    try:
-        links = links_to(None if setting.service_token else own)
-    except TooMany:
-        links, to_user = links_to(["like", f"{CLUSTER}-j7d0g-%"]), links_to(own)
-        if links is not None and to_user is not None:
-            links = [link for link in links if link["tail_uuid"] != user] + [link for link in to_user if link["tail_uuid"] == user]
-    if links is None:
-        return None
     mine: list[str] = []
     trashed: list[str] = []
     if setting.service_token:
-        named = {link["tail_uuid"] for link in links} | set(config["group_alias_uuids"]) | set(role["bound_group_uuids"])
-        asked = sorted(uuid for uuid in named if is_uuid(uuid, "j7d0g") and uuid.startswith(CLUSTER))
-        if asked:
-            members, alive = memberships(case, reader, user, asked)
-            if members is None:
-                return None
-            mine = [uuid for uuid in members if uuid in alive]
-            trashed = [uuid for uuid in members if uuid not in alive]
+        facts = facts_of(case, setting, role, user)
+        if facts is None:
+            return None
+        mine, trashed = facts.mine, facts.trashed
+        links = [link for link in facts.to_groups if link["tail_uuid"] in [*mine, *trashed]]
+        links += [link for link in facts.to_user if link["tail_uuid"] == user]
+    else:
+        links = case.attempt(setting.links_reader(token).links, config["link_class"], config["trusted_link_owners"], ["in", [user]])
+        if links is None:
+            return None
+        links = [link for link in links if link["tail_uuid"] == user]
     kept: dict[str, int] = {}
     drops = []
     for link in links:
         reasons = why_dropped(setting, role, link, user, mine, trashed, image)
-        if link["tail_uuid"] not in [user, *mine, *trashed]:
-            continue
         if reasons:
             drops.append(reasons)
         else:
             kept[link["name"]] = max(kept.get(link["name"], 0), properties_of(link)[1].get("expires_at") or NEVER)
     return Grants(kept, drops, mine)
-
-
-def memberships(case: Case, reader: Reader, user: str, asked: list[str]) -> tuple[list[str] | None, list[str]]:
-    probe = Case()
-    members = probe.attempt(reader.members, user, asked)
-    if probe.reasons == {"missing"}:  # an Arvados too old to tell
-        members, probe.reasons = [], set()
-    alive = probe.attempt(reader.roles, asked)
-    if "missing" in probe.reasons:
-        probe.reasons = probe.reasons - {"missing"} | {"upstream_bad_answer"}
-    case.reasons |= probe.reasons
-    return (None, []) if probe.reasons else (members, alive)
 
 
 def policies_of(case: Case, setting: Setting, role: dict, grants: Grants) -> list[str]:

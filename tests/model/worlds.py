@@ -67,6 +67,7 @@ def make_container(dice: random.Random, cluster: Cluster, owner: str) -> None:
         "container_image": dice.choice(IMAGES),
         "started_at": None if chance(dice, 0.1) else at(NOW - dice.choice([0, 10, 60, 61, 5000])),
         "interactive_session_started": chance(dice, 0.05),
+        "runtime_auth_scopes": None if chance(dice, 0.1) else token["scopes"],
     }
 
 
@@ -111,7 +112,7 @@ def make_link(dice: random.Random, cluster: Cluster, link_class: str) -> None:
 
 
 def make_cluster(dice: random.Random, link_class: str) -> Cluster:
-    cluster = Cluster(NOW, page=dice.choice([1000, 1000, 1000, 2, 5]), crowd=dice.choice([0, 0, 0, 20000]))
+    cluster = Cluster(NOW, page=dice.choice([1000, 1000, 1000, 2, 5]))
     make_users(dice, cluster)
     for owner in [*USERS, *USERS, dice.choice([*USERS, STRANGER, SYSTEM_USER, ANONYMOUS_USER])]:
         make_container(dice, cluster, owner)
@@ -282,7 +283,7 @@ def plain_world() -> World:
     cluster.users[user] = {"uuid": user, "username": "alice", "is_active": True, "is_admin": False}
     cluster.tokens[token] = {"uuid": token, "secret": "s" * 50, "owner_uuid": user, "scopes": ["all"], "expires_at": None, "expires_at_s": None}
     cluster.containers[container] = {
-        "uuid": container, "state": "Running", "auth_uuid": token, "runtime_token": None, "runtime_user_uuid": user, "container_image": IMAGES[0],
+        "uuid": container, "state": "Running", "auth_uuid": token, "runtime_token": None, "runtime_auth_scopes": ["all"], "runtime_user_uuid": user, "container_image": IMAGES[0],
         "started_at": at(NOW), "interactive_session_started": False}
     cluster.groups[role] = {"uuid": role, "group_class": "role", "trashed": False}
     cluster.members.add((user, role))

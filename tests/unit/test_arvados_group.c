@@ -1,4 +1,4 @@
-/* Who is in which role: two lists side by side, from a server that may lie about each of them. */
+/* Groups and memberships, from a server that may lie about each of them. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,92 +41,116 @@ static int tear_down(void **state)
     return 0;
 }
 
-static enum vp_code ask(struct arv_memberships *memberships, struct vp_error *err)
+static enum vp_code ask(struct arv_members *members, struct vp_error *err)
 {
     struct arv_credentials who = fake_cluster_credentials(&cluster, true);
-    return arv_memberships_among(cluster.client, &who, USER, &asked, memberships, err);
+    return arv_members_among(cluster.client, &who, USER, &asked, members, err);
 }
 
-static void script(const char *memberships, const char *groups)
+static enum vp_code ask_roles(struct vp_texts *roles, struct vp_error *err)
 {
-    fake_server_answer(cluster.server, MEMBERSHIPS, 200, memberships);
-    fake_server_answer(cluster.server, GROUPS, 200, groups);
+    struct arv_credentials who = fake_cluster_credentials(&cluster, true);
+    return arv_groups_among(cluster.client, &who, &asked, "role", roles, err);
 }
 
 static void expect_refused(enum vp_reason reason)
 {
     struct vp_error err = { 0 };
-    struct arv_memberships memberships = { .unknown = true };
-    EXPECT_FAIL(reason, ask(&memberships, &err), &err);
-    EXPECT(memberships.unknown); /* nothing is given out on failure */
+    struct arv_members members = { .unknown = true };
+    EXPECT_FAIL(reason, ask(&members, &err), &err);
+    EXPECT(members.unknown); /* nothing is given out on failure */
     fake_server_forget(cluster.server);
 }
 
-static void expect_found(const char *roles, const char *trashed)
+static void expect_roles_refused(enum vp_reason reason)
 {
     struct vp_error err = { 0 };
-    struct arv_memberships found = { 0 };
-    EXPECT_OK(ask(&found, &err), &err);
-    EXPECT_INT(strlen(roles), found.roles.n);
-    EXPECT_INT(strlen(trashed), found.trashed.n);
-    for (size_t i = 0; i < found.roles.n; i++)
-        EXPECT_INT(roles[i], found.roles.items[i][ARV_UUID_LEN - 1]);
-    for (size_t i = 0; i < found.trashed.n; i++)
-        EXPECT_INT(trashed[i], found.trashed.items[i][ARV_UUID_LEN - 1]);
-    EXPECT(!found.unknown);
-    arv_memberships_clear(&found);
+    struct vp_texts roles = { 0 };
+    EXPECT_FAIL(reason, ask_roles(&roles, &err), &err);
+    EXPECT_INT(0, roles.n);
     fake_server_forget(cluster.server);
 }
 
-TEST(a_member_of_a_live_role_is_in_it_and_of_a_trashed_one_was)
+static void expect_last_characters(const char *expected, const struct vp_texts *uuids)
 {
-    script(PAGE(MEMBER("1") "," MEMBER("3"), "1000"), PAGE(ALIVE("1") "," ALIVE("2"), "1000"));
-    expect_found("1", "3");
-    script(PAGE("", "1000"), PAGE(ALIVE("1"), "1000"));
-    expect_found("", "");
-    script(PAGE(MEMBER("1"), "1000"), PAGE("", "1000"));
-    expect_found("", "1");
+    EXPECT_INT(strlen(expected), uuids->n);
+    for (size_t i = 0; i < uuids->n; i++)
+        EXPECT_INT(expected[i], uuids->items[i][ARV_UUID_LEN - 1]);
 }
 
-TEST(a_full_page_is_followed_by_another_for_just_that_list)
+TEST(members_are_those_of_the_groups_that_were_asked_for)
 {
+    struct vp_error err = { 0 };
+    struct arv_members found = { 0 };
+    fake_server_answer(cluster.server, MEMBERSHIPS, 200, PAGE(MEMBER("1") "," MEMBER("3"), "1000"));
+    EXPECT_OK(ask(&found, &err), &err);
+    expect_last_characters("13", &found.group_uuids);
+    EXPECT(!found.unknown);
+    arv_members_clear(&found);
+}
+
+TEST(groups_of_a_class_are_those_that_are_not_in_the_trash)
+{
+    struct vp_error err = { 0 };
+    struct vp_texts roles = { 0 };
+    fake_server_answer(cluster.server, GROUPS, 200, PAGE(ALIVE("1") "," ALIVE("4"), "1000"));
+    EXPECT_OK(ask_roles(&roles, &err), &err);
+    expect_last_characters("14", &roles);
+    vp_texts_clear(&roles);
+}
+
+TEST(a_full_page_is_followed_by_another)
+{
+    struct vp_error err = { 0 };
+    struct arv_members found = { 0 };
     fake_server_answer(cluster.server, MEMBERSHIPS, 200, PAGE(MEMBER("1") "," MEMBER("2"), "2"));
     fake_server_answer(cluster.server, MEMBERSHIPS, 200, PAGE(MEMBER("4"), "2"));
-    fake_server_answer(cluster.server, GROUPS, 200, PAGE(ALIVE("1") "," ALIVE("4"), "1000"));
-    struct vp_error err = { 0 };
-    struct arv_memberships found = { 0 };
-
     EXPECT_OK(ask(&found, &err), &err);
-
-    EXPECT_INT(2, found.roles.n);
-    EXPECT_INT(1, found.trashed.n);
+    expect_last_characters("124", &found.group_uuids);
     EXPECT_INT(2, fake_server_count(cluster.server, MEMBERSHIPS));
-    EXPECT_INT(1, fake_server_count(cluster.server, GROUPS));
-    arv_memberships_clear(&found);
+    arv_members_clear(&found);
+}
+
+TEST(more_groups_than_one_request_takes_are_asked_for_in_slices)
+{
+    struct vp_error err = { 0 };
+    struct arv_members found = { 0 };
+    for (unsigned n = 5; n <= 151; n++) {
+        char uuid[ARV_UUID_LEN + 1];
+        (void)snprintf(uuid, sizeof uuid, "zzzzz-j7d0g-%015u", n);
+        EXPECT_OK(vp_texts_add(&asked, uuid, &err), &err);
+    }
+    fake_server_answer(cluster.server, MEMBERSHIPS, 200, PAGE(MEMBER("3"), "1000"));
+    fake_server_answer(cluster.server, MEMBERSHIPS, 200,
+                       PAGE("{\"user_uuid\":\"" USER "\",\"target_uuid\":\"zzzzz-j7d0g-000000000000151\","
+                            "\"perm_level\":\"can_read\"}",
+                            "1000"));
+    EXPECT_OK(ask(&found, &err), &err);
+    EXPECT_INT(2, found.group_uuids.n);
+    EXPECT_TEXT("zzzzz-j7d0g-000000000000151", found.group_uuids.items[1]);
+    arv_members_clear(&found);
 }
 
 TEST(pages_that_never_end_are_not_read_for_ever)
 {
     fake_server_answer(cluster.server, MEMBERSHIPS, 200, PAGE("", "0"));
-    fake_server_answer(cluster.server, GROUPS, 200, PAGE("", "1000"));
     expect_refused(VP_REASON_UPSTREAM_BAD_ANSWER);
+    fake_server_answer(cluster.server, GROUPS, 200, PAGE("", "0"));
+    expect_roles_refused(VP_REASON_UPSTREAM_BAD_ANSWER);
 }
 
 TEST(a_server_that_can_not_tell_memberships_is_an_old_one_and_one_without_groups_is_none)
 {
     struct vp_error err = { 0 };
-    struct arv_memberships found = { 0 };
-    fake_server_answer(cluster.server, GROUPS, 200, PAGE(ALIVE("1"), "1000"));
+    struct arv_members found = { 0 };
     fake_server_answer(cluster.server, MEMBERSHIPS, 404, "{\"errors\":[\"Path not found\"]}");
     EXPECT_OK(ask(&found, &err), &err);
     EXPECT(found.unknown);
-    EXPECT_INT(0, found.roles.n + found.trashed.n);
-    arv_memberships_clear(&found);
+    EXPECT_INT(0, found.group_uuids.n);
+    arv_members_clear(&found);
     fake_server_forget(cluster.server);
-
     fake_server_answer(cluster.server, GROUPS, 404, "{}");
-    fake_server_answer(cluster.server, MEMBERSHIPS, 200, PAGE(MEMBER("1"), "1000"));
-    expect_refused(VP_REASON_UPSTREAM_BAD_ANSWER);
+    expect_roles_refused(VP_REASON_UPSTREAM_BAD_ANSWER);
 }
 
 TEST(what_can_not_be_right_refuses)
@@ -163,12 +187,12 @@ TEST(what_can_not_be_right_refuses)
         PAGE("{\"uuid\":\"" ROLE("1") "\"}", "1000"),
     };
     for (size_t i = 0; i < LEN(MEMBERS); i++) {
-        script(MEMBERS[i], PAGE(ALIVE("1"), "1000"));
+        fake_server_answer(cluster.server, MEMBERSHIPS, 200, MEMBERS[i]);
         expect_refused(VP_REASON_UPSTREAM_BAD_ANSWER);
     }
     for (size_t i = 0; i < LEN(LISTS); i++) {
-        script(PAGE(MEMBER("1"), "1000"), LISTS[i]);
-        expect_refused(VP_REASON_UPSTREAM_BAD_ANSWER);
+        fake_server_answer(cluster.server, GROUPS, 200, LISTS[i]);
+        expect_roles_refused(VP_REASON_UPSTREAM_BAD_ANSWER);
     }
 }
 
@@ -183,22 +207,20 @@ TEST(a_failure_of_either_list_is_the_answers)
                  { 422, VP_REASON_UPSTREAM_BAD_ANSWER } };
     for (size_t i = 0; i < LEN(ROWS); i++) {
         fake_server_answer(cluster.server, MEMBERSHIPS, ROWS[i].status, "{}");
-        fake_server_answer(cluster.server, GROUPS, 200, PAGE(ALIVE("1"), "1000"));
         expect_refused(ROWS[i].reason);
-        fake_server_answer(cluster.server, MEMBERSHIPS, 200, PAGE(MEMBER("1"), "1000"));
         fake_server_answer(cluster.server, GROUPS, ROWS[i].status, "{}");
-        expect_refused(ROWS[i].reason);
+        expect_roles_refused(ROWS[i].reason);
     }
 }
 
-TEST(nobody_is_asked_about_no_groups)
+TEST(no_request_is_sent_about_no_groups)
 {
     struct vp_error err = { 0 };
-    struct arv_memberships found = { 0 };
+    struct arv_members found = { 0 };
     vp_texts_clear(&asked);
     EXPECT_OK(ask(&found, &err), &err);
     EXPECT_INT(0, fake_server_count(cluster.server, "/"));
-    arv_memberships_clear(&found);
+    arv_members_clear(&found);
 }
 
 #define WITH_SERVER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -206,13 +228,15 @@ TEST(nobody_is_asked_about_no_groups)
 int main(void)
 {
     const struct CMUnitTest cases[] = {
-        WITH_SERVER(a_member_of_a_live_role_is_in_it_and_of_a_trashed_one_was),
-        WITH_SERVER(a_full_page_is_followed_by_another_for_just_that_list),
+        WITH_SERVER(members_are_those_of_the_groups_that_were_asked_for),
+        WITH_SERVER(groups_of_a_class_are_those_that_are_not_in_the_trash),
+        WITH_SERVER(a_full_page_is_followed_by_another),
+        WITH_SERVER(more_groups_than_one_request_takes_are_asked_for_in_slices),
         WITH_SERVER(pages_that_never_end_are_not_read_for_ever),
         WITH_SERVER(a_server_that_can_not_tell_memberships_is_an_old_one_and_one_without_groups_is_none),
         WITH_SERVER(what_can_not_be_right_refuses),
         WITH_SERVER(a_failure_of_either_list_is_the_answers),
-        WITH_SERVER(nobody_is_asked_about_no_groups),
+        WITH_SERVER(no_request_is_sent_about_no_groups),
     };
     return cmocka_run_group_tests_name("arvados_group", cases, NULL, NULL);
 }

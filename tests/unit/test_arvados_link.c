@@ -210,14 +210,14 @@ TEST(what_all_pages_hold_has_a_ceiling)
     EXPECT_INT(4, fake_server_count(cluster.server, LINKS));
 }
 
-TEST(the_query_can_be_for_links_to_groups_of_a_cluster)
+TEST(the_query_can_be_for_links_to_groups)
 {
-    const struct arv_link_query query = { .link_class = "vault_policy", .groups_of = "zzzzz" };
+    const struct arv_link_query query = { .link_class = "vault_policy", .tail_is_group = true };
     struct vp_error err = { 0 };
     struct arv_links links = { 0 };
     script_page(1, 1, 1);
     EXPECT_OK(ask(&query, &links, &err), &err);
-    EXPECT_CONTAINS("%5B%22tail_uuid%22%2C%22like%22%2C%22zzzzz-j7d0g-%25%22%5D",
+    EXPECT_CONTAINS("%5B%22tail_uuid%22%2C%22is_a%22%2C%22arvados%23group%22%5D",
                     fake_server_last(cluster.server, LINKS));
     arv_links_clear(&links);
 }
@@ -497,7 +497,7 @@ int main(void)
         WITH_SERVER(ten_thousand_links_are_the_most),
         WITH_SERVER(too_many_are_an_empty_list_for_whoever_expects_them),
         WITH_SERVER(what_all_pages_hold_has_a_ceiling),
-        WITH_SERVER(the_query_can_be_for_links_to_groups_of_a_cluster),
+        WITH_SERVER(the_query_can_be_for_links_to_groups),
         WITH_SERVER(the_query_names_class_owners_and_tails_and_goes_on_behind_the_last_uuid),
         WITH_SERVER(pages_that_repeat_go_back_or_contradict_themselves_are_no_list),
         WITH_SERVER(pages_that_never_end_are_left),

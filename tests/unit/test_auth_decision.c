@@ -79,8 +79,8 @@ static void add_container(struct vp_buf *body)
     vp_buf_add_format(body,
                       "{\"uuid\":\"" FAKE_CONTAINER "\",\"state\":\"%s\",\"auth_uuid\":%s,\"runtime_user_uuid\":\"%s\","
                       "\"container_image\":\"" IMAGE "\",\"started_at\":\"2027-01-15T07:00:00Z\","
-                      "\"interactive_session_started\":%s}",
-                      scene.state, scene.auth_uuid, scene.runtime_user_uuid, scene.interactive);
+                      "\"interactive_session_started\":%s,\"runtime_auth_scopes\":%s}",
+                      scene.state, scene.auth_uuid, scene.runtime_user_uuid, scene.interactive, scene.scopes);
 }
 
 static void add_user(struct vp_buf *body)
@@ -173,9 +173,10 @@ static void answer(void *self, const struct http_exchange *exchange, struct fake
 
 #define CONFIG                                                                                                   \
     "\"arvados_api_host\":\"arvados.test\",\"cluster_id\":\"zzzzz\",\"allowed_policy_prefixes\":[\"arvados-\"]," \
-    "\"verify_connection\":false,\"cache_ttl\":0"
+    "\"verify_connection\":false"
 
 static struct fake_mount mount;
+static int cache_ttl_s; /* 0: three calls a login */
 
 static void reset_scene(void)
 {
@@ -199,7 +200,7 @@ static void reset_scene(void)
 static void write_mount(bool with_service_token)
 {
     char text[2048];
-    (void)snprintf(text, sizeof text, "{" CONFIG "%s%s}",
+    (void)snprintf(text, sizeof text, "{" CONFIG ",\"cache_ttl\":%d%s%s}", cache_ttl_s,
                    with_service_token ? ",\"service_token\":\"" FAKE_SERVICE "\"" : "", scene.config);
     fake_http_set(answer, NULL);
     fake_mount_init(&mount, auth_backend());
@@ -463,7 +464,7 @@ TEST(without_a_violation_all_ways_grant)
     fake_mount_clear(&mount);
 }
 
-TEST(of_two_violations_login_renewal_and_explain_name_the_one_that_is_first_in_the_table)
+static void expect_first_of_two(void)
 {
     unsigned n_pairs = 0;
     for (size_t i = 0; i < N_VIOLATIONS; i++)
@@ -491,6 +492,14 @@ static bool gives(const struct auth_check *check, const char *word)
 }
 
 /* "lease" and "token kind" have tests of their own below. */
+TEST(of_two_violations_login_renewal_and_explain_name_the_one_that_is_first_in_the_table)
+{
+    expect_first_of_two();
+    cache_ttl_s = 10; /* one call a login */
+    expect_first_of_two();
+    cache_ttl_s = 0;
+}
+
 TEST(the_violations_are_in_the_order_of_the_table_and_its_rows_name_their_reasons)
 {
     size_t at = 0;
@@ -919,6 +928,90 @@ TEST(an_empty_list_proves_nothing_with_a_token_that_is_no_administrators)
     fake_mount_clear(&mount);
 }
 
+/* ---- one call ---- */
+
+static void expect_asked(unsigned containers, unsigned users, unsigned tokens, unsigned lists)
+{
+    EXPECT_INT(containers, meanwhile.asked[FAKE_CONTAINER_CURRENT]);
+    EXPECT_INT(users, meanwhile.asked[FAKE_USER_CURRENT]);
+    EXPECT_INT(tokens, meanwhile.asked[FAKE_TOKEN_CURRENT]);
+    EXPECT_INT(lists, meanwhile.asked[FAKE_USERS] + meanwhile.asked[FAKE_LINKS] + meanwhile.asked[FAKE_GROUPS] +
+                          meanwhile.asked[FAKE_MEMBERS]);
+    memset(&meanwhile, 0, sizeof meanwhile);
+}
+
+TEST(a_warm_login_asks_arvados_for_its_container_only)
+{
+    cache_ttl_s = 10;
+    reset_scene();
+    write_mount(true);
+    memset(&meanwhile, 0, sizeof meanwhile);
+    EXPECT_TEXT("granted", login());
+    expect_asked(1, 0, 0, 4); /* the table: links to groups, proof; the user: record, own links */
+    EXPECT_TEXT("granted", login());
+    expect_asked(1, 0, 0, 0);
+    monotonic_ms += 10000;
+    EXPECT_TEXT("granted", login());
+    expect_asked(1, 0, 0, 4);
+    fake_mount_clear(&mount);
+    cache_ttl_s = 0;
+}
+
+TEST(a_container_that_does_not_say_enough_is_asked_about_in_three_calls)
+{
+    cache_ttl_s = 10;
+    reset_scene();
+    scene.auth_uuid = "null";
+    set_role("\"allow_runtime_token\":true");
+    write_mount(true);
+    memset(&meanwhile, 0, sizeof meanwhile);
+    EXPECT_TEXT("granted", login());
+    expect_asked(2, 1, 1, 4);
+    fake_mount_clear(&mount);
+
+    reset_scene();
+    scene.auth_uuid = "\"zzzzz-gj3su-000000000000008\"";
+    write_mount(true);
+    memset(&meanwhile, 0, sizeof meanwhile);
+    EXPECT_TEXT("upstream_bad_answer", login());
+    fake_mount_clear(&mount);
+    cache_ttl_s = 0;
+}
+
+TEST(who_is_deactivated_is_refused_cache_ttl_later_at_most)
+{
+    cache_ttl_s = 10;
+    reset_scene();
+    write_mount(true);
+    EXPECT_TEXT("granted", login());
+    scene.is_active = "false";
+    EXPECT_TEXT("granted", login());
+    EXPECT_TEXT("user_inactive", renew());
+    EXPECT_TEXT("user_inactive", ask(EXPLAIN_TOKEN));
+    monotonic_ms += 10000;
+    EXPECT_TEXT("user_inactive", login());
+    fake_mount_clear(&mount);
+    cache_ttl_s = 0;
+}
+
+TEST(a_user_without_grants_is_looked_up_again_once_a_second)
+{
+    cache_ttl_s = 10;
+    reset_scene();
+    scene.no_links = true;
+    write_mount(true);
+    memset(&meanwhile, 0, sizeof meanwhile);
+    EXPECT_TEXT("no_grant", login());
+    memset(&meanwhile, 0, sizeof meanwhile);
+    EXPECT_TEXT("no_grant", login());
+    expect_asked(1, 0, 0, 0);
+    monotonic_ms += 1000;
+    scene.no_links = false; /* "I just granted it" */
+    EXPECT_TEXT("granted", login());
+    fake_mount_clear(&mount);
+    cache_ttl_s = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -943,6 +1036,10 @@ int main(void)
         CASE(what_is_known_of_one_service_token_says_nothing_of_the_next),
         CASE(one_401_for_the_service_token_is_asked_again),
         CASE(an_empty_list_proves_nothing_with_a_token_that_is_no_administrators),
+        CASE(a_warm_login_asks_arvados_for_its_container_only),
+        CASE(a_container_that_does_not_say_enough_is_asked_about_in_three_calls),
+        CASE(who_is_deactivated_is_refused_cache_ttl_later_at_most),
+        CASE(a_user_without_grants_is_looked_up_again_once_a_second),
     };
     return cmocka_run_group_tests_name("auth_decision", cases, NULL, NULL);
 }
