@@ -108,9 +108,9 @@ def torture(plan: Plan) -> None:
 
 
 def model(plan: Plan) -> None:
-    files = ["model/test_model.py", "model/test_templates.py"]
+    files = ["model/test_model.py", "model/test_templates.py", "model/test_template_values.py"]
     if plan.quick:
-        plan.add_pytest("model", "model", "release", files, "-k", "agree and (0 or 1 or 2 or 3) or templates", expected_s=20)
+        plan.add_pytest("model", "model", "release", files, "-k", "agree and (0 or 1 or 2 or 3) or template", expected_s=20)
         return
     plan.add_batches("model", "asan", files)
     if plan.whole:
