@@ -136,15 +136,22 @@ def site(plan: Plan) -> None:
 
 
 def ops(plan: Plan) -> None:
-    plan.add_batches("ops", "release", test_files("ops"))
+    # Its tests of scripts/dev build too: with these done there is nothing left to build, beside others that use the folders.
+    plan.add_batches("ops", "release", test_files("ops"), needs=(*plan.built("asan"), bench_tools(plan)))
 
 
 def fresh(plan: Plan) -> None:
     plan.add_pytest("fresh", "fresh", "release", ["fresh"], expected_s=350, slots=2)
 
 
+def bench_tools(plan: Plan) -> str:
+    targets = ["bench-api", "bench-load", "bench-spend"]
+    command = ["cmake", "--build", str(plan.build / "release"), "--target", *targets]
+    return plan.add("build bench tools", "build", command, folder=ROOT, needs=plan.built("release"), cases_of=only_failure)
+
+
 def bench(plan: Plan) -> None:
-    plan.add_pytest("bench", "bench", "release", ["bench"], expected_s=60)
+    plan.add_pytest("bench", "bench", "release", ["bench"], expected_s=60, needs=(bench_tools(plan),))
 
 
 def packages(plan: Plan) -> None:
