@@ -101,9 +101,10 @@ TEST(yaml_takes_values_in_quotes_alone_and_in_blocks)
 TEST(yaml_refuses_places_where_a_value_could_get_out)
 {
     static const char *const BAD[] = {
-        "a: x" V "\n",     "a: x " V "\n",       "a: " V " x\n",        "# " V "\n",        "a: 1 # " V "\n",
-        V ": x\n",         "a: {b: x " V "}\n",  "a:" V "\n",           "? " V "\n",        "? a: '" V "'\n",
-        "a: foo, " V "\n", "a: text\n  " V "\n", "a: \"x\n  " V "\"\n", "a: 'open " V "\n",
+        "a: x" V "\n",         "a: x " V "\n",     "a: " V " x\n",      "# " V "\n",
+        "a: 1 # " V "\n",      V ": x\n",          "a: {b: x " V "}\n", "a:" V "\n",
+        "? " V "\n",           "? a: '" V "'\n",   "a: foo, " V "\n",   "a: text\n  " V "\n",
+        "a: \"x\n  " V "\"\n", "a: 'open " V "\n", "a: 'open " V, /* ends without a line end */
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
         check(&(const struct row){ CLI_TEMPLATE_YAML, BAD[i], "x", NULL }, 1);
