@@ -45,7 +45,7 @@ def main() -> None:
     build, corpora, logs, page = (Path(argument) for argument in sys.argv[1:])
     root = page.parents[1]
     lines = ["# Fuzzing", "", "Written by `scripts/fuzz --coverage`; do not edit. Targets lie in `tests/fuzz`, one file each, their corpora in",
-             "`tests/fuzz/corpus`. `scripts/test` runs each for a while, `scripts/fuzz --seconds N` as long as you like.", "",
+             "`tests/fuzz/corpus`, an archive each. `scripts/test` runs each for a while, `scripts/fuzz --seconds N` as long as you like.", "",
              f"Figures of {datetime.date.today()}: executions and features of the last run here, with ASan and UBSan on two cores.", "",
              "| target | what goes in, what must hold | files | executions | a second | features |", "|---|---|---|---|---|---|"]
     for folder in sorted(corpora.iterdir()):

@@ -16,7 +16,7 @@ import requests
 import trustme
 
 from processes import free_port, plugin_pids, process_exists, wait_until
-from suite.server import server_path
+from suite.server import audit_request, audit_stanza, server_path
 
 PLUGIN = "vault-plugin-auth-arvados"
 
@@ -28,8 +28,7 @@ listener "tcp" {{
   tls_cert_file = "{dir}/server.pem"
   tls_key_file = "{dir}/server.key"
 }}
-audit "file" "to-file" {{ options {{ file_path = "{audit}" }} }}
-api_addr = "https://127.0.0.1:{port}"
+{audit}api_addr = "https://127.0.0.1:{port}"
 cluster_addr = "https://127.0.0.1:{cluster_port}"
 plugin_directory = "{dir}/plugins"
 log_level = "debug"
@@ -63,7 +62,7 @@ class OpenBao:
         self._write_tls(authority or trustme.CA())
         raft = f'path = "{self.dir}/data"\n node_id = "{self.dir.name}"\n performance_multiplier = 1'
         (self.dir / "bao.hcl").write_text(CONFIG.format(
-            dir=self.dir, port=self.port, cluster_port=free_port(), storage=storage, audit=self.audit_file,
+            dir=self.dir, port=self.port, cluster_port=free_port(), storage=storage, audit=audit_stanza("to-file", self.audit_file),
             storage_options=raft if storage == "raft" else ""))
 
     def _write_tls(self, authority: trustme.CA) -> None:
@@ -99,7 +98,11 @@ class OpenBao:
         answer = self.client("").sys.initialize(secret_shares=1, secret_threshold=1)
         self.root_token = answer["root_token"]
         self.unseal_key = answer["keys"][0]
-        return self.unseal()
+        self.unseal()
+        body = audit_request(self.audit_file)
+        if body:
+            assert self.call("PUT", "sys/audit/to-file", body).status_code == 204
+        return self
 
     def join(self, leader: "OpenBao") -> "OpenBao":
         """Becomes a standby of a running raft server."""

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from processes import wait_until
 from simulator import faults
 from test_groups import policies, refused
 from test_role import make_role
@@ -159,6 +160,52 @@ def test_a_changed_config_a_changed_role_and_explain_make_it_fresh(cached, chang
     assert policies(mount, container) == ["arvados-own", "arvados-team"]
     change(mount)
     assert policies(mount, container) == ["arvados-team"]
+
+
+def test_a_refresh_in_flight_never_answers_a_login_that_began_after_a_change(cached):
+    """Logins keep refreshes in flight all the time, some slow. Each login that begins after a grant was withdrawn and the config written (which
+    empties the cache) must not have that grant; each that begins after it was given again must have it."""
+    mount, _, container = cached
+    stop, lock, wanted = threading.Event(), threading.Lock(), ["arvados-own", "arvados-team"]
+    wrong: list[str] = []
+    n_logins = 0
+    link = mount.sim.grant("arvados-own", "active")
+    mount.write_config(max_retries=1)
+    state = {"settled": 0, "wanted": wanted}  # the number of the last change that is complete, odd while one is under way
+
+    def log_in() -> None:
+        nonlocal n_logins
+        while not stop.is_set():
+            with lock:
+                before = dict(state)
+            got = policies(mount, container)
+            with lock:
+                n_logins += 1
+                if state["settled"] == before["settled"] and before["settled"] % 2 == 0 and got != before["wanted"]:
+                    wrong.append(f"after change {before['settled']}: {got}, not {before['wanted']}")
+
+    with mount.sim.faults.add(LINKS, faults.delay(0.05), times=None):
+        threads = [threading.Thread(target=log_in) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        try:
+            for i in range(10):
+                with lock:
+                    state["settled"] += 1
+                if i % 2 == 0:
+                    mount.sim.revoke(link)
+                else:
+                    link = mount.sim.grant("arvados-own", "active")
+                mount.write_config(max_retries=1 + i % 2)
+                with lock:
+                    state.update(settled=state["settled"] + 1, wanted=["arvados-team"] if i % 2 == 0 else wanted)
+                seen = n_logins
+                wait_until(lambda: n_logins >= seen + 12 or wrong, "a dozen logins")
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    assert not wrong, "\n".join(wrong)
 
 
 def test_nothing_is_remembered_with_zero(mount):

@@ -11,6 +11,7 @@ import pytest
 
 from client import SECRET, make_client
 from simulator import faults
+from suite.server import token_prefix
 
 
 @pytest.mark.core
@@ -95,7 +96,7 @@ def test_the_same_secret_is_read_once(client):
 @pytest.mark.core
 def test_login_prints_a_token_that_works_and_that_revoke_ends(client):
     token = client.ok("login").strip()
-    assert token.startswith("s.")
+    assert token.startswith(token_prefix("service"))
     shown = json.loads(client.ok("whoami", "--format", "json", env={"BAO_TOKEN": token}))
     assert "arvados-read" in shown["policies"] and shown["meta"]["container_uuid"] == client.container.uuid
     assert 0 < shown["ttl"] <= 900
@@ -115,7 +116,7 @@ def test_login_can_store_the_token_where_bao_finds_it(client):
     assert client.tokens_alive() == before  # the stored one was used
     other = client.home / "elsewhere"
     client.ok("login", f"--store={other}", "--quiet")
-    assert other.read_text().startswith("s.")
+    assert other.read_text().startswith(token_prefix("service"))
 
 
 def test_a_token_got_on_the_way_is_revoked_in_the_end(client):

@@ -80,6 +80,7 @@ def test_a_refusal_at_a_standby_is_the_active_nodes(spread):
     assert active.sim.log.count(IDENTITY) == 1
 
 
+@pytest.mark.needs_standby_plugin
 def test_a_batch_login_at_a_standby_gives_a_token(spread):
     """We leave it to the standby. OpenBao 2.7 keeps no token there but for inline auth, so it sends the request on: then the
     handler runs on both nodes."""
@@ -92,6 +93,7 @@ def test_a_batch_login_at_a_standby_gives_a_token(spread):
     assert status(standby)["logins"]["granted"] == 1
 
 
+@pytest.mark.needs_inline_auth
 def test_inline_auth_by_a_batch_role_is_served_by_the_standby_itself(spread):
     (active, standby, _), container = spread
     bao = active.bao
@@ -114,6 +116,7 @@ def test_inline_auth_by_a_batch_role_is_served_by_the_standby_itself(spread):
                   role="short").status_code == 403
 
 
+@pytest.mark.needs_standby_plugin
 def test_a_role_that_is_not_batch_is_always_forwarded(spread):
     (active, standby, _), container = spread
     make_role(active, "long", token_type="service")
@@ -162,6 +165,7 @@ def test_a_role_written_and_deleted_through_a_standby_is_so_everywhere(spread):
         wait_until(lambda mount=mount: mount.bao.call("GET", f"auth/{mount.path}/role/ci").status_code == 404, "it gone")
 
 
+@pytest.mark.needs_standby_plugin
 def test_standbys_forget_what_they_remembered_when_the_config_changes(spread):
     """A batch login at a standby goes by the standby's own picture of the config."""
     (active, standby, _), container = spread
@@ -182,6 +186,7 @@ def test_standbys_forget_what_they_remembered_when_the_config_changes(spread):
     wait_until(lambda: standby.login(container.token, role="short").status_code == 400, "no config there")
 
 
+@pytest.mark.needs_standby_plugin
 def test_what_only_reads_is_answered_by_the_standby(spread):
     (active, standby, _), container = spread
     active.sim.log.clear()

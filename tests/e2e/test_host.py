@@ -97,6 +97,7 @@ def test_a_batch_token_reads_and_is_not_renewed(secret):
     assert mount.renew(auth["client_token"]).status_code == 400
 
 
+@pytest.mark.needs_inline_auth
 @pytest.mark.parametrize("role_type", ["batch", "service"])
 def test_inline_auth_asks_arvados_at_each_request(secret, role_type):
     mount, container = secret
@@ -138,6 +139,7 @@ def test_the_explicit_maximum_ends_what_renewals_prolong(granted):
 
 # ---- namespaces, quotas, MFA ----
 
+@pytest.mark.needs_namespaces
 @pytest.mark.core
 def test_mounts_in_namespaces_are_apart(own_bao, sim):
     bao = own_bao

@@ -163,6 +163,7 @@ def test_an_answer_that_is_no_text_is_an_error_of_ours(bao):
     assert "not valid UTF-8" in answer.errors
 
 
+@pytest.mark.needs_lenient_json
 @pytest.mark.parametrize("body,words", [
     (b'{"user":"a","user":"b"}', "user"),
     (b'{"text":"' + b"x" * 70000 + b'"}', ""),
@@ -180,6 +181,7 @@ def test_a_login_body_that_is_odd_or_too_large_is_a_clear_400(bao, body, words):
     assert bao.login("toy", user="alice").status == 200  # the connection lives
 
 
+@pytest.mark.needs_lenient_json
 def test_bodies_up_to_a_mebibyte_pass_for_those_with_a_token(bao):
     assert len(bao.write("auth/toy/echo", text="x" * 1_000_000).data["text"]) == 1_000_000
     assert bao.write("auth/toy/echo", text="x" * 1_100_000).status == 400
@@ -421,6 +423,7 @@ def cluster(tmp_path):
             standby.stop()
 
 
+@pytest.mark.needs_standby_plugin
 def test_a_standby_knows_that_it_is_one_and_lets_writes_be_forwarded(cluster):
     active, standby = cluster
     wait_for(lambda: standby.read("auth/toy/process").status == 200, 10)

@@ -362,7 +362,7 @@ def listed(name: str) -> list[str]:
 
 def test_the_words_shown_from_the_start_are_those_of_the_code():
     ours = words_of("error.h")
-    of_the_client = {"usage", "local_config", "local_io", "secret_missing", "forbidden", "vault_refuses"}
+    of_the_client = {"usage", "local_config", "local_io", "secret_missing", "version_conflict", "forbidden", "vault_refuses"}
     assert of_the_client < set(ours)
     assert set(listed("REASONS")) == set(ours) - of_the_client
     assert set(listed("DROPS")) == set(words_of("policy.h"))

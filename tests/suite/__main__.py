@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import subprocess
@@ -58,6 +59,11 @@ def main() -> int:
     build = Path(os.environ.get("VPA_BUILD_ROOT") or ROOT / "build")
     with tempfile.TemporaryDirectory(prefix="vpa.", dir="/tmp") as place:
         scratch = Path(place)
+        lock = open(build / "test.lock", "w")  # kept open until the end
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"test: another scripts/test uses {build}")
         plan = Plan(build, scratch, options.whole, options.quick, options.server)
         shutil.rmtree(plan.results, ignore_errors=True)
         plan.results.mkdir(parents=True)

@@ -108,10 +108,12 @@ def torture(plan: Plan) -> None:
 
 
 def model(plan: Plan) -> None:
-    files = ["model/test_model.py", "model/test_templates.py"]
+    templates = ["model/test_templates.py", "model/test_template_values.py"]
     if plan.quick:
-        plan.add_pytest("model", "model", "release", files, "-k", "agree and (0 or 1 or 2 or 3) or templates", expected_s=20)
+        blocks = [f"model/test_model.py::test_plugin_and_model_agree[{block}]" for block in range(4)]
+        plan.add_pytest("model", "model", "release", [*blocks, *templates], expected_s=15)
         return
+    files = ["model/test_model.py", *templates]
     plan.add_batches("model", "asan", files)
     if plan.whole:
         plan.add_batches("model release", "release", files)
@@ -136,15 +138,22 @@ def site(plan: Plan) -> None:
 
 
 def ops(plan: Plan) -> None:
-    plan.add_batches("ops", "release", test_files("ops"))
+    # Its tests of scripts/dev build too: with these done there is nothing left to build, beside others that use the folders.
+    plan.add_batches("ops", "release", test_files("ops"), needs=(*plan.built("asan"), bench_tools(plan)))
 
 
 def fresh(plan: Plan) -> None:
     plan.add_pytest("fresh", "fresh", "release", ["fresh"], expected_s=350, slots=2)
 
 
+def bench_tools(plan: Plan) -> str:
+    targets = ["bench-api", "bench-load", "bench-spend"]
+    command = ["cmake", "--build", str(plan.build / "release"), "--target", *targets]
+    return plan.add("build bench tools", "build", command, folder=ROOT, needs=plan.built("release"), cases_of=only_failure)
+
+
 def bench(plan: Plan) -> None:
-    plan.add_pytest("bench", "bench", "release", ["bench"], expected_s=60)
+    plan.add_pytest("bench", "bench", "release", ["bench"], expected_s=60, needs=(bench_tools(plan),))
 
 
 def packages(plan: Plan) -> None:

@@ -22,6 +22,7 @@ import urllib.error
 import urllib.request
 
 from processes import free_port, plugin_pids, sanitizer_reports, wait_until
+from suite.server import audit_request, audit_stanza, server_path
 
 
 class Answer:
@@ -52,7 +53,7 @@ class Bao:
 
     def __init__(self, plugin, folder, storage="inmem", env=None, name=None, audit=True):
         self.folder = pathlib.Path(folder)
-        self.binary = os.environ.get("VPA_BAO", "bao")
+        self.binary = server_path()
         self.name = name or pathlib.Path(plugin).name
         plugin_dir = self.folder / "plugins"
         plugin_dir.mkdir(parents=True, exist_ok=True)
@@ -85,10 +86,12 @@ class Bao:
             f' tls_disable = true }}\n'
             f'plugin_directory = "{self.plugin.parent}"\n'
             f'api_addr = "{self.address}"\n'
+            f'disable_mlock = true\n'
         )
+        self.has_audit = audit
         if audit:  # on raft the path would have to be the same on every node
             with open(self.config, "a", encoding="ascii") as config:
-                config.write(f'audit "file" "file" {{ options = {{ file_path = "{self.audit_path}" }} }}\n')
+                config.write(audit_stanza("file", self.audit_path))
 
     # ---- life ----
 
@@ -110,6 +113,9 @@ class Bao:
             self.keys = answer.body["keys_base64"]
             self.token = answer.body["root_token"]
         self.unseal()
+        body = audit_request(self.audit_path)
+        if body and self.has_audit and leader is None:
+            assert self.request("PUT", "sys/audit/file", body).status == 204
         return self
 
     def _answers(self):

@@ -1,0 +1,3 @@
+foreach(file args ref template)
+  vpa_unit(client ${file})
+endforeach()
