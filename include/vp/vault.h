@@ -3,7 +3,8 @@
  * One object is one server with one token at a time; used by one thread at a time. Every answer is strict JSON and
  * checked by type. Facts are of OpenBao 2.7.2. All calls that ask the server may fail with what http_round() says, and
  * with:
- *   VP_REASON_FORBIDDEN       403
+ *   VP_REASON_VAULT_TOKEN     403, the token itself is not valid (any more)
+ *   VP_REASON_FORBIDDEN       403 otherwise
  *   VP_REASON_SECRET_MISSING  404, where a secret was asked for
  *   VP_REASON_UPSTREAM_BUSY   429, 412, 307 and 5xx, of 500 only a standby's: sealed, no leader, Arvados not reached; try again
  *   VP_REASON_VAULT_REFUSES   any other status; the message has the server's own words
@@ -30,6 +31,8 @@ struct vault_options {
     unsigned max_retries;        /* of each request */
     int64_t deadline_ms;         /* monotonic, for all requests together */
     struct vp_cancel *cancel;    /* may be NULL */
+    struct vp_cancel *give_up; /* may be NULL; for requests whose answer holds what would have to be revoked (a login, a
+                                  * secret with a lease): whoever does not wait for it can't revoke it */
 };
 
 /* Copies what it keeps; `client` and `cancel` outlive it. */
@@ -37,8 +40,8 @@ VP_MUST_USE enum vp_code vault_new(struct http_client *client, const struct vaul
                                    struct vault **ret_vault, struct vp_error *err);
 void vault_free(struct vault *vault);
 
-/* For a process that stays: until when, and unless what, answers are waited for from now on. */
-void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel *cancel);
+/* Deadline and cancellations of the requests from now on. */
+void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel *cancel, struct vp_cancel *give_up);
 
 /* The token for what comes next; a copy is kept. VP_REASON_LOCAL_CONFIG: it holds what no header may. */
 VP_MUST_USE enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token, struct vp_error *err);
@@ -56,8 +59,10 @@ struct vault_request {
     const struct vp_buf *body; /* JSON; NULL: none */
     const char *wrap_ttl;      /* "300s": the answer comes wrapped; NULL: plain */
     bool without_token;
+    bool at_root;    /* not in the namespace */
     bool repeatable; /* see struct http_exchange */
     bool is_secret;  /* 404 is VP_REASON_SECRET_MISSING */
+    bool makes;      /* the answer holds what would have to be revoked: ends by `give_up`, not by `cancel` */
     struct vp_json *
         *ret_missing; /* where what a 404 says goes, if it says anything; freed by the caller. NULL: nowhere */
 };
@@ -100,6 +105,8 @@ VP_MUST_USE enum vp_code vault_renew_self(struct vault *vault, int64_t increment
 /* *ret_ttl_s is what the token has left; 0: it lives for ever. */
 VP_MUST_USE enum vp_code vault_lookup_self_ttl(struct vault *vault, int64_t *ret_ttl_s, struct vp_error *err);
 VP_MUST_USE enum vp_code vault_revoke_self(struct vault *vault, struct vp_error *err);
+/* Of a secret that nobody uses any more. VP_REASON_FORBIDDEN: the token's policies do not allow it. */
+VP_MUST_USE enum vp_code vault_revoke_lease(struct vault *vault, const char *lease_id, struct vp_error *err);
 VP_MUST_USE enum vp_code vault_renew_lease(struct vault *vault, const char *lease_id, int64_t *ret_ttl_s,
                                            struct vp_error *err);
 

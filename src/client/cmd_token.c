@@ -34,7 +34,7 @@ static enum vp_code store(const char *file, const struct vp_secret *token, bool 
     vp_buf_add_text(&line, vp_secret_reveal(token));
     enum vp_code code = vp_buf_check(&line, "the token", err);
     if (code == VP_OK)
-        code = cli_files_write(&place, file, S_IRUSR | S_IWUSR, &line, err);
+        code = cli_files_write(&(struct cli_files_item){ &place, file, S_IRUSR | S_IWUSR, &line }, 1, err);
     vp_buf_clear(&line);
     cli_files_place_close(&place);
     return code;

@@ -12,6 +12,7 @@
 #include "vp/libraries.h"
 
 #include "exit.h"
+#include "signals.h"
 
 #define ASKS (CLI_ARGS_SERVER | CLI_ARGS_TOKEN | CLI_ARGS_LOGIN)
 
@@ -98,11 +99,13 @@ static enum vp_code run(const struct cli_command *command, int argc, char **argv
     return command->run(command, &args, ret_status, err);
 }
 
-/* Whoever started us may have closed them: then a secret's file could become standard output. */
+/* Our caller may have closed them: then a secret's file could become standard output. What is opened instead fails when it
+ * is used, so that a token that is printed to a closed standard output is no success. */
 static bool open_standard_files(void)
 {
+    static const int FLAGS[] = { O_WRONLY, O_RDONLY, O_WRONLY };
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", FLAGS[fd]) != fd)
             return false;
     return true;
 }
@@ -124,15 +127,10 @@ static void survive_failed_writes(void)
             (void)sigaction(OF_WRITES[i], &action, NULL);
 }
 
-int cli_main(int argc, char **argv)
+static int run_line(int argc, char **argv)
 {
     struct vp_error error = { 0 };
     int status = 0;
-    /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    survive_failed_writes();
-    if (!open_standard_files())
-        return CLI_EXIT_IO;
     const char *name = argc < 2 ? "help" : argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
@@ -146,6 +144,25 @@ int cli_main(int argc, char **argv)
         code = run(command, argc < 2 ? argc : argc - 1, argc < 2 ? argv : argv + 1, &status, &error);
     if (code == VP_OK)
         return status;
-    cli_exit_tell(&error);
+    /* What a signal ended is no failure to report. */
+    if (cli_signals_came() == 0)
+        cli_exit_tell(&error);
     return cli_exit_status(&error);
+}
+
+int cli_main(int argc, char **argv)
+{
+    struct vp_error error = { 0 };
+    cli_signals_block();
+    /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    survive_failed_writes();
+    if (!open_standard_files())
+        return CLI_EXIT_IO;
+    if (!cli_signals_watch()) {
+        (void)vp_fail(&error, VP_REASON_INTERNAL, "no thread can be started to watch for signals");
+        cli_exit_tell(&error);
+        return cli_signals_end(CLI_EXIT_INTERNAL);
+    }
+    return cli_signals_end(run_line(argc, argv));
 }

@@ -25,34 +25,36 @@ void cli_deliver_undo(struct cli_plan *plan)
         remove_file(&plan->sinks[i]);
 }
 
-static enum vp_code write_file(struct cli_sink *sink, bool quiet, struct vp_error *err)
+static void warn_of(const struct cli_sink *sink, bool quiet)
 {
-    struct stat seen;
-    bool first = !sink->written;
-    if (sink->place.on_disk && first)
+    if (sink->place.on_disk && !sink->written)
         cli_exit_warn(quiet,
                       "%s is on a disk, where a secret outlives its job, and Arvados saves a job's output folder: use "
                       "a "
-                      "folder "
-                      "in memory, like /dev/shm",
+                      "folder in memory, like /dev/shm",
                       sink->name);
-    sink->is_new = first && fstatat(sink->place.folder, sink->place.name, &seen, AT_SYMLINK_NOFOLLOW) != 0;
-    VP_TRY(cli_files_write(&sink->place, sink->name, sink->mode, &sink->content, err));
-    sink->written = true;
-    return VP_OK;
+    if (cli_files_is_others(&sink->place))
+        cli_exit_warn(quiet, "%s exists already and is replaced", sink->name);
 }
 
 enum vp_code cli_deliver_files(struct cli_plan *plan, bool quiet, struct vp_error *err)
 {
-    enum vp_code code = VP_OK;
-    for (size_t i = 0; i < plan->n; i++)
-        plan->sinks[i].is_new = false;
+    struct cli_files_item *items = calloc(plan->n + 1, sizeof *items);
+    size_t n = 0;
+    if (items == NULL)
+        return vp_fail_no_memory(err);
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cli_sink *sink = &plan->sinks[i];
+        if (sink->kind != CLI_SINK_FILE || sink->absent)
+            continue;
+        warn_of(sink, quiet);
+        items[n++] = (struct cli_files_item){ &sink->place, sink->name, sink->mode, &sink->content };
+    }
+    enum vp_code code = cli_files_write(items, n, err);
     for (size_t i = 0; code == VP_OK && i < plan->n; i++)
         if (plan->sinks[i].kind == CLI_SINK_FILE && !plan->sinks[i].absent)
-            code = write_file(&plan->sinks[i], quiet, err);
-    for (size_t i = 0; code != VP_OK && i < plan->n; i++)
-        if (plan->sinks[i].is_new)
-            remove_file(&plan->sinks[i]);
+            plan->sinks[i].written = true;
+    free(items);
     return code;
 }
 
@@ -78,18 +80,29 @@ static bool make_entry(struct cli_sink *sink)
     return !sink->entry.failed;
 }
 
-char **cli_deliver_environment(struct cli_plan *plan)
+char **cli_deliver_inherited(void)
 {
     size_t n = 0;
     while (environ[n] != NULL)
+        n++;
+    char **entries = calloc(n + 1, sizeof *entries);
+    if (entries != NULL)
+        memcpy(entries, environ, n * sizeof *entries);
+    return entries;
+}
+
+char **cli_deliver_environment(struct cli_plan *plan, char *const *inherited)
+{
+    size_t n = 0;
+    while (inherited[n] != NULL)
         n++;
     char **entries = calloc(n + plan->n + 1, sizeof *entries);
     if (entries == NULL)
         return NULL;
     size_t at = 0;
     for (size_t i = 0; i < n; i++)
-        if (!is_set_by(plan, environ[i]))
-            entries[at++] = environ[i];
+        if (!is_set_by(plan, inherited[i]))
+            entries[at++] = inherited[i];
     for (size_t i = 0; i < plan->n; i++) {
         if (plan->sinks[i].kind != CLI_SINK_ENV || plan->sinks[i].absent)
             continue;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vp/clock.h"
+
 struct fetch {
     struct cli_session *session;
     struct cli_fetch_reads reads;
@@ -37,12 +39,12 @@ static void finish(struct fetch *fetch, struct cli_fetch_reads *ret_leased)
 
 /* ---- reading ---- */
 
-static enum vp_code read_once(struct fetch *fetch, const char *path, const struct cli_fetch_read **ret_read,
+static enum vp_code read_once(struct fetch *fetch, const char *path, struct cli_fetch_read **ret_read,
                               struct vp_error *err)
 {
     struct cli_fetch_reads *reads = &fetch->reads;
     for (size_t i = 0; i < reads->n; i++)
-        if (strcmp(reads->items[i].path, path) == 0) {
+        if (!reads->items[i].stale && strcmp(reads->items[i].path, path) == 0) {
             *ret_read = &reads->items[i];
             return VP_OK;
         }
@@ -55,9 +57,11 @@ static enum vp_code read_once(struct fetch *fetch, const char *path, const struc
     read.missing = code == VP_ERR_NOT_FOUND;
     if (code != VP_OK && !read.missing)
         return code;
-    read.ttl_s = read.secret.lease_ttl_s;
+    cli_fetch_set_ttl(&read, read.secret.lease_ttl_s);
     items[reads->n] = read;
     *ret_read = &items[reads->n++];
+    if (read.secret.lease_id != NULL && !fetch->session->logged_in)
+        return vp_texts_add(&fetch->session->leases, read.secret.lease_id, err);
     return VP_OK;
 }
 
@@ -73,12 +77,13 @@ static void add_value(struct vp_buf *content, const struct vp_json *value)
     vp_json_put_value(&writer, value);
 }
 
-static enum vp_code find_value(struct fetch *fetch, const struct cli_ref *ref, const struct vp_json **ret_value,
-                               struct vp_error *err)
+static enum vp_code find_value(struct fetch *fetch, const struct cli_ref *ref, bool fixed,
+                               const struct vp_json **ret_value, struct vp_error *err)
 {
-    const struct cli_fetch_read *read = NULL;
+    struct cli_fetch_read *read = NULL;
     *ret_value = NULL;
     VP_TRY(read_once(fetch, ref->path, &read, err));
+    read->fixed = read->fixed || fixed;
     if (!read->missing)
         *ret_value = ref->field == NULL ? read->secret.data : vp_json_get(read->secret.data, ref->field);
     if (vp_json_type(*ret_value) == VP_JSON_NULL)
@@ -97,7 +102,7 @@ static enum vp_code fill_part(struct fetch *fetch, struct cli_sink *sink, const 
 {
     const struct vp_json *value;
     struct vp_buf text = VP_BUF_INIT(sink->content.max);
-    VP_TRY(find_value(fetch, &part->ref, &value, err));
+    VP_TRY(find_value(fetch, &part->ref, sink->kind != CLI_SINK_FILE, &value, err));
     if (value == NULL) {
         sink->absent = sink->template.n == 1;
         return VP_OK;
@@ -140,6 +145,12 @@ static enum vp_code fill_sink(struct fetch *fetch, struct cli_sink *sink, struct
     return sink->kind == CLI_SINK_ENV ? fit_into_environment(sink, err) : VP_OK;
 }
 
+void cli_fetch_set_ttl(struct cli_fetch_read *read, int64_t ttl_s)
+{
+    read->ttl_s = ttl_s;
+    read->ends_ms = ttl_s == 0 ? 0 : VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + ttl_s * 1000;
+}
+
 enum vp_code cli_fetch_plan(struct cli_session *session, struct cli_plan *plan, struct cli_fetch_reads *leased,
                             struct vp_error *err)
 {
@@ -147,8 +158,10 @@ enum vp_code cli_fetch_plan(struct cli_session *session, struct cli_plan *plan, 
     enum vp_code code = VP_OK;
     if (leased != NULL)
         fetch.reads = *leased;
+    bool only_files = fetch.reads.only_files;
     for (size_t i = 0; code == VP_OK && i < plan->n; i++)
-        code = fill_sink(&fetch, &plan->sinks[i], err);
+        if (!only_files || plan->sinks[i].kind == CLI_SINK_FILE)
+            code = fill_sink(&fetch, &plan->sinks[i], err);
     finish(&fetch, leased);
     return code;
 }
@@ -158,7 +171,7 @@ enum vp_code cli_fetch_ref(struct cli_session *session, const struct cli_ref *re
 {
     struct fetch fetch = { .session = session };
     const struct vp_json *value = NULL;
-    enum vp_code code = find_value(&fetch, ref, &value, err);
+    enum vp_code code = find_value(&fetch, ref, false, &value, err);
     if (code == VP_OK && value != NULL)
         add_value(content, value);
     *ret_absent = value == NULL;

@@ -126,6 +126,19 @@ static enum vp_code set_mode(struct cli_sink *sink, const char *mode, struct vp_
     return VP_OK;
 }
 
+/* Two secrets in one file: the second would overwrite the first, by whatever path. */
+static enum vp_code open_place(const struct cli_plan *plan, struct cli_sink *sink, struct vp_error *err)
+{
+    VP_TRY(cli_files_place_open(sink->name, &sink->place, err));
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cli_sink *other = &plan->sinks[i];
+        if (other != sink && other->kind == CLI_SINK_FILE && other->name != NULL &&
+            cli_files_same_place(&other->place, &sink->place))
+            return vp_fail(err, VP_REASON_USAGE, "%.200s and %.200s are the same file", other->name, sink->name);
+    }
+    return VP_OK;
+}
+
 enum vp_code cli_plan_add_file(struct cli_plan *plan, const char *path, const char *ref, const char *mode,
                                struct vp_error *err)
 {
@@ -134,7 +147,7 @@ enum vp_code cli_plan_add_file(struct cli_plan *plan, const char *path, const ch
     VP_TRY(cli_template_of_ref(ref, &template, err));
     VP_TRY(add_sink(plan, CLI_SINK_FILE, path, &template, &sink, err));
     VP_TRY(set_mode(sink, mode, err));
-    return cli_files_place_open(sink->name, &sink->place, err);
+    return open_place(plan, sink, err);
 }
 
 enum vp_code cli_plan_add_template(struct cli_plan *plan, const char *path, const char *template_file,
@@ -152,7 +165,7 @@ enum vp_code cli_plan_add_template(struct cli_plan *plan, const char *path, cons
     VP_TRY(code);
     VP_TRY(add_sink(plan, CLI_SINK_FILE, path, &template, &sink, err));
     VP_TRY(set_mode(sink, mode, err));
-    return path == NULL ? VP_OK : cli_files_place_open(sink->name, &sink->place, err);
+    return path == NULL ? VP_OK : open_place(plan, sink, err);
 }
 
 enum vp_code cli_plan_add_arguments(struct cli_plan *plan, char *const *argv, struct vp_error *err)

@@ -24,7 +24,6 @@ struct cli_sink {
 
     struct cli_files_place place; /* of the file, once opened */
     bool written;
-    bool is_new; /* the last delivery made the file */
 
     struct vp_buf content; /* filled by cli_fetch_plan() */
     struct vp_buf entry;   /* NAME=value, once the environment was made */

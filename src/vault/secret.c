@@ -48,6 +48,19 @@ static int kv_version_of(const struct vp_json *data)
     return vp_json_type(version) == VP_JSON_TEXT && strcmp(vp_json_text(version), "2") == 0 ? 2 : 1;
 }
 
+/* The server's answer is the same for a token that it does not know, one without rights there, and a mount that is not
+ * there. */
+static enum vp_code explain_denied(struct vault *vault, const char *path, struct vp_error *err)
+{
+    static const struct vault_request REQUEST = { .path = "auth/token/lookup-self" };
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_error fault = { 0 };
+    if (vault_ask(vault, &REQUEST, &document, &fault) != VP_OK && fault.reason == VP_REASON_VAULT_TOKEN)
+        return vp_fail(err, fault.reason, "%s", fault.message);
+    return vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies allow nothing at %.200s, or there is no such mount",
+                   path);
+}
+
 /* The way that `bao kv` takes as well: any token may ask where a path lies that its policies let it use. */
 static enum vp_code ask_mount(struct vault *vault, const char *path, struct vault_mount *ret_mount,
                               struct vp_error *err)
@@ -61,8 +74,7 @@ static enum vp_code ask_mount(struct vault *vault, const char *path, struct vaul
         code = vault_ask(vault, &request, &document, err);
     vp_buf_clear(&about);
     if (code == VP_ERR_DENIED)
-        return vp_fail(err, VP_REASON_FORBIDDEN,
-                       "the token's policies let it do nothing at %.200s, or there is no such mount", path);
+        return explain_denied(vault, path, err);
     VP_TRY(code);
     const struct vp_json *data = vp_json_get(document, "data");
     const struct vp_json *mount = vp_json_get(data, "path");
@@ -134,7 +146,11 @@ static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mo
     struct vp_buf target = VP_BUF_INIT(VAULT_PATH_MAX);
     add_api_path(&target, mount, path);
     struct vault_request request = {
-        .path = vp_buf_text(&target), .is_secret = true, .wrap_ttl = wrap_ttl, .ret_missing = ret_missing
+        .path = vp_buf_text(&target),
+        .is_secret = true,
+        .wrap_ttl = wrap_ttl,
+        .ret_missing = ret_missing,
+        .makes = mount->kv_version == 0,
     };
     enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
     if (code == VP_OK)
@@ -144,7 +160,7 @@ static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mo
     const char *hint = doubled ? ": leave out \"data/\", which is added" : "";
     if (code == VP_ERR_NOT_FOUND)
         (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.200s%s", path, hint);
-    else if (code == VP_ERR_DENIED)
+    else if (code == VP_ERR_DENIED && (err == NULL || err->reason == VP_REASON_FORBIDDEN))
         (void)vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies don't let it read %.200s (asked as %.200s)%s",
                       path, vp_buf_text(&target), hint);
     vp_buf_clear(&target);

@@ -75,7 +75,12 @@ enum vp_code vault_log_in(struct vault *vault, const char *mount, const char *ro
     write_login(&body, role, token);
     /* A login that is done twice leaves one token more, which ends by itself. */
     struct vault_request request = {
-        .method = HTTP_POST, .path = vp_buf_text(&path), .body = &body, .without_token = true, .repeatable = true
+        .method = HTTP_POST,
+        .path = vp_buf_text(&path),
+        .body = &body,
+        .without_token = true,
+        .repeatable = true,
+        .makes = true,
     };
     enum vp_code code = vp_buf_check(&path, "the mount's name", err);
     if (code == VP_OK)
@@ -148,6 +153,12 @@ enum vp_code vault_revoke_self(struct vault *vault, struct vp_error *err)
                                                   .repeatable = true };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     return vault_ask(vault, &REQUEST, &document, err);
+}
+
+enum vp_code vault_revoke_lease(struct vault *vault, const char *lease_id, struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    return post_increment(vault, "sys/leases/revoke", lease_id, 0, &document, err);
 }
 
 enum vp_code vault_renew_lease(struct vault *vault, const char *lease_id, int64_t *ret_ttl_s, struct vp_error *err)
