@@ -20,6 +20,7 @@
 #include "vp/http.h"
 #include "vp/json.h"
 #include "vp/secret.h"
+#include "vp/texts.h"
 
 struct vault;
 
@@ -96,6 +97,9 @@ struct vault_login {
 VP_MUST_USE enum vp_code vault_log_in(struct vault *vault, const char *mount, const char *role,
                                       const struct vp_secret *token, struct vault_login *ret_login,
                                       struct vp_error *err);
+
+/* Whether an auth method answers at auth/<mount>/login. */
+bool vault_has_login(struct vault *vault, const char *mount);
 void vault_login_clear(struct vault_login *login);
 
 /* *ret_ttl_s is what the token has from now on. increment_s 0: what the server thinks right. */
@@ -130,6 +134,13 @@ VP_MUST_USE enum vp_code vault_read(struct vault *vault, const char *path, struc
                                     struct vp_error *err);
 void vault_secret_clear(struct vault_secret *secret);
 
+/* The names below a path, those that have others below them with a '/' at their end. VP_REASON_SECRET_MISSING: none. */
+VP_MUST_USE enum vp_code vault_list(struct vault *vault, const char *path, struct vp_texts *ret_names,
+                                    struct vp_error *err);
+
+/* Deletes the secret; of KV v2 the newest version, which can be undeleted. VP_REASON_LOCAL_CONFIG: no KV. */
+VP_MUST_USE enum vp_code vault_delete(struct vault *vault, const char *path, struct vp_error *err);
+
 enum { VAULT_ANY_VERSION = -1, VAULT_CURRENT_VERSION = -2 };
 
 /* Writes the whole secret, `data` being a JSON object. `version` is the one that must be there (0: none may be);
@@ -144,10 +155,12 @@ VP_MUST_USE enum vp_code vault_write_all(struct vault *vault, const char *path, 
 VP_MUST_USE enum vp_code vault_absent_version(struct vault *vault, const char *path, int64_t *ret_version,
                                               struct vp_error *err);
 
-/* Changes one field of a secret by check-and-set and keeps the others; makes the secret if there is none. If other clients write
- * it meanwhile it tries again, some times. Fails as vault_write_all() does. */
+/* Changes one field of a secret and keeps the others; makes the secret if there is none. `value` NULL removes the field, or is
+ * VP_REASON_SECRET_MISSING. With `check` by check-and-set: if other clients write it meanwhile it tries again, some times. Fails as
+ * vault_write_all() does. */
 VP_MUST_USE enum vp_code vault_write_field(struct vault *vault, const char *path, const char *field,
-                                           const struct vp_json *value, int64_t *ret_version, struct vp_error *err);
+                                           const struct vp_json *value, bool check, int64_t *ret_version,
+                                           struct vp_error *err);
 
 /* ---- wrapping ---- */
 

@@ -17,6 +17,7 @@ struct exec {
     char **inherited; /* the environment as it was when the program began */
     char **environment;
     char **arguments;
+    struct cli_mask *mask; /* NULL: the output is not looked at */
     int *ret_status;
 };
 
@@ -50,8 +51,9 @@ static enum vp_code begin(struct cli_session *session, struct exec *job, struct 
     const struct cli_supervise_command command = { .shown = job->args->rest[0],
                                                    .argv = job->arguments,
                                                    .environment = job->environment,
-                                                   .keeps = job->args->supervise };
-    if (job->args->supervise)
+                                                   .keeps = job->args->supervise,
+                                                   .mask = job->mask };
+    if (job->args->supervise || job->mask != NULL)
         return cli_supervise_run(session, &job->plan, &job->leased, &command, job->ret_status, err);
     *job->ret_status = cli_become_command(command.shown, command.argv, command.environment);
     return VP_OK;
@@ -73,6 +75,8 @@ static enum vp_code fetch_and_deliver(struct cli_session *session, void *context
 {
     struct exec *job = context;
     VP_TRY(cli_fetch_plan(session, &job->plan, &job->leased, err));
+    if (job->mask != NULL)
+        VP_TRY(cli_mask_ready(job->mask, err));
     for (size_t i = 0; !job->args->supervise && i < job->leased.n; i++)
         cli_exit_warn(job->args->quiet,
                       "a secret of this job has a lease of %lld s and ends with the Vault token: --supervise renews "
@@ -98,7 +102,16 @@ static enum vp_code run(const struct cli_command *command, struct exec *job, str
                                           .spec_mount = job->plan.mount,
                                           .spec_role = job->plan.role };
     VP_TRY(take_arguments(job, err));
-    if (job->plan.n == 0 && !job->args->supervise) {
+    if (job->args->resolve)
+        VP_TRY(cli_plan_resolve(&job->plan, job->inherited, err));
+    if (job->args->dry_run)
+        return cli_plan_show(&job->plan, err);
+    if (job->args->mask) {
+        VP_TRY(cli_mask_new(&job->mask, err));
+        job->plan.mask = job->mask;
+    }
+    /* Where references are looked for and there is none, there is nothing to keep alive. */
+    if (job->plan.n == 0 && job->plan.n_from == 0 && (!job->args->supervise || job->args->resolve)) {
         cli_signals_unwatch();
         if (cli_signals_came() == 0)
             *job->ret_status = cli_become_command(job->args->rest[0], job->args->rest, job->inherited);
@@ -117,6 +130,7 @@ COMMAND(cli_cmd_exec)
     free(job.environment);
     free(job.arguments);
     cli_fetch_reads_clear(&job.leased);
+    cli_mask_free(job.mask);
     cli_plan_clear(&job.plan);
     return code;
 }

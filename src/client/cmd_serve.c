@@ -172,7 +172,7 @@ static enum vp_code do_put(struct cli_session *session, void *context, struct vp
     enum vp_code code =
         ref.field == NULL || ref.optional
             ? vp_fail(err, VP_REASON_USAGE, "put needs a reference like secret/genomics/db#password")
-            : vault_write_field(session->vault, ref.path, ref.field, job->request->value, &version, err);
+            : vault_write_field(session->vault, ref.path, ref.field, job->request->value, true, &version, err);
     if (code == VP_OK)
         vp_json_add_int(job->result, "version", version);
     cli_ref_clear(&ref);

@@ -30,9 +30,18 @@ const struct cli_command CLI_COMMANDS[] = {
     { "render", "TEMPLATE DEST", "fill in ${vault:PATH#FIELD} in a text, JSON or YAML file",
       "DEST is written at once, mode 0600; - is standard output.", ASKS | CLI_ARGS_RENDER, true, false, 2, 2,
       cli_cmd_render },
-    { "get", "PATH[#FIELD]", "print one secret as JSON, or one field as it is", "", ASKS, false, false, 1, 1,
-      cli_cmd_get },
-    { "get-all", "PATH", "print a whole secret as a JSON object", "", ASKS, false, false, 1, 1, cli_cmd_get_all },
+    { "get", "PATH[#FIELD]", "print one secret as JSON, or one field as it is", "", ASKS | CLI_ARGS_GET, false, false,
+      1, 1, cli_cmd_get },
+    { "get-all", "PATH", "print a whole secret as a JSON object", "", ASKS | CLI_ARGS_GET, false, false, 1, 1,
+      cli_cmd_get_all },
+    { "put", "PATH#FIELD", "write one field of a secret",
+      "The value comes from standard input, or is asked for twice without being shown. The other fields stay, and the "
+      "write fails if the secret was changed meanwhile (check-and-set). Prints the new version.",
+      ASKS | CLI_ARGS_FIELD, false, false, 1, 1, cli_cmd_put },
+    { "list", "PATH", "list what is below a path", "", ASKS | CLI_ARGS_SHOW, false, false, 1, 1, cli_cmd_list },
+    { "delete", "PATH[#FIELD]", "delete a secret, or one field of it",
+      "Of KV v2 the newest version, which bao kv undelete brings back.", ASKS | CLI_ARGS_FIELD, false, false, 1, 1,
+      cli_cmd_delete },
     { "put-all", "PATH", "write a whole secret: a JSON object from standard input",
       "All or nothing, and only if nobody else wrote it meanwhile (check-and-set). Prints the new version.",
       ASKS | CLI_ARGS_PUT, false, false, 1, 1, cli_cmd_put_all },
@@ -127,6 +136,22 @@ static void survive_failed_writes(void)
             (void)sigaction(OF_WRITES[i], &action, NULL);
 }
 
+static enum vp_code no_command(const char *name, struct vp_error *err)
+{
+    enum { MOST = 2 };
+    const char *near = NULL;
+    size_t best = MOST + 1;
+    for (size_t i = 0; i < N_CLI_COMMANDS; i++) {
+        size_t distance = cli_args_distance(name, CLI_COMMANDS[i].name, MOST);
+        if (distance >= best || distance >= strlen(CLI_COMMANDS[i].name))
+            continue;
+        best = distance;
+        near = CLI_COMMANDS[i].name;
+    }
+    return vp_fail(err, VP_REASON_USAGE, "there is no command \"%.40s\"%s%s; arv-vault help lists them", name,
+                   near == NULL ? "" : ": did you mean ", near == NULL ? "" : near);
+}
+
 static int run_line(int argc, char **argv)
 {
     struct vp_error error = { 0 };
@@ -139,7 +164,7 @@ static int run_line(int argc, char **argv)
     const struct cli_command *command = find(name);
     enum vp_code code = vp_libraries_settle(&error);
     if (code == VP_OK && command == NULL)
-        code = vp_fail(&error, VP_REASON_USAGE, "there is no command \"%.40s\"; arv-vault help lists them", name);
+        code = no_command(name, &error);
     else if (code == VP_OK)
         code = run(command, argc < 2 ? argc : argc - 1, argc < 2 ? argv : argv + 1, &status, &error);
     if (code == VP_OK)

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vp/json.h"
+
 #include "exit.h"
 
 enum { ENTRY_NAME_MAX = 1024 };
@@ -64,8 +66,8 @@ static bool is_set_by(const struct cli_plan *plan, const char *entry)
 {
     size_t len = strcspn(entry, "=");
     for (size_t i = 0; i < plan->n; i++)
-        if (plan->sinks[i].kind == CLI_SINK_ENV && !plan->sinks[i].absent && strlen(plan->sinks[i].name) == len &&
-            strncmp(plan->sinks[i].name, entry, len) == 0)
+        if (plan->sinks[i].kind == CLI_SINK_ENV && (!plan->sinks[i].absent || plan->sinks[i].replaces) &&
+            strlen(plan->sinks[i].name) == len && strncmp(plan->sinks[i].name, entry, len) == 0)
             return true;
     return false;
 }
@@ -158,4 +160,34 @@ void cli_deliver_exports(const struct cli_plan *plan, struct vp_buf *text)
         add_quoted(text, vp_buf_text(&sink->content));
         vp_buf_add_text(text, "\n");
     }
+}
+
+void cli_deliver_dotenv(const struct cli_plan *plan, struct vp_buf *text)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cli_sink *sink = &plan->sinks[i];
+        if (sink->kind != CLI_SINK_ENV || sink->absent)
+            continue;
+        /* Single quotes where they can be: all readers take what is in them as it is. */
+        bool single = strchr(vp_buf_text(&sink->content), '\'') == NULL;
+        vp_buf_add_format(text, "%s=%s", sink->name, single ? "'" : "\"");
+        for (const char *at = vp_buf_text(&sink->content); *at != '\0'; at++) {
+            if (!single && strchr("\"\\$`", *at) != NULL)
+                vp_buf_add_text(text, "\\");
+            vp_buf_add(text, at, 1);
+        }
+        vp_buf_add_text(text, single ? "'\n" : "\"\n");
+    }
+}
+
+void cli_deliver_json(const struct cli_plan *plan, struct vp_buf *text)
+{
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, text);
+    vp_json_open_object(&writer);
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->sinks[i].kind == CLI_SINK_ENV && !plan->sinks[i].absent)
+            vp_json_add_text(&writer, plan->sinks[i].name, vp_buf_text(&plan->sinks[i].content));
+    vp_json_close_object(&writer);
+    vp_buf_add_text(text, "\n");
 }

@@ -19,5 +19,9 @@ char **cli_deliver_environment(struct cli_plan *plan, char *const *inherited);
 /* The command with the plan's arguments in it, likewise. */
 char **cli_deliver_arguments(struct cli_plan *plan, char *const *argv);
 
+/* NAME="value" lines, and one JSON object. */
+void cli_deliver_dotenv(const struct cli_plan *plan, struct vp_buf *text);
+void cli_deliver_json(const struct cli_plan *plan, struct vp_buf *text);
+
 /* export NAME='value' lines that any POSIX shell reads. */
 void cli_deliver_exports(const struct cli_plan *plan, struct vp_buf *text);

@@ -14,6 +14,9 @@
 
 #include "signals.h"
 
+/* Where a file is gone with the container, and no disk has it. */
+static const char MEMORY[] = "/dev/shm";
+
 enum { PIECE = 65536, NAME_SIZE = 32, PATH_LIMIT = 4096, TOKEN_FILE_MAX = 4096 };
 
 static enum vp_code io_fault(struct vp_error *err, const char *what, const char *path)
@@ -312,4 +315,16 @@ bool cli_files_same_place(const struct cli_files_place *one, const struct cli_fi
     struct stat second;
     return strcmp(one->name, other->name) == 0 && fstat(one->folder, &first) == 0 &&
            fstat(other->folder, &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+enum vp_code cli_files_new_place(const char *source, char *ret_path, size_t size, struct vp_error *err)
+{
+    const char *slash = strrchr(source, '/');
+    uint64_t number;
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        return io_fault(err, "can't get a random name for", source);
+    int len =
+        snprintf(ret_path, size, "%s/arv-vault.%016" PRIx64 ".%s", MEMORY, number, slash == NULL ? source : slash + 1);
+    return len > 0 && (size_t)len < size ? VP_OK
+                                         : vp_fail(err, VP_REASON_LOCAL_CONFIG, "the path %.200s is too long", source);
 }

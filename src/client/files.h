@@ -29,6 +29,9 @@ VP_MUST_USE enum vp_code cli_files_place_open(const char *path, struct cli_files
                                               struct vp_error *err);
 void cli_files_place_close(struct cli_files_place *place);
 
+/* A path in memory (/dev/shm) that nothing has yet, with the name of `source` at its end. VP_REASON_LOCAL_CONFIG. */
+VP_MUST_USE enum vp_code cli_files_new_place(const char *source, char *ret_path, size_t size, struct vp_error *err);
+
 /* Whether two paths lead to one file: same folder, same name. */
 bool cli_files_same_place(const struct cli_files_place *one, const struct cli_files_place *other);
 

@@ -10,6 +10,7 @@
 
 #include "deliver.h"
 #include "exit.h"
+#include "mask.h"
 
 enum {
     ROUND_MS = 30 * 1000, /* for one round of renewals */
@@ -126,7 +127,7 @@ static bool drop_leases(struct cli_keeper *keeper)
     for (size_t i = 0; i < leased->n; i++) {
         struct cli_fetch_read *lease = &leased->items[i];
         if (!lease->fixed) {
-            vault_secret_clear(&lease->secret);
+            cli_fetch_read_clear(lease);
             continue;
         }
         if (!lease->stale && keeper->token_full_s > 0 && lease->ends_ms > keeper->token_ends_ms)
@@ -180,7 +181,7 @@ static void end_stale(struct cli_keeper *keeper)
     for (size_t i = 0; i < leased->n; i++) {
         if (leased->items[i].stale && !leased->items[i].fixed) {
             (void)!vault_revoke_lease(keeper->session->vault, leased->items[i].secret.lease_id, &unread);
-            vault_secret_clear(&leased->items[i].secret);
+            cli_fetch_read_clear(&leased->items[i]);
         } else
             leased->items[n++] = leased->items[i];
     }
@@ -259,6 +260,8 @@ static enum vp_code deliver_again(struct cli_keeper *keeper, struct vp_error *er
     struct cli_session *session = keeper->session;
     VP_TRY(cli_fetch_plan(session, keeper->plan, keeper->leased, err));
     keeper->is_unused = false;
+    if (keeper->plan->mask != NULL)
+        VP_TRY(cli_mask_ready(keeper->plan->mask, err));
     VP_TRY(cli_deliver_files(keeper->plan, session->settings->quiet, err));
     keeper->must_deliver = false;
     end_stale(keeper);

@@ -100,12 +100,42 @@ static enum vp_code token_to_send(const struct cli_settings *settings, struct vp
                    fault.message);
 }
 
+/* A login drops grants that are for other mounts, images or times; each login of a job would list them. Those that the reader
+ * of a job's log can act on are shown, and all of them with --verbose. */
+static bool is_expected(const char *warning)
+{
+    static const char DROPPED[] = " dropped: ";
+    static const char *const SHOWN[] = { "wrong_image", "bad_name", "bad_properties" };
+    const char *reason = strstr(warning, DROPPED);
+    if (strncmp(warning, "grant ", strlen("grant ")) != 0 || reason == NULL)
+        return strstr(warning, " more grants dropped") != NULL;
+    for (size_t i = 0; i < sizeof SHOWN / sizeof SHOWN[0]; i++)
+        if (strcmp(reason + strlen(DROPPED), SHOWN[i]) == 0)
+            return false;
+    return true;
+}
+
 static void tell_warnings(const struct cli_session *session, const struct vault_login *login)
 {
     const struct vp_json *warnings = login->warnings;
-    for (size_t i = 0; i < vp_json_len(warnings); i++)
-        if (vp_json_type(vp_json_at(warnings, i)) == VP_JSON_TEXT)
-            cli_exit_warn(session->settings->quiet, "the vault says: %s", vp_json_text(vp_json_at(warnings, i)));
+    for (size_t i = 0; i < vp_json_len(warnings); i++) {
+        const struct vp_json *warning = vp_json_at(warnings, i);
+        if (vp_json_type(warning) == VP_JSON_TEXT &&
+            (session->settings->verbose || !is_expected(vp_json_text(warning))))
+            cli_exit_warn(session->settings->quiet, "the server says: %s", vp_json_text(warning));
+    }
+}
+
+/* The server says the same where there is no such mount, and where it refuses after the plugin has granted. A login without a
+ * token tells them apart: the plugin names what is missing. */
+static void explain_denied(struct cli_session *session, struct vp_error *err)
+{
+    const char *mount = session->settings->mount;
+    if (vault_has_login(session->vault, mount))
+        vp_error_add_detail(err, "auth/%.60s is there: the server itself refuses; is this user's entity disabled?",
+                            mount);
+    else
+        vp_error_add_detail(err, "is the mount's name, \"%.60s\", right? ARV_VAULT_MOUNT or --mount says it", mount);
 }
 
 static enum vp_code ask_for_token(struct cli_session *session, struct vault_login *ret_login, struct vp_error *err)
@@ -119,8 +149,7 @@ static enum vp_code ask_for_token(struct cli_session *session, struct vault_logi
                                  "(runtime_constraints.API)?");
     /* The plugin's own refusals name the request; without that name it was the host's, which has no such path. */
     if (code == VP_ERR_DENIED && err != NULL && strstr(err->message, "request_id=") == NULL)
-        vp_error_add_detail(err, "is the mount's name, \"%.60s\", right? ARV_VAULT_MOUNT or --mount says it",
-                            settings->mount);
+        explain_denied(session, err);
     return code;
 }
 

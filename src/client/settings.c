@@ -194,6 +194,16 @@ bool cli_settings_drop_broken_certificates(struct cli_settings *settings)
 
 /* ---- the server ---- */
 
+/* "vault.example.:8200" is how a name without search domains is written. */
+static void drop_final_dot(const char *address, char plain[HOME_PATH_MAX])
+{
+    const char *scheme = strstr(address, "://");
+    size_t host = scheme == NULL ? 0 : (size_t)(scheme - address) + 3;
+    size_t end = host + strcspn(address + host, ":/");
+    bool dot = end > host && address[end - 1] == '.';
+    (void)snprintf(plain, HOME_PATH_MAX, "%.*s%s", (int)(dot ? end - 1 : end), address, address + end);
+}
+
 static enum vp_code read_address(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
 {
     const char *source;
@@ -203,7 +213,9 @@ static enum vp_code read_address(const struct cli_args *args, struct cli_setting
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                        "no server address: set BAO_ADDR (or VAULT_ADDR) or pass --address, like "
                        "https://vault.example:8200");
-    if (http_origin_parse_near(address, &settings->vault, &fault) != VP_OK)
+    char plain[HOME_PATH_MAX];
+    drop_final_dot(address, plain);
+    if (http_origin_parse_near(plain, &settings->vault, &fault) != VP_OK)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the server address in %s can't be used: %s", source,
                        fault.message);
     return VP_OK;
@@ -445,6 +457,7 @@ static enum vp_code read_all(const struct cli_args *args, unsigned groups, bool 
                              struct vp_error *err)
 {
     settings->quiet = args->quiet;
+    settings->verbose = args->verbose;
     settings->role = args->role != NULL ? args->role : environment("ARV_VAULT_ROLE");
     settings->salt_label = args->salt_label != NULL ? args->salt_label : environment("ARV_VAULT_SALT_LABEL");
     settings->name_space = pick(args->name_space, NAMES("--namespace", "NAMESPACE"), NULL);

@@ -34,6 +34,7 @@ struct cli_settings {
     const char *arvados_token_source;
 
     bool quiet;
+    bool verbose;
 };
 
 /* `patient`: a job can wait for a vault that restarts; a person would rather know. VP_REASON_LOCAL_CONFIG with words,

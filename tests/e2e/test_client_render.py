@@ -145,7 +145,7 @@ def test_there_is_no_second_scan(client):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("a\nb ${vault:x/y", "line 2"), ("${vault:x\n/y}", "line 1"), ("${vault:}", "line 1"), ("${vault:/x#y}", "line 1"),
+    ("a\nb ${vault:x/y", "line 2"), ("${vault:x\n/y}", "line 1"), ("${vault:}", "line 1"), ("${vault:x//y#z}", "line 1"),
     ("${vault:x/y#}", "no field"), ("a\x00b", "NUL"),
 ])
 def test_templates_that_are_none(client, text, words):
