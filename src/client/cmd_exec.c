@@ -88,9 +88,8 @@ static enum vp_code fetch_and_deliver(struct cli_session *session, void *context
     /* Nothing slow from here on, and no connection of ours is open in the command. */
     enum vp_code code = deliver(session, job, err);
     cli_deliver_undo(&job->plan);
-    /* What is given back now may take long. */
-    if (!cli_signals_watch() && code == VP_OK)
-        code = vp_fail(err, VP_REASON_INTERNAL, "no thread can be started to watch for signals");
+    /* What is given back now may take long. Without a watcher a signal has its effect after that. */
+    (void)cli_signals_watch();
     /* The command that lived on it has ended, or could not be had. */
     session->keep_token = false;
     return code;

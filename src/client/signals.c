@@ -134,6 +134,14 @@ static void *watch(void *unused)
     return NULL;
 }
 
+static void close_descriptors(void)
+{
+    if (state.signals >= 0)
+        (void)close(state.signals);
+    if (state.stop >= 0)
+        (void)close(state.stop);
+}
+
 bool cli_signals_watch(void)
 {
     sigset_t all;
@@ -144,6 +152,8 @@ bool cli_signals_watch(void)
     (void)pthread_sigmask(SIG_SETMASK, &all, &mask);
     state.watched = state.signals >= 0 && state.stop >= 0 && pthread_create(&state.watcher, NULL, watch, NULL) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    if (!state.watched)
+        close_descriptors();
     return state.watched;
 }
 
@@ -155,8 +165,7 @@ void cli_signals_unwatch(void)
     while (write(state.stop, &ONE, sizeof ONE) < 0)
         continue;
     (void)pthread_join(state.watcher, NULL);
-    (void)close(state.signals);
-    (void)close(state.stop);
+    close_descriptors();
     state.watched = false;
 }
 
@@ -176,11 +185,19 @@ void cli_signals_release(void)
     pthread_mutex_unlock(&state.lock);
 }
 
+/* With the lock held. What is given back has its time from here on. */
+static void note(int number)
+{
+    if (state.number != 0 || number == 0)
+        return;
+    state.number = number;
+    state.came_ms = now_ms();
+}
+
 void cli_signals_note(int number)
 {
     pthread_mutex_lock(&state.lock);
-    if (state.number == 0)
-        state.number = number;
+    note(number);
     pthread_mutex_unlock(&state.lock);
 }
 
@@ -200,7 +217,7 @@ int cli_signals_came(void)
 {
     pthread_mutex_lock(&state.lock);
     if (state.number == 0 && !state.watched)
-        state.number = pending();
+        note(pending());
     int number = state.number;
     pthread_mutex_unlock(&state.lock);
     return number;

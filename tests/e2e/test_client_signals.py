@@ -160,7 +160,7 @@ def test_a_second_signal_wants_the_end_now(vault, process_1):
 # ---- between the files and the command ----
 
 
-@pytest.mark.parametrize("call", ["fsync", "linkat", "fchmod", "rt_sigprocmask", "close"])
+@pytest.mark.parametrize("call", ["fsync", "linkat", "fchmod", "rt_sigprocmask", "rt_sigpending", "execve", "close"])
 @pytest.mark.parametrize("options", [(), ("--supervise",)], ids=["becomes", "supervises"])
 def test_a_signal_at_each_call_of_a_delivery(vault, memory, tmp_path, call, options):
     if os.environ.get("VPA_SANITIZED"):
@@ -190,6 +190,22 @@ def test_a_signal_at_each_call_of_a_delivery(vault, memory, tmp_path, call, opti
         else:
             # The command had begun: it has been delivered completely.
             assert {path.name for path in memory.iterdir()} in ({"pw", "account"}, set()), (call, nth)
+
+
+@pytest.mark.parametrize("call", ["rt_sigpending", "execve"])
+def test_a_signal_of_the_last_moment_leaves_time_to_revoke(vault, memory, tmp_path, call):
+    """The one that comes after the watcher has ended, and the one right before the command."""
+    if os.environ.get("VPA_SANITIZED"):
+        pytest.skip("the leak checker does not run under strace")
+    answered(vault, "revoke-self", late(plain(204, b""), 0.7))
+    inject = f"inject={call}:signal=TERM:when={2 if call == 'execve' else 1}"  # the first execve is arv-vault's own
+    done = subprocess.run(["strace", "-qq", "-o", str(tmp_path / "calls"), "-e", f"trace={call}", "-e", inject, arv_vault_path(), "exec",
+                           f"--file={memory}/account=db/creds/x#password", "--", "/bin/cat", f"{memory}/account"],
+                          env=vault.client.environment(), capture_output=True, timeout=60, check=False)
+    if call == "execve" and done.stdout:
+        return  # the signal was the command's
+    assert done.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM) and b"not revoked" not in done.stderr, done
+    assert revoked(vault) == [b"s.false"] and list(memory.iterdir()) == []
 
 
 def test_process_1_gives_its_signals_to_the_command(vault, memory):
