@@ -1,8 +1,10 @@
-"""Adds arv-vault and a tmpfs to an OCI bundle, if its container asks for it; else, and on any error, changes nothing.
+"""Adds arv-vault and a tmpfs to an OCI bundle if its container asks for it; otherwise, and on any error, changes nothing.
 
     arv_vault_bundle.py FOLDER [runtime options] create|run --bundle DIR ...
 
-Says nothing and logs nothing: the bundle's environment holds the run token.
+ARV_VAULT_NODE=1 in the container's environment adds the client; ARV_VAULT_EXEC=1 also puts it in front of the container's own
+command. What keeps it from doing so is logged to syslog (or the file ARV_VAULT_LOG): why, and nothing of the bundle, whose
+environment holds the run token.
 """
 
 import json
@@ -10,11 +12,20 @@ import os
 import re
 import stat
 import sys
+import syslog
 import tempfile
 
 RUN_TOKEN = re.compile(r"ARVADOS_API_TOKEN=v2/[a-z0-9]{5}-gj3su-[a-z0-9]{15}/[a-z0-9]{20,128}/[a-z0-9]{5}-dz642-[a-z0-9]{15}")
 OPT_IN = "ARV_VAULT_NODE=1"
+OPT_IN_EXEC = "ARV_VAULT_EXEC=1"
 SECRETS = "/run/secrets"
+SECRETS_MODE = 0o700
+CLIENT = "/opt/arv-vault"
+PREFIX = [f"{CLIENT}/arv-vault", "exec", "--resolve", "--mask", "--supervise", "--"]
+# A container that sets one of a row has none of its defaults.
+DEFAULTS = [("BAO_ADDR", "VAULT_ADDR"), ("BAO_CACERT", "VAULT_CACERT", "BAO_CAPATH", "VAULT_CAPATH"), ("BAO_NAMESPACE", "VAULT_NAMESPACE"),
+            ("BAO_TLS_SERVER_NAME", "VAULT_TLS_SERVER_NAME"), ("BAO_CLIENT_TIMEOUT", "VAULT_CLIENT_TIMEOUT"), ("ARV_VAULT_MOUNT",),
+            ("ARV_VAULT_ROLE",), ("ARV_VAULT_SALT_LABEL",)]
 PARTS_MAX = 255  # of a path with all its links; more are a circle, or an image that is up to no good
 
 
@@ -30,9 +41,46 @@ def bundle_of(words):
     return "."
 
 
+class Unexpected(Exception):
+    """The container is started unchanged; the words are for the log."""
+
+
+def log(words):
+    file = os.environ.get("ARV_VAULT_LOG")
+    if file:
+        with open(file, "a", encoding="utf-8") as lines:
+            lines.write(words + "\n")
+    else:
+        syslog.openlog("arv-vault-oci")
+        syslog.syslog(syslog.LOG_WARNING, words)
+
+
 def asks_for_it(config):
     environment = config["process"]["env"]
-    return OPT_IN in environment and sum(bool(RUN_TOKEN.fullmatch(entry)) for entry in environment) == 1
+    if OPT_IN not in environment and OPT_IN_EXEC not in environment:
+        return False
+    if sum(bool(RUN_TOKEN.fullmatch(entry)) for entry in environment) != 1:
+        raise Unexpected("it has no run token: does it have API access?")
+    return True
+
+
+def defaults(folder, environment):
+    """NAME=value lines of the node, where the container sets neither the name nor another of its row."""
+    names = {entry.split("=", 1)[0] for entry in environment}
+    path, added = os.path.join(folder, "defaults.env"), []
+    if not os.path.exists(path):
+        return added
+    with open(path, encoding="utf-8") as file:
+        for line in file.read().splitlines():
+            name, equals, value = line.strip().partition("=")
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            row = next((row for row in DEFAULTS if name in row), None)
+            if not equals or row is None:
+                raise Unexpected(f"defaults.env: a line that is no setting of arv-vault: {name[:40]}")
+            if not names.intersection(row):
+                added.append(f"{name}={value}")
+    return added
 
 
 def lies_in(path, folder):
@@ -78,6 +126,15 @@ def can_mount(config, root, destination):
     return place != "/" and os.path.isdir(above)
 
 
+def is_private(root):
+    """/run/secrets as the image has it: the runtime keeps the mode of a folder that exists, whatever the options of the mount say."""
+    try:
+        found = os.lstat(root + resolve(root, SECRETS))
+    except FileNotFoundError:
+        return True
+    return stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == SECRETS_MODE
+
+
 def additions(config, bundle, folder):
     root = os.path.join(bundle, config["root"]["path"])
     os.stat(root)  # an image that is not there yet can't be looked at
@@ -88,6 +145,9 @@ def additions(config, bundle, folder):
          "options": ["nosuid", "nodev", "noexec", "mode=0700", "size=1m", f"uid={int(user.get('uid', 0))}",
                      f"gid={int(user.get('gid', 0))}"]},
     ]
+    if not is_private(root):
+        log("/run/secrets is left out: the image has it with another mode than 0700, which would be kept")
+        wanted.pop()
     return [mount for mount in wanted if can_mount(config, root, mount["destination"])]
 
 
@@ -96,8 +156,8 @@ def replace(path, config):
     before = os.stat(path)
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
     try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(config, file)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            json.dump(config, file, ensure_ascii=False)
             os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
             os.fchown(file.fileno(), before.st_uid, before.st_gid)
             file.flush()
@@ -108,18 +168,70 @@ def replace(path, config):
         raise
 
 
-def main(folder, words):
-    bundle = bundle_of(words)
-    path = os.path.join(bundle, "config.json")
-    with open(path) as file:
-        config = json.load(file)
-    if not asks_for_it(config) or not os.access(os.path.join(folder, "arv-vault"), os.X_OK):
-        return
+def exact_float(text):
+    """A number that would be written in another way than it was read."""
+    if repr(float(text)) != text:
+        raise Unexpected("config.json has a number that can't be kept as it is")
+    return float(text)
+
+
+def exact_object(pairs):
+    if len(dict(pairs)) != len(pairs):
+        raise Unexpected("config.json has a key twice")
+    return dict(pairs)
+
+
+def read(path):
+    """UTF-8 whatever the locale of the daemon is. None: it can't be a container that asks."""
+    with open(path, "rb") as file:
+        text = file.read()
+    if OPT_IN.encode() not in text and OPT_IN_EXEC.encode() not in text:
+        return None
+    return json.loads(text.decode("utf-8"), parse_float=exact_float, object_pairs_hook=exact_object)
+
+
+def change(config, bundle, folder):
+    """False: there is nothing to change."""
+    if not asks_for_it(config):
+        return False
+    if not os.access(os.path.join(folder, "arv-vault"), os.X_OK):
+        raise Unexpected("the node has no arv-vault that can be run")
+    process = config["process"]
     added = additions(config, bundle, folder)
-    if added:
-        config.setdefault("mounts", []).extend(added)
-        replace(path, config)
+    has_client = any(mount["destination"] == CLIENT for mount in added)
+    if OPT_IN_EXEC in process["env"]:
+        if not has_client:
+            raise Unexpected(f"the client can't be mounted at {CLIENT}: the container or its image has something there")
+        if not isinstance(process["args"], list) or not process["args"]:
+            raise Unexpected("the container has no command")
+    if not added:
+        return False
+    if has_client:
+        process["env"] += defaults(folder, process["env"])
+        if OPT_IN_EXEC in process["env"]:
+            process["args"] = PREFIX + process["args"]
+    config.setdefault("mounts", []).extend(added)
+    return True
+
+
+def main(folder, words):
+    try:
+        bundle = bundle_of(words)
+        path = os.path.join(bundle, "config.json")
+        config = read(path)
+        if config is not None and change(config, bundle, folder):
+            replace(path, config)
+    except Unexpected as why:
+        log(f"container started unchanged: {why}")
+    except Exception as why:  # its words may hold something of the bundle
+        log(f"container started unchanged: {type(why).__name__}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    if sys.argv[2:] == ["--probe"]:
+        try:
+            defaults(sys.argv[1], [])
+        except (Unexpected, OSError, UnicodeError) as why:
+            sys.exit(str(why))
+    else:
+        main(sys.argv[1], sys.argv[2:])

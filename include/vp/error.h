@@ -95,6 +95,7 @@ enum vp_code {
     X(SECRET_MISSING, "secret_missing", VP_ERR_NOT_FOUND)                  \
     X(VERSION_CONFLICT, "version_conflict", VP_ERR_UNAVAILABLE)            \
     X(FORBIDDEN, "forbidden", VP_ERR_DENIED)                               \
+    X(VAULT_TOKEN, "vault_token", VP_ERR_DENIED)                           \
     X(VAULT_REFUSES, "vault_refuses", VP_ERR_OPERATION)                    \
     X(HOST, "host", VP_ERR_HOST)
 
@@ -117,7 +118,7 @@ const char *vp_reason_word(enum vp_reason reason);
 enum vp_code vp_reason_code(enum vp_reason reason);
 
 /* Fills `err` (its old content is dropped) and returns the reason's code, so that raising is one line. Text that does
- * not fit is cut at a whole UTF-8 character; control characters and
+ * not fit is cut at a whole UTF-8 character; control characters, bidirectional marks and
  * bytes that are not UTF-8 become '?'. `err` may be NULL. Untrusted text in
  * formats is capped by the caller (%.64s). */
 enum vp_code vp_fail(struct vp_error *err, enum vp_reason reason, const char *format, ...) VP_PRINTF(3, 4);

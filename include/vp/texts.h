@@ -27,5 +27,9 @@ void vp_texts_sort(struct vp_texts *texts);
 /* Frees everything and leaves an empty list. */
 void vp_texts_clear(struct vp_texts *texts);
 
+/* Replaces by '?', in place, what a terminal acts on or shows in another order: control characters (line ends, DEL and the C1
+ * set among them), bidirectional marks, and bytes that are not UTF-8. For untrusted strings in messages, tables and logs. */
+void vp_text_make_visible(char *text);
+
 /* Neither NULL nor empty: whoever leaves a text field out and whoever clears it mean the same. */
 bool vp_text_is_set(const char *text);

@@ -3,7 +3,8 @@
  * One object is one server with one token at a time; used by one thread at a time. Every answer is strict JSON and
  * checked by type. Facts are of OpenBao 2.7.2. All calls that ask the server may fail with what http_round() says, and
  * with:
- *   VP_REASON_FORBIDDEN       403
+ *   VP_REASON_VAULT_TOKEN     403, the token itself is not valid (any more)
+ *   VP_REASON_FORBIDDEN       403 otherwise
  *   VP_REASON_SECRET_MISSING  404, where a secret was asked for
  *   VP_REASON_UPSTREAM_BUSY   429, 412, 307 and 5xx, of 500 only a standby's: sealed, no leader, Arvados not reached; try again
  *   VP_REASON_VAULT_REFUSES   any other status; the message has the server's own words
@@ -19,6 +20,7 @@
 #include "vp/http.h"
 #include "vp/json.h"
 #include "vp/secret.h"
+#include "vp/texts.h"
 
 struct vault;
 
@@ -30,6 +32,8 @@ struct vault_options {
     unsigned max_retries;        /* of each request */
     int64_t deadline_ms;         /* monotonic, for all requests together */
     struct vp_cancel *cancel;    /* may be NULL */
+    struct vp_cancel *give_up; /* may be NULL; for requests whose answer holds what would have to be revoked (a login, a
+                                  * secret with a lease): whoever does not wait for it can't revoke it */
 };
 
 /* Copies what it keeps; `client` and `cancel` outlive it. */
@@ -37,8 +41,8 @@ VP_MUST_USE enum vp_code vault_new(struct http_client *client, const struct vaul
                                    struct vault **ret_vault, struct vp_error *err);
 void vault_free(struct vault *vault);
 
-/* For a process that stays: until when, and unless what, answers are waited for from now on. */
-void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel *cancel);
+/* Deadline and cancellations of the requests from now on. */
+void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel *cancel, struct vp_cancel *give_up);
 
 /* The token for what comes next; a copy is kept. VP_REASON_LOCAL_CONFIG: it holds what no header may. */
 VP_MUST_USE enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token, struct vp_error *err);
@@ -56,8 +60,10 @@ struct vault_request {
     const struct vp_buf *body; /* JSON; NULL: none */
     const char *wrap_ttl;      /* "300s": the answer comes wrapped; NULL: plain */
     bool without_token;
+    bool at_root;    /* not in the namespace */
     bool repeatable; /* see struct http_exchange */
     bool is_secret;  /* 404 is VP_REASON_SECRET_MISSING */
+    bool makes;      /* the answer holds what would have to be revoked: ends by `give_up`, not by `cancel` */
     struct vp_json *
         *ret_missing; /* where what a 404 says goes, if it says anything; freed by the caller. NULL: nowhere */
 };
@@ -91,6 +97,9 @@ struct vault_login {
 VP_MUST_USE enum vp_code vault_log_in(struct vault *vault, const char *mount, const char *role,
                                       const struct vp_secret *token, struct vault_login *ret_login,
                                       struct vp_error *err);
+
+/* Whether an auth method answers at auth/<mount>/login. */
+bool vault_has_login(struct vault *vault, const char *mount);
 void vault_login_clear(struct vault_login *login);
 
 /* *ret_ttl_s is what the token has from now on. increment_s 0: what the server thinks right. */
@@ -100,6 +109,8 @@ VP_MUST_USE enum vp_code vault_renew_self(struct vault *vault, int64_t increment
 /* *ret_ttl_s is what the token has left; 0: it lives for ever. */
 VP_MUST_USE enum vp_code vault_lookup_self_ttl(struct vault *vault, int64_t *ret_ttl_s, struct vp_error *err);
 VP_MUST_USE enum vp_code vault_revoke_self(struct vault *vault, struct vp_error *err);
+/* Of a secret that nobody uses any more. VP_REASON_FORBIDDEN: the token's policies do not allow it. */
+VP_MUST_USE enum vp_code vault_revoke_lease(struct vault *vault, const char *lease_id, struct vp_error *err);
 VP_MUST_USE enum vp_code vault_renew_lease(struct vault *vault, const char *lease_id, int64_t *ret_ttl_s,
                                            struct vp_error *err);
 
@@ -123,6 +134,13 @@ VP_MUST_USE enum vp_code vault_read(struct vault *vault, const char *path, struc
                                     struct vp_error *err);
 void vault_secret_clear(struct vault_secret *secret);
 
+/* The names below a path, those that have others below them with a '/' at their end. VP_REASON_SECRET_MISSING: none. */
+VP_MUST_USE enum vp_code vault_list(struct vault *vault, const char *path, struct vp_texts *ret_names,
+                                    struct vp_error *err);
+
+/* Deletes the secret; of KV v2 the newest version, which can be undeleted. VP_REASON_LOCAL_CONFIG: no KV. */
+VP_MUST_USE enum vp_code vault_delete(struct vault *vault, const char *path, struct vp_error *err);
+
 enum { VAULT_ANY_VERSION = -1, VAULT_CURRENT_VERSION = -2 };
 
 /* Writes the whole secret, `data` being a JSON object. `version` is the one that must be there (0: none may be);
@@ -137,10 +155,12 @@ VP_MUST_USE enum vp_code vault_write_all(struct vault *vault, const char *path, 
 VP_MUST_USE enum vp_code vault_absent_version(struct vault *vault, const char *path, int64_t *ret_version,
                                               struct vp_error *err);
 
-/* Changes one field of a secret by check-and-set and keeps the others; makes the secret if there is none. If other clients write
- * it meanwhile it tries again, some times. Fails as vault_write_all() does. */
+/* Changes one field of a secret and keeps the others; makes the secret if there is none. `value` NULL removes the field, or is
+ * VP_REASON_SECRET_MISSING. With `check` by check-and-set: if other clients write it meanwhile it tries again, some times. Fails as
+ * vault_write_all() does. */
 VP_MUST_USE enum vp_code vault_write_field(struct vault *vault, const char *path, const char *field,
-                                           const struct vp_json *value, int64_t *ret_version, struct vp_error *err);
+                                           const struct vp_json *value, bool check, int64_t *ret_version,
+                                           struct vp_error *err);
 
 /* ---- wrapping ---- */
 

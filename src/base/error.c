@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "utf8.h"
+#include "vp/texts.h"
 
 static const struct {
     const char *word;
@@ -38,16 +38,7 @@ static void tidy(char *text)
         if (len - start + 1 < want)
             text[start - 1] = '\0';
     }
-    size_t left = strlen(text);
-    for (char *at = text; left > 0;) {
-        size_t width = vp_utf8_len(at, left);
-        if (width == 0 || (unsigned char)*at < 0x20 || *at == 0x7F) {
-            *at = '?';
-            width = 1;
-        }
-        at += width;
-        left -= width;
-    }
+    vp_text_make_visible(text);
 }
 
 enum vp_code vp_fail(struct vp_error *err, enum vp_reason reason, const char *format, ...)

@@ -13,6 +13,7 @@
 
 #include "vp/buf.h"
 #include "vp/json.h"
+#include "vp/texts.h"
 
 /* The host's line limit is 64 KiB; a write up to PIPE_BUF is never mixed with another process's. */
 enum { LINE_MAX_BYTES = PIPE_BUF - 1, VALUE_MAX_BYTES = 600 };
@@ -55,6 +56,7 @@ static void add_capped(struct vp_json_writer *line, const char *key, const char 
 {
     char capped[VALUE_MAX_BYTES + 1];
     (void)snprintf(capped, sizeof capped, "%s", text);
+    vp_text_make_visible(capped);
     vp_json_add_text(line, key, capped);
 }
 

@@ -1,7 +1,10 @@
 #include "vp/texts.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "utf8.h"
 
 enum vp_code vp_texts_add(struct vp_texts *texts, const char *text, struct vp_error *err)
 {
@@ -67,4 +70,44 @@ void vp_texts_clear(struct vp_texts *texts)
 bool vp_text_is_set(const char *text)
 {
     return text != NULL && *text != '\0';
+}
+
+static const struct {
+    uint32_t first, last;
+} INVISIBLE[] = {
+    { 0, 0x1F },        { 0x7F, 0x9F },     /* C0, DEL, C1 */
+    { 0x061C, 0x061C }, { 0x200E, 0x200F }, /* marks of direction */
+    { 0x2028, 0x202E },                     /* line and paragraph separators; embeddings and overrides */
+    { 0x2066, 0x2069 },                     /* isolates */
+};
+
+static bool is_visible(const char *at, size_t width)
+{
+    uint32_t c = width == 1 ? (unsigned char)*at : (unsigned char)*at & (0xFFU >> (width + 1));
+    for (size_t i = 1; i < width; i++)
+        c = c << 6 | ((unsigned char)at[i] & 0x3FU);
+    for (size_t i = 0; i < sizeof INVISIBLE / sizeof INVISIBLE[0]; i++)
+        if (c >= INVISIBLE[i].first && c <= INVISIBLE[i].last)
+            return false;
+    return true;
+}
+
+void vp_text_make_visible(char *text)
+{
+    size_t left = strlen(text);
+    char *to = text;
+    for (const char *at = text; left > 0;) {
+        size_t width = vp_utf8_len(at, left);
+        bool visible = width > 0 && is_visible(at, width);
+        if (width == 0)
+            width = 1;
+        if (visible)
+            memmove(to, at, width);
+        else
+            *to = '?';
+        to += visible ? width : 1;
+        at += width;
+        left -= width;
+    }
+    *to = '\0';
 }

@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 enum args_type { TEXT, OPTIONAL_TEXT, FLAG, ITEM };
@@ -15,11 +16,28 @@ static const struct row {
     const char *help;
 } ROWS[] = {
 #define AT(member) offsetof(struct cli_args, member)
-    { "env", "NAME=REF", ITEM, CLI_ARGS_EXEC | CLI_ARGS_ENV, CLI_ARGS_ITEM_ENV, "a secret in the environment" },
+    { "env", "NAME=REF", ITEM, CLI_ARGS_EXEC | CLI_ARGS_ENV, CLI_ARGS_ITEM_ENV,
+      "a secret in the environment; also -e" },
+    { "env-from", "PATH[=PREFIX]", ITEM, CLI_ARGS_EXEC | CLI_ARGS_ENV, CLI_ARGS_ITEM_ENV_FROM,
+      "each field of a secret in the environment, as PREFIX and its name in upper case" },
+    { "env-file", "FILE", ITEM, CLI_ARGS_EXEC | CLI_ARGS_ENV, CLI_ARGS_ITEM_ENV_FILE,
+      "a dotenv file; its values may be vault:REF or contain ${vault:REF}" },
     { "file", "DEST=REF", ITEM, CLI_ARGS_EXEC, CLI_ARGS_ITEM_FILE, "a secret in a file, mode 0600" },
     { "template", "DEST=TEMPLATE", ITEM, CLI_ARGS_EXEC, CLI_ARGS_ITEM_TEMPLATE,
       "a file with ${vault:REF} in it, filled in; its kind is told by the template's name (.json, .yaml, .yml, each "
       "also with one more end, like .in), else by DEST's" },
+    { "resolve", NULL, FLAG, CLI_ARGS_EXEC, AT(resolve),
+      "resolve the environment: variables that are vault:REF, or contain ${vault:REF}" },
+    { "resolve-file", "SRC[=DEST]", ITEM, CLI_ARGS_EXEC, CLI_ARGS_ITEM_RESOLVE_FILE,
+      "a file with ${vault:REF} in it, filled in; without DEST below /dev/shm, at the path in ARV_VAULT_FILE_1, "
+      "..._2" },
+    { "mask", NULL, FLAG, CLI_ARGS_EXEC, AT(mask),
+      "replace the secrets in the command's output by ***: values of 8 bytes and more, also in base64, URL and JSON "
+      "form" },
+    { "dry-run", NULL, FLAG, CLI_ARGS_EXEC | CLI_ARGS_ENV, AT(dry_run),
+      "show what would be read and delivered, and stop" },
+    { "format", "shell|dotenv|json", TEXT, CLI_ARGS_ENV, AT(format), "how the variables are printed; default shell" },
+    { "format", "raw|json|yaml", TEXT, CLI_ARGS_GET, AT(format), "default raw for a field, json for a whole secret" },
     { "spec", "FILE", TEXT, CLI_ARGS_SPEC, AT(spec), "all of that from a JSON file" },
     { "allow-argv", NULL, FLAG, CLI_ARGS_EXEC, AT(allow_argv),
       "fill in ${vault:REF} in the command's arguments, where every process on the machine can read them" },
@@ -32,7 +50,8 @@ static const struct row {
       "write the token to a file instead of printing it; default ~/.vault-token, where bao looks for it" },
     { "cas", "VERSION", TEXT, CLI_ARGS_PUT, AT(cas),
       "replace just that version; 0: nothing may be there; default: what is there now" },
-    { "force", NULL, FLAG, CLI_ARGS_PUT, AT(force), "write without check-and-set; the only way in KV v1" },
+    { "force", NULL, FLAG, CLI_ARGS_PUT | CLI_ARGS_FIELD, AT(force),
+      "write without check-and-set; the only way in KV v1" },
     { "ttl", "DURATION", TEXT, CLI_ARGS_WRAP, AT(ttl), "how long the wrapping can be opened; default 5m" },
     { "creation-path", "PATH", TEXT, CLI_ARGS_UNWRAP, AT(creation_path),
       "where the wrapping must have been made, as wrap says it" },
@@ -64,6 +83,7 @@ static const struct row {
       "for everything together; BAO_CLIENT_TIMEOUT, VAULT_CLIENT_TIMEOUT, default 60s" },
     { "max-retries", "N", TEXT, CLI_ARGS_SERVER, AT(max_retries), "BAO_MAX_RETRIES, VAULT_MAX_RETRIES" },
     { "format", "json|table", TEXT, CLI_ARGS_SHOW, AT(format), "default table" },
+    { "verbose", NULL, FLAG, CLI_ARGS_LOGIN, AT(verbose), "all warnings of a login; also -v" },
     { "quiet", NULL, FLAG, ~0U, AT(quiet), "no warnings, no progress" },
     { "help", NULL, FLAG, ~0U, AT(help), "" },
 #undef AT
@@ -115,8 +135,51 @@ static void fill(struct option *options, unsigned groups)
     }
 }
 
-static enum vp_code not_taken(const char *word, int c, struct vp_error *err)
+/* How many characters have to be changed, added or taken away; more than `most` is as good as any number. */
+size_t cli_args_distance(const char *one, const char *other, size_t most)
 {
+    enum { LEN_MAX = 40 };
+    size_t row[LEN_MAX + 1];
+    size_t len = strlen(other);
+    if (len > LEN_MAX || strlen(one) > LEN_MAX)
+        return most + 1;
+    for (size_t j = 0; j <= len; j++)
+        row[j] = j;
+    for (size_t i = 1; one[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= len; j++) {
+            size_t best = diagonal + (one[i - 1] != other[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[len];
+}
+
+/* The option of these groups that was probably meant; NULL: none is near. */
+static const char *nearest(const char *name, unsigned groups)
+{
+    enum { MOST = 2 };
+    const char *found = NULL;
+    size_t best = MOST + 1;
+    for (size_t i = 0; i < N_ROWS; i++) {
+        size_t distance = cli_args_distance(name, ROWS[i].name, MOST);
+        if ((ROWS[i].groups & groups) == 0 || distance >= best || distance >= strlen(ROWS[i].name))
+            continue;
+        best = distance;
+        found = ROWS[i].name;
+    }
+    return found;
+}
+
+static enum vp_code not_taken(const char *word, int c, unsigned groups, struct vp_error *err)
+{
+    char name[64];
     if (strncmp(word, "--token", strlen("--token")) == 0 || strncmp(word, "--password", strlen("--password")) == 0)
         return vp_fail(err, VP_REASON_USAGE,
                        "secrets are not taken as arguments, which every process can read: use BAO_TOKEN or "
@@ -124,7 +187,19 @@ static enum vp_code not_taken(const char *word, int c, struct vp_error *err)
     if (c == ':')
         return vp_fail(err, VP_REASON_USAGE, "%.60s wants a value; see --help", word);
     /* Behind '=' there may be anything. */
-    return vp_fail(err, VP_REASON_USAGE, "there is no option %.*s here; see --help", (int)strcspn(word, "="), word);
+    int len = (int)strcspn(word, "=");
+    (void)snprintf(name, sizeof name, "%.*s", len > 2 ? len - 2 : 0, len > 2 ? word + 2 : "");
+    const char *near = nearest(name, groups);
+    return vp_fail(err, VP_REASON_USAGE, "there is no option %.*s here%s%s; see --help", len, word,
+                   near == NULL ? "" : ": did you mean --", near == NULL ? "" : near);
+}
+
+static const struct row *find(const char *name, unsigned groups)
+{
+    for (size_t i = 0; i < N_ROWS; i++)
+        if ((ROWS[i].groups & groups) != 0 && strcmp(ROWS[i].name, name) == 0)
+            return &ROWS[i];
+    return NULL;
 }
 
 /* getopt also takes the beginning of a name; an option that comes later could make it another one. */
@@ -144,14 +219,17 @@ enum vp_code cli_args_parse(int argc, char **argv, unsigned groups, bool stops, 
     fill(options, groups);
     opterr = 0;
     optind = 0; /* glibc: starts anew */
-    while ((c = getopt_long(argc, argv, stops ? "+:h" : ":h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, stops ? "+:he:v" : ":he:v", options, NULL)) != -1) {
+        const struct row *short_row = c == 'e' ? find("env", groups) : c == 'v' ? find("verbose", groups) : NULL;
         if (c == 'h')
             args.help = true;
+        else if (short_row != NULL)
+            VP_TRY(take(&args, short_row, optarg, err));
         else {
             bool value_follows = optarg != NULL && optarg == argv[optind - 1];
             const char *word = argv[optind - (value_follows ? 2 : 1)];
             if (c < 0 || c >= N_ROWS || !is_whole(word, ROWS[c].name))
-                return not_taken(word, c, err);
+                return not_taken(word, c, groups, err);
             VP_TRY(take(&args, &ROWS[c], optarg, err));
         }
     }

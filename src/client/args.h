@@ -23,11 +23,20 @@ enum cli_args_group {
     CLI_ARGS_GRANT = 4096,   /* grant */
     CLI_ARGS_VERSION = 8192, /* version */
     CLI_ARGS_SPEC = 16384,   /* takes a spec */
-    CLI_ARGS_SERVE = 32768, /* serve */
+    CLI_ARGS_SERVE = 32768,  /* serve */
+    CLI_ARGS_GET = 65536,    /* get */
+    CLI_ARGS_FIELD = 131072, /* put, delete */
 };
 
 /* What is said several times, in the order of the command line. */
-enum cli_args_kind { CLI_ARGS_ITEM_ENV, CLI_ARGS_ITEM_FILE, CLI_ARGS_ITEM_TEMPLATE };
+enum cli_args_kind {
+    CLI_ARGS_ITEM_ENV,
+    CLI_ARGS_ITEM_FILE,
+    CLI_ARGS_ITEM_TEMPLATE,
+    CLI_ARGS_ITEM_ENV_FROM,
+    CLI_ARGS_ITEM_ENV_FILE,
+    CLI_ARGS_ITEM_RESOLVE_FILE,
+};
 struct cli_args_item {
     enum cli_args_kind kind;
     const char *text;
@@ -65,6 +74,10 @@ struct cli_args {
     bool help;
     bool allow_argv;
     bool supervise;
+    bool resolve;
+    bool mask;
+    bool dry_run;
+    bool verbose;
     bool has_store; /* --store, with or without a file */
     bool force;
     bool unchecked;
@@ -80,6 +93,9 @@ struct cli_args {
  * `exec`). VP_REASON_USAGE with words. */
 VP_MUST_USE enum vp_code cli_args_parse(int argc, char **argv, unsigned groups, bool stops, struct cli_args *ret_args,
                                         struct vp_error *err);
+
+/* How many characters two words differ by, for "did you mean"; exact up to `most`. */
+size_t cli_args_distance(const char *one, const char *other, size_t most);
 
 /* For help and manual: calls `visit` for each option of these groups. */
 typedef void (*cli_args_visit)(void *context, const char *name, const char *value, const char *help);

@@ -239,7 +239,7 @@ static void look_at_secret(struct doctor *doctor, struct cli_session *session)
         return;
     }
     if (cli_ref_parse(doctor->args->rest[0], strlen(doctor->args->rest[0]), &ref, &error) != VP_OK ||
-        cli_fetch_ref(session, &ref, &content, &absent, &error) != VP_OK) {
+        cli_fetch_ref(session, &ref, false, &content, &absent, &error) != VP_OK) {
         cli_session_explain(session, &error);
         bad(doctor, "secret", &error,
             error.reason == VP_REASON_FORBIDDEN ? "the policies above must allow read there: secret/data/... in KV v2"

@@ -7,14 +7,17 @@
 #include "deliver.h"
 #include "exit.h"
 #include "fetch.h"
+#include "signals.h"
 #include "supervise.h"
 
 struct exec {
     const struct cli_args *args;
     struct cli_plan plan;
     struct cli_fetch_reads leased;
+    char **inherited; /* the environment as it was when the program began */
     char **environment;
     char **arguments;
+    struct cli_mask *mask; /* NULL: the output is not looked at */
     int *ret_status;
 };
 
@@ -42,54 +45,38 @@ static enum vp_code take_arguments(struct exec *job, struct vp_error *err)
 
 /* ---- beginning ---- */
 
-/* Comes back if the command can't be had. */
-static enum vp_code become(struct exec *job, const struct cli_signals *signals)
+/* Returns when the command has ended (--supervise), or could not begin. */
+static enum vp_code begin(struct cli_session *session, struct exec *job, struct vp_error *err)
 {
-    struct cli_signals again;
-    cli_signals_release(signals);
-    *job->ret_status = cli_become_command(job->args->rest[0], job->arguments, job->environment);
-    cli_signals_hold(&again); /* until the files are gone */
+    const struct cli_supervise_command command = { .shown = job->args->rest[0],
+                                                   .argv = job->arguments,
+                                                   .environment = job->environment,
+                                                   .keeps = job->args->supervise,
+                                                   .mask = job->mask };
+    if (job->args->supervise || job->mask != NULL)
+        return cli_supervise_run(session, &job->plan, &job->leased, &command, job->ret_status, err);
+    *job->ret_status = cli_become_command(command.shown, command.argv, command.environment);
     return VP_OK;
 }
 
-static enum vp_code begin(struct cli_session *session, struct exec *job, const struct cli_signals *signals,
-                          struct vp_error *err)
-{
-    const struct cli_supervise_command command = {
-        .shown = job->args->rest[0], .argv = job->arguments, .environment = job->environment, .signals = signals
-    };
-    return job->args->supervise ? cli_supervise_run(session, &job->plan, &job->leased, &command, job->ret_status, err)
-                                : become(job, signals);
-}
-
-static enum vp_code deliver_and_begin(struct cli_session *session, struct exec *job, const struct cli_signals *signals,
-                                      struct vp_error *err)
+static enum vp_code deliver(struct cli_session *session, struct exec *job, struct vp_error *err)
 {
     VP_TRY(cli_deliver_files(&job->plan, job->args->quiet, err));
-    job->environment = cli_deliver_environment(&job->plan);
+    job->environment = cli_deliver_environment(&job->plan, job->inherited);
     job->arguments = cli_deliver_arguments(&job->plan, job->args->rest);
     if (job->environment == NULL || job->arguments == NULL)
         return vp_fail_no_memory(err);
-    /* Whoever sent it wants no command to begin; it ends us once the files are gone. */
-    return cli_signals_came(signals) ? VP_OK : begin(session, job, signals, err);
-}
-
-/* From the first file on nothing ends us before the command can: nobody else would remove them. So nothing slow may happen
- * there, and nobody else's connection be open. */
-static enum vp_code deliver(struct cli_session *session, struct exec *job, struct vp_error *err)
-{
-    struct cli_signals signals;
-    cli_signals_hold(&signals);
-    enum vp_code code = deliver_and_begin(session, job, &signals, err);
-    cli_deliver_undo(&job->plan);
-    cli_signals_release(&signals);
-    return code;
+    /* From here on nothing but the command takes signals. One that came already keeps it from beginning. */
+    cli_signals_unwatch();
+    return cli_signals_came() != 0 ? VP_OK : begin(session, job, err);
 }
 
 static enum vp_code fetch_and_deliver(struct cli_session *session, void *context, struct vp_error *err)
 {
     struct exec *job = context;
     VP_TRY(cli_fetch_plan(session, &job->plan, &job->leased, err));
+    if (job->mask != NULL)
+        VP_TRY(cli_mask_ready(job->mask, err));
     for (size_t i = 0; !job->args->supervise && i < job->leased.n; i++)
         cli_exit_warn(job->args->quiet,
                       "a secret of this job has a lease of %lld s and ends with the Vault token: --supervise renews "
@@ -98,7 +85,11 @@ static enum vp_code fetch_and_deliver(struct cli_session *session, void *context
     if (!job->args->supervise && !session->keep_token)
         cli_session_revoke(session);
     cli_session_disconnect(session);
+    /* Nothing slow from here on, and no connection of ours is open in the command. */
     enum vp_code code = deliver(session, job, err);
+    cli_deliver_undo(&job->plan);
+    /* What is given back now may take long. Without a watcher a signal has its effect after that. */
+    (void)cli_signals_watch();
     /* The command that lived on it has ended, or could not be had. */
     session->keep_token = false;
     return code;
@@ -110,8 +101,19 @@ static enum vp_code run(const struct cli_command *command, struct exec *job, str
                                           .spec_mount = job->plan.mount,
                                           .spec_role = job->plan.role };
     VP_TRY(take_arguments(job, err));
-    if (job->plan.n == 0 && !job->args->supervise) {
-        *job->ret_status = cli_become_command(job->args->rest[0], job->args->rest, environ);
+    if (job->args->resolve)
+        VP_TRY(cli_plan_resolve(&job->plan, job->inherited, err));
+    if (job->args->dry_run)
+        return cli_plan_show(&job->plan, err);
+    if (job->args->mask) {
+        VP_TRY(cli_mask_new(&job->mask, err));
+        job->plan.mask = job->mask;
+    }
+    /* Where references are looked for and there is none, there is nothing to keep alive. */
+    if (job->plan.n == 0 && job->plan.n_from == 0 && (!job->args->supervise || job->args->resolve)) {
+        cli_signals_unwatch();
+        if (cli_signals_came() == 0)
+            *job->ret_status = cli_become_command(job->args->rest[0], job->args->rest, job->inherited);
         return VP_OK;
     }
     return cli_session_run(command, &how, fetch_and_deliver, job, err);
@@ -119,12 +121,15 @@ static enum vp_code run(const struct cli_command *command, struct exec *job, str
 
 COMMAND(cli_cmd_exec)
 {
-    struct exec job = { .args = args, .ret_status = ret_status };
-    VP_TRY(cli_plan_read(args, &job.plan, err));
-    enum vp_code code = run(command, &job, err);
+    struct exec job = { .args = args, .ret_status = ret_status, .inherited = cli_deliver_inherited() };
+    enum vp_code code = job.inherited == NULL ? vp_fail_no_memory(err) : cli_plan_read(args, &job.plan, err);
+    if (code == VP_OK)
+        code = run(command, &job, err);
+    free(job.inherited);
     free(job.environment);
     free(job.arguments);
     cli_fetch_reads_clear(&job.leased);
+    cli_mask_free(job.mask);
     cli_plan_clear(&job.plan);
     return code;
 }

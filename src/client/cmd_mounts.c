@@ -28,7 +28,7 @@ static enum vp_code put_secret(struct mounts *job, const char *text, struct vp_e
     struct cli_ref ref;
     bool absent = false;
     VP_TRY(cli_ref_parse(text + strlen(MARK), strlen(text) - strlen(MARK), &ref, err));
-    enum vp_code code = cli_fetch_ref(job->session, &ref, &content, &absent, err);
+    enum vp_code code = cli_fetch_ref(job->session, &ref, false, &content, &absent, err);
     if (code == VP_OK)
         vp_json_put_text(&job->writer, vp_buf_text(&content));
     vp_buf_clear(&content);
@@ -87,6 +87,19 @@ static enum vp_code put_section(struct mounts *job, const char *key, vp_json_vis
     return VP_OK;
 }
 
+/* A key with a mistake in it would be left out, and its secrets with it. */
+static enum vp_code check_key(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
+{
+    static const char *const KEYS[] = { "container_uuid", "secret_mounts", "environment" };
+    (void)context;
+    (void)value;
+    for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++)
+        if (strcmp(KEYS[i], key) == 0)
+            return VP_OK;
+    return vp_fail(err, VP_REASON_LOCAL_CONFIG, "key \"%.60s\": must be container_uuid, secret_mounts or environment",
+                   key);
+}
+
 static enum vp_code fill(struct cli_session *session, void *context, struct vp_error *err)
 {
     struct mounts *job = context;
@@ -107,6 +120,7 @@ COMMAND(cli_cmd_secret_mounts)
     const struct cli_session_need how = { .args = args };
     (void)ret_status;
     VP_TRY(cli_input_object(&given, err));
+    VP_TRY(vp_json_each(given, check_key, NULL, err));
     job.given = given;
     enum vp_code code = cli_session_run(command, &how, fill, &job, err);
     vp_buf_clear(&job.json);

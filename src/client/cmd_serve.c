@@ -15,6 +15,7 @@
 #include "live.h"
 #include "output.h"
 #include "ref.h"
+#include "signals.h"
 
 enum { LINE_MAX_BYTES = CLI_OUTPUT_MAX, PIECE = 65536, POLL_MAX_MS = 3600 * 1000 };
 
@@ -171,7 +172,7 @@ static enum vp_code do_put(struct cli_session *session, void *context, struct vp
     enum vp_code code =
         ref.field == NULL || ref.optional
             ? vp_fail(err, VP_REASON_USAGE, "put needs a reference like secret/genomics/db#password")
-            : vault_write_field(session->vault, ref.path, ref.field, job->request->value, &version, err);
+            : vault_write_field(session->vault, ref.path, ref.field, job->request->value, true, &version, err);
     if (code == VP_OK)
         vp_json_add_int(job->result, "version", version);
     cli_ref_clear(&ref);
@@ -335,7 +336,9 @@ static enum vp_code read_piece(struct serve *serve, bool *ret_ended, struct vp_e
     char piece[PIECE];
     struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
     int64_t wait_ms = serve->began ? cli_live_wait_ms(&serve->live) : -1;
-    *ret_ended = false;
+    *ret_ended = cli_signals_came() != 0;
+    if (*ret_ended)
+        return VP_OK;
     int ready = poll(&input, 1, wait_ms > POLL_MAX_MS ? POLL_MAX_MS : (int)wait_ms);
     if (ready < 0)
         return errno == EINTR ? VP_OK : read_fault(err);

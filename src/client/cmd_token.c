@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "vp/json.h"
 
@@ -17,15 +18,25 @@ enum { HOME_PATH_MAX = 1024, TOKEN_LINE_MAX = 4096 };
 
 /* ---- login ---- */
 
+/* The home folder itself may be behind a symbolic link: an administrator made that. */
+static enum vp_code home_file(char path[HOME_PATH_MAX], struct vp_error *err)
+{
+    const char *home = getenv("HOME");
+    char *folder = vp_text_is_set(home) ? realpath(home, NULL) : NULL;
+    int len = folder == NULL ? -1 : snprintf(path, HOME_PATH_MAX, "%s/.vault-token", folder);
+    free(folder);
+    if (len < 0 || len >= HOME_PATH_MAX)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "HOME is not set, or is no folder: --store=FILE says where to");
+    return VP_OK;
+}
+
 static enum vp_code store(const char *file, const struct vp_secret *token, bool quiet, struct vp_error *err)
 {
     char home[HOME_PATH_MAX];
     struct cli_files_place place;
     struct vp_buf line = VP_BUF_INIT(TOKEN_LINE_MAX);
     if (file == NULL) {
-        const char *folder = getenv("HOME");
-        if (!vp_text_is_set(folder) || snprintf(home, sizeof home, "%s/.vault-token", folder) >= (int)sizeof home)
-            return vp_fail(err, VP_REASON_LOCAL_CONFIG, "HOME is not set: --store=FILE says where to");
+        VP_TRY(home_file(home, err));
         file = home;
     }
     VP_TRY(cli_files_place_open(file, &place, err));
@@ -34,7 +45,7 @@ static enum vp_code store(const char *file, const struct vp_secret *token, bool 
     vp_buf_add_text(&line, vp_secret_reveal(token));
     enum vp_code code = vp_buf_check(&line, "the token", err);
     if (code == VP_OK)
-        code = cli_files_write(&place, file, S_IRUSR | S_IWUSR, &line, err);
+        code = cli_files_write(&(struct cli_files_item){ &place, file, S_IRUSR | S_IWUSR, &line }, 1, err);
     vp_buf_clear(&line);
     cli_files_place_close(&place);
     return code;
@@ -160,7 +171,9 @@ static enum vp_code whoami(struct cli_session *session, void *context, struct vp
 
 COMMAND(cli_cmd_whoami)
 {
-    const struct cli_session_need how = { .args = args };
+    struct cli_args all = *args;
+    const struct cli_session_need how = { .args = &all };
+    all.verbose = true; /* the grants that do not count here are part of the answer */
     (void)ret_status;
     return cli_session_run(command, &how, whoami, (void *)(uintptr_t)args, err);
 }
@@ -199,16 +212,29 @@ COMMAND(cli_cmd_renew)
     return cli_session_run(command, &how, renew, (void *)(uintptr_t)args, err);
 }
 
-static enum vp_code revoke(struct cli_session *session, void *context, struct vp_error *err)
+/* What login --store left there would stand in the way of the next login. */
+static void remove_stored(const struct vp_secret *token)
+{
+    char path[HOME_PATH_MAX];
+    struct vp_error unread;
+    VP_AUTO(vp_secret_freep) struct vp_secret *stored = NULL;
+    if (home_file(path, &unread) == VP_OK && access(path, R_OK) == 0 &&
+        cli_files_read_secret(path, "the token file", &stored, &unread) == VP_OK && vp_secret_equal(stored, token))
+        (void)unlink(path);
+}
+
+static enum vp_code revoke_given(struct cli_session *session, void *context, struct vp_error *err)
 {
     (void)context;
     VP_TRY(use_given_token(session, err));
-    return vault_revoke_self(session->vault, err);
+    VP_TRY(vault_revoke_self(session->vault, err));
+    remove_stored(session->settings->vault_token);
+    return VP_OK;
 }
 
 COMMAND(cli_cmd_revoke)
 {
     const struct cli_session_need how = { .args = args, .only_connect = true };
     (void)ret_status;
-    return cli_session_run(command, &how, revoke, NULL, err);
+    return cli_session_run(command, &how, revoke_given, NULL, err);
 }

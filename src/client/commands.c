@@ -12,6 +12,7 @@
 #include "vp/libraries.h"
 
 #include "exit.h"
+#include "signals.h"
 
 #define ASKS (CLI_ARGS_SERVER | CLI_ARGS_TOKEN | CLI_ARGS_LOGIN)
 
@@ -29,9 +30,18 @@ const struct cli_command CLI_COMMANDS[] = {
     { "render", "TEMPLATE DEST", "fill in ${vault:PATH#FIELD} in a text, JSON or YAML file",
       "DEST is written at once, mode 0600; - is standard output.", ASKS | CLI_ARGS_RENDER, true, false, 2, 2,
       cli_cmd_render },
-    { "get", "PATH[#FIELD]", "print one secret as JSON, or one field as it is", "", ASKS, false, false, 1, 1,
-      cli_cmd_get },
-    { "get-all", "PATH", "print a whole secret as a JSON object", "", ASKS, false, false, 1, 1, cli_cmd_get_all },
+    { "get", "PATH[#FIELD]", "print one secret as JSON, or one field as it is", "", ASKS | CLI_ARGS_GET, false, false,
+      1, 1, cli_cmd_get },
+    { "get-all", "PATH", "print a whole secret as a JSON object", "", ASKS | CLI_ARGS_GET, false, false, 1, 1,
+      cli_cmd_get_all },
+    { "put", "PATH#FIELD", "write one field of a secret",
+      "The value comes from standard input, or is asked for twice without being shown. The other fields stay, and the "
+      "write fails if the secret was changed meanwhile (check-and-set). Prints the new version.",
+      ASKS | CLI_ARGS_FIELD, false, false, 1, 1, cli_cmd_put },
+    { "list", "PATH", "list what is below a path", "", ASKS | CLI_ARGS_SHOW, false, false, 1, 1, cli_cmd_list },
+    { "delete", "PATH[#FIELD]", "delete a secret, or one field of it",
+      "Of KV v2 the newest version, which bao kv undelete brings back.", ASKS | CLI_ARGS_FIELD, false, false, 1, 1,
+      cli_cmd_delete },
     { "put-all", "PATH", "write a whole secret: a JSON object from standard input",
       "All or nothing, and only if nobody else wrote it meanwhile (check-and-set). Prints the new version.",
       ASKS | CLI_ARGS_PUT, false, false, 1, 1, cli_cmd_put_all },
@@ -98,11 +108,13 @@ static enum vp_code run(const struct cli_command *command, int argc, char **argv
     return command->run(command, &args, ret_status, err);
 }
 
-/* Whoever started us may have closed them: then a secret's file could become standard output. */
+/* Our caller may have closed them: then a secret's file could become standard output. What is opened instead fails when it
+ * is used, so that a token that is printed to a closed standard output is no success. */
 static bool open_standard_files(void)
 {
+    static const int FLAGS[] = { O_WRONLY, O_RDONLY, O_WRONLY };
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", FLAGS[fd]) != fd)
             return false;
     return true;
 }
@@ -124,15 +136,26 @@ static void survive_failed_writes(void)
             (void)sigaction(OF_WRITES[i], &action, NULL);
 }
 
-int cli_main(int argc, char **argv)
+static enum vp_code no_command(const char *name, struct vp_error *err)
+{
+    enum { MOST = 2 };
+    const char *near = NULL;
+    size_t best = MOST + 1;
+    for (size_t i = 0; i < N_CLI_COMMANDS; i++) {
+        size_t distance = cli_args_distance(name, CLI_COMMANDS[i].name, MOST);
+        if (distance >= best || distance >= strlen(CLI_COMMANDS[i].name))
+            continue;
+        best = distance;
+        near = CLI_COMMANDS[i].name;
+    }
+    return vp_fail(err, VP_REASON_USAGE, "there is no command \"%.40s\"%s%s; arv-vault help lists them", name,
+                   near == NULL ? "" : ": did you mean ", near == NULL ? "" : near);
+}
+
+static int run_line(int argc, char **argv)
 {
     struct vp_error error = { 0 };
     int status = 0;
-    /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    survive_failed_writes();
-    if (!open_standard_files())
-        return CLI_EXIT_IO;
     const char *name = argc < 2 ? "help" : argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
@@ -141,11 +164,30 @@ int cli_main(int argc, char **argv)
     const struct cli_command *command = find(name);
     enum vp_code code = vp_libraries_settle(&error);
     if (code == VP_OK && command == NULL)
-        code = vp_fail(&error, VP_REASON_USAGE, "there is no command \"%.40s\"; arv-vault help lists them", name);
+        code = no_command(name, &error);
     else if (code == VP_OK)
         code = run(command, argc < 2 ? argc : argc - 1, argc < 2 ? argv : argv + 1, &status, &error);
     if (code == VP_OK)
         return status;
-    cli_exit_tell(&error);
+    /* What a signal ended is no failure to report. */
+    if (cli_signals_came() == 0)
+        cli_exit_tell(&error);
     return cli_exit_status(&error);
+}
+
+int cli_main(int argc, char **argv)
+{
+    struct vp_error error = { 0 };
+    cli_signals_block();
+    /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    survive_failed_writes();
+    if (!open_standard_files())
+        return CLI_EXIT_IO;
+    if (!cli_signals_watch()) {
+        (void)vp_fail(&error, VP_REASON_INTERNAL, "no thread can be started to watch for signals");
+        cli_exit_tell(&error);
+        return cli_signals_end(CLI_EXIT_INTERNAL);
+    }
+    return cli_signals_end(run_line(argc, argv));
 }

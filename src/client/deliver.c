@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vp/json.h"
+
 #include "exit.h"
 
 enum { ENTRY_NAME_MAX = 1024 };
@@ -25,34 +27,36 @@ void cli_deliver_undo(struct cli_plan *plan)
         remove_file(&plan->sinks[i]);
 }
 
-static enum vp_code write_file(struct cli_sink *sink, bool quiet, struct vp_error *err)
+static void warn_of(const struct cli_sink *sink, bool quiet)
 {
-    struct stat seen;
-    bool first = !sink->written;
-    if (sink->place.on_disk && first)
+    if (sink->place.on_disk && !sink->written)
         cli_exit_warn(quiet,
                       "%s is on a disk, where a secret outlives its job, and Arvados saves a job's output folder: use "
                       "a "
-                      "folder "
-                      "in memory, like /dev/shm",
+                      "folder in memory, like /dev/shm",
                       sink->name);
-    sink->is_new = first && fstatat(sink->place.folder, sink->place.name, &seen, AT_SYMLINK_NOFOLLOW) != 0;
-    VP_TRY(cli_files_write(&sink->place, sink->name, sink->mode, &sink->content, err));
-    sink->written = true;
-    return VP_OK;
+    if (cli_files_is_others(&sink->place))
+        cli_exit_warn(quiet, "%s exists already and is replaced", sink->name);
 }
 
 enum vp_code cli_deliver_files(struct cli_plan *plan, bool quiet, struct vp_error *err)
 {
-    enum vp_code code = VP_OK;
-    for (size_t i = 0; i < plan->n; i++)
-        plan->sinks[i].is_new = false;
+    struct cli_files_item *items = calloc(plan->n + 1, sizeof *items);
+    size_t n = 0;
+    if (items == NULL)
+        return vp_fail_no_memory(err);
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cli_sink *sink = &plan->sinks[i];
+        if (sink->kind != CLI_SINK_FILE || sink->absent)
+            continue;
+        warn_of(sink, quiet);
+        items[n++] = (struct cli_files_item){ &sink->place, sink->name, sink->mode, &sink->content };
+    }
+    enum vp_code code = cli_files_write(items, n, err);
     for (size_t i = 0; code == VP_OK && i < plan->n; i++)
         if (plan->sinks[i].kind == CLI_SINK_FILE && !plan->sinks[i].absent)
-            code = write_file(&plan->sinks[i], quiet, err);
-    for (size_t i = 0; code != VP_OK && i < plan->n; i++)
-        if (plan->sinks[i].is_new)
-            remove_file(&plan->sinks[i]);
+            plan->sinks[i].written = true;
+    free(items);
     return code;
 }
 
@@ -62,8 +66,8 @@ static bool is_set_by(const struct cli_plan *plan, const char *entry)
 {
     size_t len = strcspn(entry, "=");
     for (size_t i = 0; i < plan->n; i++)
-        if (plan->sinks[i].kind == CLI_SINK_ENV && !plan->sinks[i].absent && strlen(plan->sinks[i].name) == len &&
-            strncmp(plan->sinks[i].name, entry, len) == 0)
+        if (plan->sinks[i].kind == CLI_SINK_ENV && (!plan->sinks[i].absent || plan->sinks[i].replaces) &&
+            strlen(plan->sinks[i].name) == len && strncmp(plan->sinks[i].name, entry, len) == 0)
             return true;
     return false;
 }
@@ -78,18 +82,29 @@ static bool make_entry(struct cli_sink *sink)
     return !sink->entry.failed;
 }
 
-char **cli_deliver_environment(struct cli_plan *plan)
+char **cli_deliver_inherited(void)
 {
     size_t n = 0;
     while (environ[n] != NULL)
+        n++;
+    char **entries = calloc(n + 1, sizeof *entries);
+    if (entries != NULL)
+        memcpy(entries, environ, n * sizeof *entries);
+    return entries;
+}
+
+char **cli_deliver_environment(struct cli_plan *plan, char *const *inherited)
+{
+    size_t n = 0;
+    while (inherited[n] != NULL)
         n++;
     char **entries = calloc(n + plan->n + 1, sizeof *entries);
     if (entries == NULL)
         return NULL;
     size_t at = 0;
     for (size_t i = 0; i < n; i++)
-        if (!is_set_by(plan, environ[i]))
-            entries[at++] = environ[i];
+        if (!is_set_by(plan, inherited[i]))
+            entries[at++] = inherited[i];
     for (size_t i = 0; i < plan->n; i++) {
         if (plan->sinks[i].kind != CLI_SINK_ENV || plan->sinks[i].absent)
             continue;
@@ -145,4 +160,34 @@ void cli_deliver_exports(const struct cli_plan *plan, struct vp_buf *text)
         add_quoted(text, vp_buf_text(&sink->content));
         vp_buf_add_text(text, "\n");
     }
+}
+
+void cli_deliver_dotenv(const struct cli_plan *plan, struct vp_buf *text)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cli_sink *sink = &plan->sinks[i];
+        if (sink->kind != CLI_SINK_ENV || sink->absent)
+            continue;
+        /* Single quotes where they can be: all readers take what is in them as it is. */
+        bool single = strchr(vp_buf_text(&sink->content), '\'') == NULL;
+        vp_buf_add_format(text, "%s=%s", sink->name, single ? "'" : "\"");
+        for (const char *at = vp_buf_text(&sink->content); *at != '\0'; at++) {
+            if (!single && strchr("\"\\$`", *at) != NULL)
+                vp_buf_add_text(text, "\\");
+            vp_buf_add(text, at, 1);
+        }
+        vp_buf_add_text(text, single ? "'\n" : "\"\n");
+    }
+}
+
+void cli_deliver_json(const struct cli_plan *plan, struct vp_buf *text)
+{
+    struct vp_json_writer writer;
+    vp_json_begin(&writer, text);
+    vp_json_open_object(&writer);
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->sinks[i].kind == CLI_SINK_ENV && !plan->sinks[i].absent)
+            vp_json_add_text(&writer, plan->sinks[i].name, vp_buf_text(&plan->sinks[i].content));
+    vp_json_close_object(&writer);
+    vp_buf_add_text(text, "\n");
 }

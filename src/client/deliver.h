@@ -3,19 +3,25 @@
 
 #include "plan.h"
 
-/* Writes the files, all or none: on failure those that this call made are gone again, and those of an earlier one are as they
- * are: a command may live on them. Warns of each that lies on a disk. */
+/* Writes the files, all or none (cli_files_write()). Warns of each that lies on a disk or replaces another file. */
 VP_MUST_USE enum vp_code cli_deliver_files(struct cli_plan *plan, bool quiet, struct vp_error *err);
 
 /* Removes the files that it wrote, if they are still those. */
 void cli_deliver_undo(struct cli_plan *plan);
 
-/* The environment of this process with the plan's variables in it, for execvpe(). Its texts live as long as the plan; the list
- * is freed by free(). NULL without memory. */
-char **cli_deliver_environment(struct cli_plan *plan);
+/* The environment as it is now: libraries remove variables later (SSLKEYLOGFILE). Freed by free(); NULL without memory. */
+char **cli_deliver_inherited(void);
+
+/* That environment with the plan's variables in it, for execvpe(). Its strings are the plan's; the list is freed by free().
+ * NULL without memory. */
+char **cli_deliver_environment(struct cli_plan *plan, char *const *inherited);
 
 /* The command with the plan's arguments in it, likewise. */
 char **cli_deliver_arguments(struct cli_plan *plan, char *const *argv);
+
+/* NAME="value" lines, and one JSON object. */
+void cli_deliver_dotenv(const struct cli_plan *plan, struct vp_buf *text);
+void cli_deliver_json(const struct cli_plan *plan, struct vp_buf *text);
 
 /* export NAME='value' lines that any POSIX shell reads. */
 void cli_deliver_exports(const struct cli_plan *plan, struct vp_buf *text);

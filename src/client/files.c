@@ -14,6 +14,9 @@
 
 #include "signals.h"
 
+/* Where a file is gone with the container, and no disk has it. */
+static const char MEMORY[] = "/dev/shm";
+
 enum { PIECE = 65536, NAME_SIZE = 32, PATH_LIMIT = 4096, TOKEN_FILE_MAX = 4096 };
 
 static enum vp_code io_fault(struct vp_error *err, const char *what, const char *path)
@@ -147,7 +150,7 @@ enum vp_code cli_files_write_all(int fd, const void *bytes, size_t len, const ch
     const char *at = bytes;
     while (len > 0) {
         ssize_t n = write(fd, at, len);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && errno == EINTR && cli_signals_came() == 0)
             continue;
         if (n <= 0)
             return io_fault(err, "can't write", what);
@@ -156,6 +159,15 @@ enum vp_code cli_files_write_all(int fd, const void *bytes, size_t len, const ch
     }
     return VP_OK;
 }
+
+/* A file that is whole and synced before it gets the name by which others find it. */
+struct draft {
+    int fd;               /* -1: none */
+    char name[NAME_SIZE]; /* beside its place, random; "": it has none */
+    struct stat seen;     /* what it is, whatever name it gets */
+    bool in_place;
+    bool exchanged; /* the file that was there before has the random name now */
+};
 
 static bool random_name(char name[NAME_SIZE])
 {
@@ -166,75 +178,153 @@ static bool random_name(char name[NAME_SIZE])
     return true;
 }
 
-/* A file that nobody can see: gone with its descriptor, even after kill -9, until it gets a name. */
-static int open_nameless(int folder, mode_t mode)
+/* A nameless one: gone with its descriptor, even after kill -9. Where the file system has none, one of a random name. */
+static enum vp_code open_draft(const struct cli_files_item *item, struct draft *draft, struct vp_error *err)
 {
-    return openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+    int folder = item->place->folder;
+    char name[NAME_SIZE];
+    if (!random_name(name))
+        return io_fault(err, "can't get a random name for", item->path);
+    draft->fd = openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (draft->fd < 0) {
+        draft->fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
+        if (draft->fd < 0)
+            return io_fault(err, "can't write", item->path);
+        memcpy(draft->name, name, sizeof name);
+    }
+    return VP_OK;
 }
 
-static bool give_name(int fd, int folder, const char *name)
+static enum vp_code fill_draft(const struct cli_files_item *item, struct draft *draft, struct vp_error *err)
+{
+    /* The mode before there is anything in it; the umask has had its say. */
+    if (fchmod(draft->fd, item->mode) != 0)
+        return io_fault(err, "can't write", item->path);
+    VP_TRY(cli_files_write_all(draft->fd, vp_buf_text(item->content), item->content->len, item->path, err));
+    if (fsync(draft->fd) != 0 || fstat(draft->fd, &draft->seen) != 0)
+        return io_fault(err, "can't write", item->path);
+    return VP_OK;
+}
+
+static bool give_name(const struct draft *draft, int folder, const char *name)
 {
     char self[NAME_SIZE];
-    (void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    (void)snprintf(self, sizeof self, "/proc/self/fd/%d", draft->fd);
     return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW) == 0;
 }
 
-static enum vp_code fill(int fd, mode_t mode, const char *path, const struct vp_buf *content, struct stat *ret_seen,
-                         struct vp_error *err)
+/* A new file gets its own name at once. For another to be replaced there must be two names for a moment. */
+static enum vp_code name_draft(const struct cli_files_item *item, struct draft *draft, struct vp_error *err)
 {
-    /* Before there is anything in it; the umask has had its say. */
-    if (fchmod(fd, mode) != 0)
-        return io_fault(err, "can't write", path);
-    VP_TRY(cli_files_write_all(fd, vp_buf_text(content), content->len, path, err));
-    return fsync(fd) == 0 && fstat(fd, ret_seen) == 0 ? VP_OK : io_fault(err, "can't write", path);
+    const struct cli_files_place *place = item->place;
+    char name[NAME_SIZE];
+    if (draft->name[0] != '\0')
+        return VP_OK;
+    draft->in_place = give_name(draft, place->folder, place->name);
+    if (draft->in_place)
+        return VP_OK;
+    if (!random_name(name) || !give_name(draft, place->folder, name))
+        return io_fault(err, "can't write", item->path);
+    memcpy(draft->name, name, sizeof name);
+    return VP_OK;
 }
 
-/* *ret_seen: what it is, whatever name it gets. */
-static enum vp_code put_in_place(const struct cli_files_place *place, const char *path, mode_t mode,
-                                 const struct vp_buf *content, struct stat *ret_seen, struct vp_error *err)
+/* With others after it that may fail, the file that is there is kept until all are in place. */
+static enum vp_code move_draft(const struct cli_files_item *item, struct draft *draft, bool alone, struct vp_error *err)
 {
-    char name[NAME_SIZE];
-    bool named = false;
-    if (!random_name(name))
-        return io_fault(err, "can't get a random name for", path);
-    VP_AUTO(close_fdp) int fd = open_nameless(place->folder, S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        fd = openat(place->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-        named = fd >= 0;
-    }
-    if (fd < 0)
-        return io_fault(err, "can't write", path);
-    enum vp_code code = fill(fd, mode, path, content, ret_seen, err);
-    /* A new file gets its own name at once; for another to be replaced there must be two names for a moment. */
-    if (code == VP_OK && !named && give_name(fd, place->folder, place->name))
+    const struct cli_files_place *place = item->place;
+    if (draft->in_place)
         return VP_OK;
-    if (code == VP_OK && !named)
-        named = give_name(fd, place->folder, name);
-    if (code == VP_OK && (!named || renameat(place->folder, name, place->folder, place->name) != 0))
-        code = io_fault(err, "can't write", path);
-    if (code != VP_OK && named)
-        (void)unlinkat(place->folder, name, 0);
+    if (!alone && renameat2(place->folder, draft->name, place->folder, place->name, RENAME_EXCHANGE) == 0)
+        draft->exchanged = true;
+    else if (renameat(place->folder, draft->name, place->folder, place->name) == 0)
+        draft->name[0] = '\0';
+    else
+        return io_fault(err, "can't write", item->path);
+    draft->in_place = true;
+    return VP_OK;
+}
+
+static void undo_draft(const struct cli_files_item *item, struct draft *draft)
+{
+    const struct cli_files_place *place = item->place;
+    if (draft->exchanged)
+        (void)renameat2(place->folder, draft->name, place->folder, place->name, RENAME_EXCHANGE);
+    else if (draft->in_place)
+        (void)unlinkat(place->folder, place->name, 0);
+}
+
+static void end_draft(struct cli_files_item *item, struct draft *draft, bool done)
+{
+    if (!done)
+        undo_draft(item, draft);
+    if (draft->name[0] != '\0')
+        (void)unlinkat(item->place->folder, draft->name, 0);
+    if (draft->fd >= 0)
+        (void)close(draft->fd);
+    if (done) {
+        item->place->device = draft->seen.st_dev;
+        item->place->inode = draft->seen.st_ino;
+    }
+}
+
+static enum vp_code put_in_place(const struct cli_files_item *items, struct draft *drafts, size_t n,
+                                 struct vp_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        VP_TRY(open_draft(&items[i], &drafts[i], err));
+        VP_TRY(fill_draft(&items[i], &drafts[i], err));
+    }
+    for (size_t i = 0; i < n; i++)
+        VP_TRY(name_draft(&items[i], &drafts[i], err));
+    for (size_t i = 0; i < n; i++)
+        VP_TRY(move_draft(&items[i], &drafts[i], n == 1, err));
+    return VP_OK;
+}
+
+enum vp_code cli_files_write(struct cli_files_item *items, size_t n, struct vp_error *err)
+{
+    struct draft *drafts = calloc(n == 0 ? 1 : n, sizeof *drafts);
+    if (drafts == NULL)
+        return vp_fail_no_memory(err);
+    for (size_t i = 0; i < n; i++)
+        drafts[i].fd = -1;
+    enum vp_code code = put_in_place(items, drafts, n, err);
+    for (size_t i = n; i-- > 0;)
+        end_draft(&items[i], &drafts[i], code == VP_OK);
+    free(drafts);
     return code;
 }
 
-enum vp_code cli_files_write(struct cli_files_place *place, const char *path, mode_t mode, const struct vp_buf *content,
-                             struct vp_error *err)
+bool cli_files_is_others(const struct cli_files_place *place)
 {
     struct stat seen;
-    struct cli_signals signals;
-    cli_signals_hold(&signals);
-    enum vp_code code = put_in_place(place, path, mode, content, &seen, err);
-    cli_signals_release(&signals);
-    VP_TRY(code);
-    place->device = seen.st_dev;
-    place->inode = seen.st_ino;
-    return VP_OK;
+    return fstatat(place->folder, place->name, &seen, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (place->inode == 0 || seen.st_dev != place->device || seen.st_ino != place->inode);
 }
 
 void cli_files_remove(const struct cli_files_place *place)
 {
-    struct stat seen;
-    if (place->inode != 0 && fstatat(place->folder, place->name, &seen, AT_SYMLINK_NOFOLLOW) == 0 &&
-        seen.st_dev == place->device && seen.st_ino == place->inode)
+    if (place->inode != 0 && !cli_files_is_others(place))
         (void)unlinkat(place->folder, place->name, 0);
+}
+
+bool cli_files_same_place(const struct cli_files_place *one, const struct cli_files_place *other)
+{
+    struct stat first;
+    struct stat second;
+    return strcmp(one->name, other->name) == 0 && fstat(one->folder, &first) == 0 &&
+           fstat(other->folder, &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+enum vp_code cli_files_new_place(const char *source, char *ret_path, size_t size, struct vp_error *err)
+{
+    const char *slash = strrchr(source, '/');
+    uint64_t number;
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        return io_fault(err, "can't get a random name for", source);
+    int len =
+        snprintf(ret_path, size, "%s/arv-vault.%016" PRIx64 ".%s", MEMORY, number, slash == NULL ? source : slash + 1);
+    return len > 0 && (size_t)len < size ? VP_OK
+                                         : vp_fail(err, VP_REASON_LOCAL_CONFIG, "the path %.200s is too long", source);
 }

@@ -29,13 +29,28 @@ VP_MUST_USE enum vp_code cli_files_place_open(const char *path, struct cli_files
                                               struct vp_error *err);
 void cli_files_place_close(struct cli_files_place *place);
 
-/* Writes the file at once: a nameless one (or, where the file system has none, one of a random name) of that mode, synced,
- * then put in its place. On failure the old one is untouched and nothing is left behind. A signal that would end us meanwhile
- * does so afterwards. */
-VP_MUST_USE enum vp_code cli_files_write(struct cli_files_place *place, const char *path, mode_t mode,
-                                         const struct vp_buf *content, struct vp_error *err);
+/* A path in memory (/dev/shm) that nothing has yet, with the name of `source` at its end. VP_REASON_LOCAL_CONFIG. */
+VP_MUST_USE enum vp_code cli_files_new_place(const char *source, char *ret_path, size_t size, struct vp_error *err);
 
-/* Removes what cli_files_write() wrote; somebody else's file that has the name by now stays. */
+/* Whether two paths lead to one file: same folder, same name. */
+bool cli_files_same_place(const struct cli_files_place *one, const struct cli_files_place *other);
+
+struct cli_files_item {
+    struct cli_files_place *place;
+    const char *path; /* for messages */
+    mode_t mode;
+    const struct vp_buf *content;
+};
+
+/* Writes all of the files or none. Each is written and synced without a name (or, where the file system has none, with a
+ * random one), and gets its own name only when all of them are whole. On failure the old ones are as they were, and nothing
+ * is left behind. VP_REASON_LOCAL_IO. */
+VP_MUST_USE enum vp_code cli_files_write(struct cli_files_item *items, size_t n, struct vp_error *err);
+
+/* Whether there is a file that cli_files_write() did not write there. */
+bool cli_files_is_others(const struct cli_files_place *place);
+
+/* Removes what cli_files_write() wrote; another file that has the name now stays. */
 void cli_files_remove(const struct cli_files_place *place);
 
 /* All of it, or VP_REASON_LOCAL_IO. */

@@ -6,6 +6,7 @@
 #include "vp/clock.h"
 
 #include "exit.h"
+#include "signals.h"
 
 enum { ROUND_MS = 30 * 1000, AGAIN_MS = 15 * 1000 };
 
@@ -84,7 +85,8 @@ enum vp_code cli_live_run(struct cli_live *live, cli_session_work work, void *co
                           struct vp_error *err)
 {
     struct cli_session *session = live->session;
-    vault_set_limits(session->vault, now_ms() + session->settings->timeout_ms, NULL);
+    vault_set_limits(session->vault, now_ms() + session->settings->timeout_ms, cli_signals_cancel(),
+                     cli_signals_goodbye());
     if (!needs_token)
         return work(session, context, err);
     VP_TRY(authorise(live, err));
@@ -183,7 +185,7 @@ int64_t cli_live_wait_ms(const struct cli_live *live)
 void cli_live_renew(struct cli_live *live)
 {
     int64_t start_ms = now_ms();
-    vault_set_limits(live->session->vault, start_ms + ROUND_MS, NULL);
+    vault_set_limits(live->session->vault, start_ms + ROUND_MS, cli_signals_cancel(), cli_signals_goodbye());
     if (live->token_due_ms != 0 && live->token_due_ms <= start_ms)
         renew_token(live);
     renew_leases(live, start_ms);

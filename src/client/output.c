@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "vp/json.h"
+#include "vp/texts.h"
 
 #include "files.h"
 
@@ -66,7 +67,17 @@ enum vp_code cli_output_raw(const struct vp_buf *text, struct vp_error *err)
 
 /* ---- tables ---- */
 
-/* One line: texts as they are but for control characters, lists of texts with commas, all else as JSON. */
+static void add_visible(struct vp_buf *cell, const char *text)
+{
+    size_t start = cell->len;
+    vp_buf_add_text(cell, text);
+    if (cell->failed || cell->len == start)
+        return;
+    vp_text_make_visible(cell->data + start);
+    cell->len = start + strlen(cell->data + start);
+}
+
+/* One line: strings as they are but for what a terminal acts on, lists of strings with commas, all else as JSON. */
 static void add_cell(struct vp_buf *cell, const struct vp_json *value)
 {
     struct vp_json_writer writer;
@@ -74,16 +85,19 @@ static void add_cell(struct vp_buf *cell, const struct vp_json *value)
     if (type == VP_JSON_NULL)
         vp_buf_add_text(cell, "-");
     else if (type == VP_JSON_TEXT)
-        for (const char *at = vp_json_text(value); *at != '\0'; at++)
-            vp_buf_add(cell, (unsigned char)*at < ' ' || *at == '\x7f' ? "?" : at, 1);
+        add_visible(cell, vp_json_text(value));
     else if (type == VP_JSON_ARRAY)
         for (size_t i = 0; i < vp_json_len(value); i++) {
             vp_buf_add_text(cell, i == 0 ? "" : ", ");
             add_cell(cell, vp_json_at(value, i));
         }
     else {
-        vp_json_begin(&writer, cell);
+        struct vp_buf json = VP_BUF_INIT(CELL_MAX);
+        vp_json_begin(&writer, &json);
         vp_json_put_value(&writer, value);
+        add_visible(cell, vp_buf_text(&json));
+        cell->failed = cell->failed || json.failed;
+        vp_buf_clear(&json);
     }
 }
 

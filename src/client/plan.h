@@ -24,18 +24,30 @@ struct cli_sink {
 
     struct cli_files_place place; /* of the file, once opened */
     bool written;
-    bool is_new; /* the last delivery made the file */
 
     struct vp_buf content; /* filled by cli_fetch_plan() */
     struct vp_buf entry;   /* NAME=value, once the environment was made */
     bool absent;           /* an optional secret is missing: nothing is delivered */
+    bool replaces;         /* a variable that held the reference: without the secret there is none */
 };
+
+/* All fields of a secret, as variables: which ones is known once it is read. */
+struct cli_plan_from {
+    char *path;
+    char *prefix;
+};
+
+struct cli_mask;
 
 struct cli_plan {
     struct cli_sink *sinks;
     size_t n;
-    char *mount; /* of the spec; NULL: not said */
+    struct cli_plan_from *from;
+    size_t n_from;
+    unsigned n_files; /* that --resolve-file made a place for */
+    char *mount;      /* of the spec; NULL: not said */
     char *role;
+    struct cli_mask *mask; /* gets each value that is read; NULL: none does. Borrowed */
 };
 
 /* The items and the spec of the command line. VP_REASON_USAGE, VP_REASON_LOCAL_CONFIG, VP_REASON_LOCAL_IO. */
@@ -47,12 +59,29 @@ VP_MUST_USE enum vp_code cli_plan_add_env(struct cli_plan *plan, const char *nam
 VP_MUST_USE enum vp_code cli_plan_add_file(struct cli_plan *plan, const char *path, const char *ref, const char *mode,
                                            struct vp_error *err);
 
+/* A variable whose value is vault:REF, or contains ${vault:REF}, or is plain text. */
+VP_MUST_USE enum vp_code cli_plan_add_value(struct cli_plan *plan, const char *name, const char *value,
+                                            struct vp_error *err);
+
+/* A field of a secret as a variable. VP_REASON_LOCAL_CONFIG: two fields give one name, or no variable can have it. */
+VP_MUST_USE enum vp_code cli_plan_add_field(struct cli_plan *plan, const struct cli_plan_from *from, const char *field,
+                                            struct vp_error *err);
+
+/* Whether a value is, or contains, a reference as cli_plan_add_value() takes it. */
+bool cli_plan_is_reference(const char *value);
+
+/* Variables of the environment that are references, but those that the plan sets already. */
+VP_MUST_USE enum vp_code cli_plan_resolve(struct cli_plan *plan, char *const *environment, struct vp_error *err);
+
 /* Adds those of `argv` that have references. */
 VP_MUST_USE enum vp_code cli_plan_add_arguments(struct cli_plan *plan, char *const *argv, struct vp_error *err);
 
 /* One template to one file; `path` NULL: to nowhere, its content is what is wanted. */
 VP_MUST_USE enum vp_code cli_plan_add_template(struct cli_plan *plan, const char *path, const char *template_file,
                                                const char *kind, const char *mode, struct vp_error *err);
+
+/* What would be read and delivered, as a table. */
+VP_MUST_USE enum vp_code cli_plan_show(const struct cli_plan *plan, struct vp_error *err);
 void cli_plan_clear(struct cli_plan *plan); /* wipes the contents */
 
 /* A name as shells know it, and none that decides which code runs. */

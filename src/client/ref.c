@@ -19,6 +19,11 @@ enum vp_code cli_ref_parse(const char *text, size_t len, struct cli_ref *ret_ref
     const char *end = text + len;
     const char *hash = memchr(path, '#', (size_t)(end - path));
     const char *path_end = hash == NULL ? end : hash;
+    /* As people copy them. */
+    while (path < path_end && *path == '/')
+        path++;
+    while (path < path_end && path_end[-1] == '/')
+        path_end--;
     ref.path = strndup(path, (size_t)(path_end - path));
     ref.field = hash == NULL ? NULL : strndup(hash + 1, (size_t)(end - hash - 1));
     enum vp_code code = ref.path == NULL || (hash != NULL && ref.field == NULL) ? vp_fail_no_memory(err)

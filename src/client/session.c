@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "exit.h"
+#include "signals.h"
 
 enum { GOODBYE_MS = 10 * 1000 };
 
@@ -26,6 +27,8 @@ static enum vp_code connect_vault(struct cli_session *session, struct vp_error *
         .name_space = settings->name_space,
         .max_retries = settings->max_retries,
         .deadline_ms = settings->deadline_ms,
+        .cancel = cli_signals_cancel(),
+        .give_up = cli_signals_goodbye(),
     };
     struct vp_error fault = { 0 };
     VP_TRY(http_client_new(&session->http, err));
@@ -97,12 +100,42 @@ static enum vp_code token_to_send(const struct cli_settings *settings, struct vp
                    fault.message);
 }
 
+/* A login drops grants that are for other mounts, images or times; each login of a job would list them. Those that the reader
+ * of a job's log can act on are shown, and all of them with --verbose. */
+static bool is_expected(const char *warning)
+{
+    static const char DROPPED[] = " dropped: ";
+    static const char *const SHOWN[] = { "wrong_image", "bad_name", "bad_properties" };
+    const char *reason = strstr(warning, DROPPED);
+    if (strncmp(warning, "grant ", strlen("grant ")) != 0 || reason == NULL)
+        return strstr(warning, " more grants dropped") != NULL;
+    for (size_t i = 0; i < sizeof SHOWN / sizeof SHOWN[0]; i++)
+        if (strcmp(reason + strlen(DROPPED), SHOWN[i]) == 0)
+            return false;
+    return true;
+}
+
 static void tell_warnings(const struct cli_session *session, const struct vault_login *login)
 {
     const struct vp_json *warnings = login->warnings;
-    for (size_t i = 0; i < vp_json_len(warnings); i++)
-        if (vp_json_type(vp_json_at(warnings, i)) == VP_JSON_TEXT)
-            cli_exit_warn(session->settings->quiet, "the vault says: %s", vp_json_text(vp_json_at(warnings, i)));
+    for (size_t i = 0; i < vp_json_len(warnings); i++) {
+        const struct vp_json *warning = vp_json_at(warnings, i);
+        if (vp_json_type(warning) == VP_JSON_TEXT &&
+            (session->settings->verbose || !is_expected(vp_json_text(warning))))
+            cli_exit_warn(session->settings->quiet, "the server says: %s", vp_json_text(warning));
+    }
+}
+
+/* The server says the same where there is no such mount, and where it refuses after the plugin has granted. A login without a
+ * token tells them apart: the plugin names what is missing. */
+static void explain_denied(struct cli_session *session, struct vp_error *err)
+{
+    const char *mount = session->settings->mount;
+    if (vault_has_login(session->vault, mount))
+        vp_error_add_detail(err, "auth/%.60s is there: the server itself refuses; is this user's entity disabled?",
+                            mount);
+    else
+        vp_error_add_detail(err, "is the mount's name, \"%.60s\", right? ARV_VAULT_MOUNT or --mount says it", mount);
 }
 
 static enum vp_code ask_for_token(struct cli_session *session, struct vault_login *ret_login, struct vp_error *err)
@@ -116,24 +149,36 @@ static enum vp_code ask_for_token(struct cli_session *session, struct vault_logi
                                  "(runtime_constraints.API)?");
     /* The plugin's own refusals name the request; without that name it was the host's, which has no such path. */
     if (code == VP_ERR_DENIED && err != NULL && strstr(err->message, "request_id=") == NULL)
-        vp_error_add_detail(err, "is the mount's name, \"%.60s\", right? ARV_VAULT_MOUNT or --mount says it",
-                            settings->mount);
+        explain_denied(session, err);
     return code;
 }
 
 enum vp_code cli_session_get_login(struct cli_session *session, struct vault_login *ret_login, struct vp_error *err)
 {
+    if (cli_signals_came() != 0)
+        return vp_fail(err, VP_REASON_CANCELLED, "ended by a signal");
     VP_TRY(ask_for_token(session, ret_login, err));
     tell_warnings(session, ret_login);
     return VP_OK;
 }
 
-/* What the vault goes by is still the token of before. It may have ended, and then there is nothing to revoke. */
-static void revoke_replaced(struct cli_session *session)
+/* The vault still has the token of the earlier login. It may have expired, and then there is nothing to revoke. */
+static enum vp_code retire(struct cli_session *session, struct vp_error *err)
 {
     struct vp_error unread;
-    if (session->logged_in && !session->keep_token && !session->login.batch)
+    if (!session->logged_in || session->login.batch)
+        return VP_OK;
+    if (!session->keep_token) {
         (void)!vault_revoke_self(session->vault, &unread);
+        return VP_OK;
+    }
+    struct cli_session_retired *retired =
+        reallocarray(session->retired, session->n_retired + 1, sizeof *session->retired);
+    if (retired == NULL)
+        return vp_fail_no_memory(err);
+    session->retired = retired;
+    retired[session->n_retired++] = (struct cli_session_retired){ .token = VP_TAKE(session->login.token) };
+    return VP_OK;
 }
 
 /* A refused request is a use too. */
@@ -147,8 +192,9 @@ enum vp_code cli_session_log_in(struct cli_session *session, struct vp_error *er
 {
     struct vault_login login = { 0 };
     VP_TRY(cli_session_get_login(session, &login, err));
-    revoke_replaced(session);
-    enum vp_code code = vault_set_token(session->vault, login.token, err);
+    enum vp_code code = retire(session, err);
+    if (code == VP_OK)
+        code = vault_set_token(session->vault, login.token, err);
     if (code != VP_OK) {
         vault_login_clear(&login);
         return code;
@@ -164,14 +210,24 @@ enum vp_code cli_session_log_in(struct cli_session *session, struct vp_error *er
 
 enum vp_code cli_session_authorise(struct cli_session *session, struct vp_error *err)
 {
-    if (session->settings->vault_token != NULL)
-        return vault_set_token(session->vault, session->settings->vault_token, err);
+    struct vp_error fault = { 0 };
+    int64_t unread;
+    if (session->settings->vault_token == NULL)
+        return cli_session_log_in(session, err);
+    VP_TRY(vault_set_token(session->vault, session->settings->vault_token, err));
+    /* What bao login left there long ago must not stand in the way of a login. */
+    if (session->settings->arvados_token == NULL ||
+        strcmp(session->settings->vault_token_source, CLI_SETTINGS_TOKEN_FILE) != 0 ||
+        vault_lookup_self_ttl(session->vault, &unread, &fault) == VP_OK || fault.reason != VP_REASON_VAULT_TOKEN)
+        return VP_OK;
+    cli_exit_warn(session->settings->quiet, "the Vault token in %s is unknown or expired: logging in instead",
+                  CLI_SETTINGS_TOKEN_FILE);
     return cli_session_log_in(session, err);
 }
 
 void cli_session_explain(const struct cli_session *session, struct vp_error *err)
 {
-    if (err->reason != VP_REASON_FORBIDDEN)
+    if (err->reason != VP_REASON_FORBIDDEN && err->reason != VP_REASON_VAULT_TOKEN)
         return;
     if (session->logged_in)
         vp_error_add_detail(err, "logged in as role %s; arv-vault whoami shows what it may",
@@ -180,12 +236,67 @@ void cli_session_explain(const struct cli_session *session, struct vp_error *err
         vp_error_add_detail(err, "with the Vault token of %s", session->settings->vault_token_source);
 }
 
-/* Time of its own, also when all there was has gone by. */
-static enum vp_code revoke_in_time(struct cli_session *session, struct vp_error *err)
+/* Revoking has time of its own, also when all there was has gone by, or a signal came. */
+static enum vp_code prepare_goodbye(struct cli_session *session, struct vp_error *err)
 {
     VP_TRY(cli_session_reconnect(session, err));
-    vault_set_limits(session->vault, VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + GOODBYE_MS, NULL);
+    vault_set_limits(session->vault, VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + GOODBYE_MS,
+                     cli_signals_goodbye(), cli_signals_goodbye());
+    return VP_OK;
+}
+
+static enum vp_code revoke_in_time(struct cli_session *session, struct vp_error *err)
+{
+    VP_TRY(prepare_goodbye(session, err));
     return vault_revoke_self(session->vault, err);
+}
+
+static void revoke_one_retired(struct cli_session *session, const struct vp_secret *token)
+{
+    struct vp_error fault = { 0 };
+    enum vp_code code = vault_set_token(session->vault, token, &fault);
+    if (code == VP_OK)
+        code = vault_revoke_self(session->vault, &fault);
+    /* A refusal: it has expired. */
+    if (code != VP_OK && code != VP_ERR_DENIED)
+        cli_exit_warn(session->settings->quiet,
+                      "a replaced Vault token was not revoked and is valid until it expires: %s", fault.message);
+}
+
+void cli_session_revoke_retired(struct cli_session *session, bool all)
+{
+    struct vp_error fault = { 0 };
+    size_t n_kept = 0;
+    if (session->n_retired == 0)
+        return;
+    bool reached = prepare_goodbye(session, &fault) == VP_OK;
+    for (size_t i = 0; i < session->n_retired; i++) {
+        if (session->retired[i].in_use && !all) {
+            session->retired[n_kept++] = session->retired[i];
+            continue;
+        }
+        if (reached)
+            revoke_one_retired(session, session->retired[i].token);
+        vp_secret_free(session->retired[i].token);
+    }
+    session->n_retired = n_kept;
+    if (reached && session->login.token != NULL)
+        (void)!vault_set_token(session->vault, session->login.token, &fault);
+}
+
+/* What a given token made and nobody got, or uses any more: that token itself is not ours to revoke. */
+static void revoke_leases(struct cli_session *session)
+{
+    struct vp_error fault = { 0 };
+    enum vp_code code = session->leases.n == 0 ? VP_OK : prepare_goodbye(session, &fault);
+    for (size_t i = 0; code == VP_OK && i < session->leases.n; i++)
+        code = vault_revoke_lease(session->vault, session->leases.items[i], &fault);
+    if (code != VP_OK)
+        cli_exit_warn(session->settings->quiet,
+                      "a secret with a lease was read, is not used and could not be revoked; it is valid until its "
+                      "lease expires: %s",
+                      fault.message);
+    vp_texts_clear(&session->leases);
 }
 
 void cli_session_revoke(struct cli_session *session)
@@ -201,8 +312,13 @@ void cli_session_revoke(struct cli_session *session)
 
 void cli_session_close(struct cli_session *session)
 {
-    if (!session->keep_token)
+    if (!session->keep_token) {
+        revoke_leases(session);
+        cli_session_revoke_retired(session, true);
         cli_session_revoke(session);
+    }
+    vp_texts_clear(&session->leases);
+    free(session->retired);
     vault_login_clear(&session->login);
     cli_session_disconnect(session);
     *session = (struct cli_session){ 0 };
@@ -240,7 +356,7 @@ static enum vp_code work_in(struct cli_session *session, const struct cli_sessio
             return code;
     }
     enum vp_code code = work(session, context, err);
-    if (code == VP_OK)
+    if (code == VP_OK && cli_signals_came() == 0)
         return VP_OK;
     if (err != NULL)
         cli_session_explain(session, err);
@@ -260,11 +376,16 @@ enum vp_code cli_session_run(const struct cli_command *command, const struct cli
     if (args.role == NULL)
         args.role = how->spec_role;
     VP_TRY(cli_settings_read(&args, command->groups, command->patient, &settings, err));
+    /* From the login on there is something to give back. */
+    cli_signals_hold();
     enum vp_code code = cli_session_open(&settings, &session, err);
+    if (code == VP_ERR_INPUT && cli_settings_drop_broken_certificates(&settings))
+        code = cli_session_open(&settings, &session, err);
     if (code == VP_OK) {
         code = work_in(&session, how, work, context, err);
         cli_session_close(&session);
     }
+    cli_signals_release();
     cli_settings_clear(&settings);
     return code;
 }

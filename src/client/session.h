@@ -15,7 +15,15 @@ struct cli_session {
     struct vault_login login;      /* empty with a given token */
     int64_t logged_in_ms;          /* monotonic, of that login; 0: its uses are counted, and none is to be wasted */
     bool logged_in;
-    bool keep_token; /* somebody else lives on it: leases, or whoever it was handed to */
+    bool keep_token;        /* it is in use beyond this session: by leases, or by whoever it was handed to */
+    struct vp_texts leases; /* that a given token made; revoked one by one where the token is not kept */
+    struct cli_session_retired *retired; /* tokens of earlier logins that leases in use depend on */
+    size_t n_retired;
+};
+
+struct cli_session_retired {
+    struct vp_secret *token;
+    bool in_use; /* beyond the next delivery: by a variable, which can't be replaced */
 };
 
 /* Connects without asking anything. */
@@ -30,8 +38,8 @@ void cli_session_end_progress(struct cli_session *session);
 void cli_session_disconnect(struct cli_session *session);
 VP_MUST_USE enum vp_code cli_session_reconnect(struct cli_session *session, struct vp_error *err);
 
-/* Logs in with the Arvados token, whatever Vault token was given. Its warnings are told. A token of a login before is
- * revoked then, unless it is to be kept; when it fails that one is still in use. */
+/* Logs in with the Arvados token, whatever Vault token was given. Its warnings are told. The token of an earlier
+ * login is revoked then, or retired if it is to be kept; on failure that one is still in use. */
 VP_MUST_USE enum vp_code cli_session_log_in(struct cli_session *session, struct vp_error *err);
 
 /* A login whose token is not used here, and not revoked. Freed by vault_login_clear(). */
@@ -47,7 +55,10 @@ void cli_session_explain(const struct cli_session *session, struct vp_error *err
 /* Revokes a token that it got itself; connects again for it if need be. */
 void cli_session_revoke(struct cli_session *session);
 
-/* Revokes the token unless it is to be kept, and closes. */
+/* Revokes the tokens of earlier logins that nothing in use depends on; `all`: the others too. */
+void cli_session_revoke_retired(struct cli_session *session, bool all);
+
+/* Revokes the token and what it made unless it is to be kept, and closes. */
 void cli_session_close(struct cli_session *session);
 
 /* A connection to Arvados, for who has the host and a token. Freed by arv_client_free(). */

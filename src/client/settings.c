@@ -20,8 +20,11 @@ enum {
     RETRIES_DEFAULT = 2,
     RETRIES_PATIENT = 8, /* with their pauses some ten seconds: a vault that restarts, a leader that is elected */
     RETRIES_MAX = 100,
-    DURATION_DIGITS = 9,
+    TOKEN_MAX = 4096,
+    NAME_LEN_MAX = 64,
 };
+
+#define TIMEOUT_NONE_MS ((int64_t)365 * 24 * 3600 * 1000)
 
 /* Where crunch-run binds the node's certificates (lib/crunchrun of Arvados), and where its tools look first. */
 static const char ARVADOS_BUNDLE[] = "/etc/arvados/ca-certificates.crt";
@@ -34,41 +37,21 @@ static const char *environment(const char *name)
     return vp_text_is_set(value) ? value : NULL;
 }
 
-/* The option, BAO_<name>, VAULT_<name>: first wins. *ret_source may be NULL. */
-static const char *pick(const char *option, const char *option_name, const char *bao, const char **ret_source)
-{
-    char vault[64];
-    const char *unread;
-    const char **source = ret_source == NULL ? &unread : ret_source;
-    (void)snprintf(vault, sizeof vault, "VAULT_%s", bao + strlen("BAO_"));
-    *source = option_name;
-    if (option != NULL)
-        return option;
-    *source = bao;
-    if (environment(bao) != NULL)
-        return environment(bao);
-    *source = "its VAULT_ name";
-    return environment(vault);
-}
+/* What a setting is called: its option (or NULL), and its variables in the order in which they count. */
+struct names {
+    const char *option;
+    const char *bao;
+    const char *vault;
+};
+#define NAMES(option, name) (&(const struct names){ option, "BAO_" name, "VAULT_" name })
 
-bool cli_settings_duration(const char *text, int64_t *ret_seconds)
+/* The option, BAO_<name>, VAULT_<name>: first wins. *ret_source may be NULL. */
+static const char *pick(const char *option, const struct names *names, const char **ret_source)
 {
-    static const struct {
-        const char *suffix;
-        int64_t seconds;
-    } UNITS[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
-    size_t n_digits = strspn(text, "0123456789");
-    int64_t number = 0;
-    if (n_digits == 0 || n_digits > DURATION_DIGITS)
-        return false;
-    for (size_t i = 0; i < n_digits; i++)
-        number = number * 10 + (text[i] - '0');
-    for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++)
-        if (strcmp(text + n_digits, UNITS[i].suffix) == 0) {
-            *ret_seconds = number * UNITS[i].seconds;
-            return number > 0;
-        }
-    return false;
+    const char *source = option != NULL ? names->option : environment(names->bao) != NULL ? names->bao : names->vault;
+    if (ret_source != NULL)
+        *ret_source = source;
+    return option != NULL ? option : environment(source);
 }
 
 static bool home_path(const char *rest, char path[HOME_PATH_MAX])
@@ -82,8 +65,12 @@ static bool home_path(const char *rest, char path[HOME_PATH_MAX])
 
 /* ---- trust ---- */
 
+/* In front of each file's content, for messages: readers of PEM skip what is between certificates. */
+static const char FILE_MARK[] = "arv-vault read this from ";
+
 static enum vp_code read_pem(const char *path, struct vp_buf *pem, struct vp_error *err)
 {
+    vp_buf_add_format(pem, "%s%s\n", FILE_MARK, path);
     VP_TRY(cli_files_read(path, "the CA file", pem, err));
     vp_buf_add_text(pem, "\n");
     return VP_OK;
@@ -138,54 +125,160 @@ enum vp_code cli_settings_arvados_ca(char **ret_pem, struct vp_error *err)
     return take_pem(&pem, read_pem(file, &pem, err), ret_pem, err);
 }
 
+/* Options before variables, BAO_... before VAULT_...; of each a file before a folder, as bao does. */
 static enum vp_code read_vault_ca(const struct cli_args *args, char **ret_pem, struct vp_error *err)
 {
     struct vp_buf pem = VP_BUF_INIT(CA_MAX);
-    const char *file = pick(args->ca_cert, "--ca-cert", "BAO_CACERT", NULL);
-    const char *folder = pick(args->ca_path, "--ca-path", "BAO_CAPATH", NULL);
-    if (file != NULL)
-        return take_pem(&pem, read_pem(file, &pem, err), ret_pem, err);
-    if (folder != NULL)
-        return take_pem(&pem, read_folder(folder, &pem, err), ret_pem, err);
+    const struct {
+        const char *file;
+        const char *folder;
+    } SOURCES[] = { { args->ca_cert, args->ca_path },
+                    { environment("BAO_CACERT"), environment("BAO_CAPATH") },
+                    { environment("VAULT_CACERT"), environment("VAULT_CAPATH") } };
+    for (size_t i = 0; i < sizeof SOURCES / sizeof SOURCES[0]; i++) {
+        if (SOURCES[i].file != NULL)
+            return take_pem(&pem, read_pem(SOURCES[i].file, &pem, err), ret_pem, err);
+        if (SOURCES[i].folder != NULL)
+            return take_pem(&pem, read_folder(SOURCES[i].folder, &pem, err), ret_pem, err);
+    }
     return cli_settings_arvados_ca(ret_pem, err);
 }
 
-/* ---- the vault ---- */
+static void keep_certificate(struct vp_buf *good, const char *block, size_t len, const char *file, bool quiet)
+{
+    struct vp_buf one = VP_BUF_INIT(CA_MAX);
+    struct vp_error fault;
+    vp_buf_add(&one, block, len);
+    vp_buf_add_text(&one, "\n");
+    if (!one.failed && http_check_ca_pem(vp_buf_text(&one), &fault) == VP_OK)
+        vp_buf_add_text(good, vp_buf_text(&one));
+    else
+        cli_exit_warn(quiet, "a broken certificate in %.300s is left out", file);
+    vp_buf_clear(&one);
+}
+
+/* One broken certificate of many, or a key among them, is no reason to trust none of the others. */
+bool cli_settings_drop_broken_certificates(struct cli_settings *settings)
+{
+    static const char BEGIN[] = "-----BEGIN CERTIFICATE-----";
+    static const char END[] = "-----END CERTIFICATE-----";
+    struct vp_buf good = VP_BUF_INIT(CA_MAX);
+    char file[HOME_PATH_MAX] = "";
+    bool has_any = true;
+    for (const char *at = settings->vault_ca_pem; at != NULL && *at != '\0';) {
+        size_t line = strcspn(at, "\n");
+        if (strncmp(at, FILE_MARK, strlen(FILE_MARK)) == 0) {
+            if (!has_any)
+                cli_exit_warn(settings->quiet, "%.300s has no certificate and is left out", file);
+            (void)snprintf(file, sizeof file, "%.*s", (int)(line - strlen(FILE_MARK)), at + strlen(FILE_MARK));
+            has_any = false;
+        }
+        const char *end = strncmp(at, BEGIN, strlen(BEGIN)) == 0 ? strstr(at, END) : NULL;
+        if (end != NULL) {
+            line = (size_t)(end - at) + strlen(END);
+            keep_certificate(&good, at, line, file, settings->quiet);
+            has_any = true;
+        }
+        at += line + (at[line] == '\n');
+    }
+    if (!has_any && *file != '\0')
+        cli_exit_warn(settings->quiet, "%.300s has no certificate and is left out", file);
+    bool useful = good.len > 0 && !good.failed;
+    if (useful) {
+        free(settings->vault_ca_pem);
+        settings->vault_ca_pem = vp_buf_take(&good);
+    }
+    vp_buf_clear(&good);
+    return useful && settings->vault_ca_pem != NULL;
+}
+
+/* ---- the server ---- */
+
+/* "vault.example.:8200" is how a name without search domains is written. */
+static void drop_final_dot(const char *address, char plain[HOME_PATH_MAX])
+{
+    const char *scheme = strstr(address, "://");
+    size_t host = scheme == NULL ? 0 : (size_t)(scheme - address) + 3;
+    size_t end = host + strcspn(address + host, ":/");
+    bool dot = end > host && address[end - 1] == '.';
+    (void)snprintf(plain, HOME_PATH_MAX, "%.*s%s", (int)(dot ? end - 1 : end), address, address + end);
+}
 
 static enum vp_code read_address(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
 {
     const char *source;
     struct vp_error fault;
-    const char *address = pick(args->address, "--address", "BAO_ADDR", &source);
+    const char *address = pick(args->address, NAMES("--address", "ADDR"), &source);
     if (address == NULL)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
-                       "no vault is named: set BAO_ADDR (or VAULT_ADDR) to its address, like "
+                       "no server address: set BAO_ADDR (or VAULT_ADDR) or pass --address, like "
                        "https://vault.example:8200");
-    if (http_origin_parse_near(address, &settings->vault, &fault) != VP_OK)
-        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the vault's address (%s) can't be used: %s", source,
+    char plain[HOME_PATH_MAX];
+    drop_final_dot(address, plain);
+    if (http_origin_parse_near(plain, &settings->vault, &fault) != VP_OK)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the server address in %s can't be used: %s", source,
                        fault.message);
     return VP_OK;
 }
 
-static enum vp_code read_limits(const struct cli_args *args, bool patient, struct cli_settings *settings,
-                                struct vp_error *err)
+/* As bao takes it: 0 is no limit. */
+static enum vp_code read_timeout(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
 {
-    int64_t timeout_s = TIMEOUT_DEFAULT_S;
-    const char *timeout = pick(args->timeout, "--timeout", "BAO_CLIENT_TIMEOUT", NULL);
-    const char *retries = pick(args->max_retries, "--max-retries", "BAO_MAX_RETRIES", NULL);
-    if (timeout != NULL && !cli_settings_duration(timeout, &timeout_s))
-        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the timeout must be a number of seconds, or like 90s, 5m, 1h");
-    settings->max_retries = patient ? RETRIES_PATIENT : RETRIES_DEFAULT;
-    if (retries != NULL) {
-        char *end;
-        unsigned long number = strtoul(retries, &end, 10);
-        if (*end != '\0' || *retries == '-' || number > RETRIES_MAX)
-            return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the number of retries must be one from 0 to %d", RETRIES_MAX);
-        settings->max_retries = (unsigned)number;
-    }
-    settings->timeout_ms = timeout_s * 1000;
+    const char *source;
+    const char *timeout = pick(args->timeout, NAMES("--timeout", "CLIENT_TIMEOUT"), &source);
+    settings->timeout_ms = TIMEOUT_DEFAULT_S * 1000;
+    if (timeout != NULL && !cli_settings_duration_ms(timeout, &settings->timeout_ms))
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "%s: \"%.60s\" is no duration: write seconds, or like 90s, 1m30s, 500ms; 0 for no limit", source,
+                       timeout);
+    if (settings->timeout_ms == 0)
+        settings->timeout_ms = TIMEOUT_NONE_MS;
     settings->deadline_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + settings->timeout_ms;
     return VP_OK;
+}
+
+static enum vp_code read_retries(const struct cli_args *args, bool patient, struct cli_settings *settings,
+                                 struct vp_error *err)
+{
+    const char *source;
+    char *end;
+    const char *retries = pick(args->max_retries, NAMES("--max-retries", "MAX_RETRIES"), &source);
+    settings->max_retries = patient ? RETRIES_PATIENT : RETRIES_DEFAULT;
+    if (retries == NULL)
+        return VP_OK;
+    unsigned long number = strtoul(retries, &end, 10);
+    if (*end != '\0' || *retries == '-' || number > RETRIES_MAX)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s: must be a number from 0 to %d", source, RETRIES_MAX);
+    settings->max_retries = (unsigned)number;
+    return VP_OK;
+}
+
+/* What bao takes from the environment and this program does not use. */
+static void warn_of_ignored(bool quiet)
+{
+    static const struct {
+        const char *name;
+        const char *why;
+    } IGNORED[] = {
+        { "SKIP_VERIFY", "the server's certificate is always verified" },
+        { "CLIENT_CERT", "client certificates are not supported" },
+        { "CLIENT_KEY", "client certificates are not supported" },
+        { "CACERT_BYTES", "set BAO_CACERT to a file" },
+        { "PROXY_ADDR", "proxies are not used" },
+        { "HTTP_PROXY", "proxies are not used" },
+        { "AGENT_ADDR", "set BAO_ADDR" },
+        { "SRV_LOOKUP", "SRV records are not used" },
+        { "WRAP_TTL", "use the command wrap" },
+        { "MFA", "logins with MFA are not supported" },
+    };
+    static const char *const PREFIXES[] = { "BAO_", "VAULT_" };
+    for (size_t i = 0; i < sizeof IGNORED / sizeof IGNORED[0]; i++)
+        for (size_t j = 0; j < sizeof PREFIXES / sizeof PREFIXES[0]; j++) {
+            char name[NAME_LEN_MAX];
+            (void)snprintf(name, sizeof name, "%s%s", PREFIXES[j], IGNORED[i].name);
+            if (environment(name) != NULL)
+                cli_exit_warn(quiet, "%s is ignored: %s", name, IGNORED[i].why);
+        }
 }
 
 /* Header text: what would end a line, or start another, is refused. */
@@ -193,30 +286,43 @@ static enum vp_code check_word(const char *what, const char *word, struct vp_err
 {
     for (const char *at = word; at != NULL && *at != '\0'; at++)
         if (*at <= ' ' || *at > '~')
-            return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s holds a blank or a strange character", what);
+            return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%s holds a blank or a non-printable character", what);
     return VP_OK;
 }
 
-static enum vp_code secret_of(const char *text, struct vp_secret **ret_secret, struct vp_error *err)
+static enum vp_code secret_of(const char *text, const char *source, struct vp_secret **ret_secret, struct vp_error *err)
 {
+    if (strlen(text) > TOKEN_MAX)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "what %s holds is no token: it is longer than %d characters",
+                       source, TOKEN_MAX);
     *ret_secret = vp_secret_new(text, strlen(text));
     return *ret_secret == NULL ? vp_fail_no_memory(err) : VP_OK;
+}
+
+/* An empty file, as a shell's > leaves it, is as good as none. */
+static enum vp_code read_token_file(const char *file, struct vp_secret **ret_token, struct vp_error *err)
+{
+    struct stat seen;
+    if (access(file, R_OK) != 0 || stat(file, &seen) != 0 || seen.st_size == 0)
+        return VP_OK;
+    return cli_files_read_secret(file, "the token file", ret_token, err);
 }
 
 static enum vp_code read_vault_token(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
 {
     char file[HOME_PATH_MAX];
-    const char *token = pick(NULL, NULL, "BAO_TOKEN", &settings->vault_token_source);
+    const char *token = pick(NULL, NAMES(NULL, "TOKEN"), &settings->vault_token_source);
     if (args->token_file != NULL) {
         settings->vault_token_source = "--token-file";
         return cli_files_read_secret(args->token_file, "the token file", &settings->vault_token, err);
     }
     if (token != NULL)
-        return secret_of(token, &settings->vault_token, err);
-    settings->vault_token_source = "~/.vault-token";
-    if (home_path(".vault-token", file) && access(file, R_OK) == 0)
-        return cli_files_read_secret(file, "the token file", &settings->vault_token, err);
-    settings->vault_token_source = NULL;
+        return secret_of(token, settings->vault_token_source, &settings->vault_token, err);
+    settings->vault_token_source = CLI_SETTINGS_TOKEN_FILE;
+    if (home_path(".vault-token", file))
+        VP_TRY(read_token_file(file, &settings->vault_token, err));
+    if (settings->vault_token == NULL)
+        settings->vault_token_source = NULL;
     return VP_OK;
 }
 
@@ -227,29 +333,63 @@ struct conf {
     struct vp_secret *token;
 };
 
+/* Of two lines with one name the last counts, as for Arvados' own tools. */
 static enum vp_code take_line(const char *line, size_t len, struct conf *conf, struct vp_error *err)
 {
     static const char HOST[] = "ARVADOS_API_HOST=";
     static const char TOKEN[] = "ARVADOS_API_TOKEN=";
     while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t' || line[len - 1] == '\r'))
         len--;
-    if (conf->host == NULL && len > strlen(HOST) && strncmp(line, HOST, strlen(HOST)) == 0) {
+    if (len >= strlen(HOST) && strncmp(line, HOST, strlen(HOST)) == 0) {
+        free(conf->host);
         conf->host = strndup(line + strlen(HOST), len - strlen(HOST));
         return conf->host == NULL ? vp_fail_no_memory(err) : VP_OK;
     }
-    if (conf->token == NULL && len > strlen(TOKEN) && strncmp(line, TOKEN, strlen(TOKEN)) == 0) {
+    if (len >= strlen(TOKEN) && strncmp(line, TOKEN, strlen(TOKEN)) == 0) {
+        if (len - strlen(TOKEN) > TOKEN_MAX)
+            return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                           "the ARVADOS_API_TOKEN of settings.conf is longer than %d characters", TOKEN_MAX);
+        vp_secret_free(conf->token);
         conf->token = vp_secret_new(line + strlen(TOKEN), len - strlen(TOKEN));
         return conf->token == NULL ? vp_fail_no_memory(err) : VP_OK;
     }
     return VP_OK;
 }
 
-/* ~/.config/arvados/settings.conf: lines NAME=value. */
+/* The first of a list of absolute folders ("a:b") that has the file. */
+static bool find_in(const char *folders, const char *rest, char file[HOME_PATH_MAX])
+{
+    for (const char *at = folders; at != NULL && *at != '\0';) {
+        size_t len = strcspn(at, ":");
+        int n = snprintf(file, HOME_PATH_MAX, "%.*s/%s", (int)len, at, rest);
+        if (*at == '/' && n > 0 && n < HOME_PATH_MAX && access(file, R_OK) == 0)
+            return true;
+        at += len + (at[len] == ':');
+    }
+    return false;
+}
+
+/* Where Arvados' Python SDK looks, in its order. */
+static bool find_conf(char file[HOME_PATH_MAX])
+{
+    const char *home = environment("XDG_CONFIG_HOME");
+    const char *others = environment("XDG_CONFIG_DIRS");
+    if (find_in(environment("CONFIGURATION_DIRECTORY"), "settings.conf", file))
+        return true;
+    if (home != NULL && *home == '/') {
+        if (find_in(home, "arvados/settings.conf", file))
+            return true;
+    } else if (home_path(".config/arvados/settings.conf", file) && access(file, R_OK) == 0)
+        return true;
+    return find_in(others == NULL ? "/etc/xdg" : others, "arvados/settings.conf", file);
+}
+
+/* Lines NAME=value. */
 static enum vp_code read_conf(struct conf *conf, struct vp_error *err)
 {
     char file[HOME_PATH_MAX];
     struct vp_buf text = VP_BUF_INIT(CONF_MAX);
-    if (!home_path(".config/arvados/settings.conf", file) || access(file, R_OK) != 0)
+    if (!find_conf(file))
         return VP_OK;
     enum vp_code code = cli_files_read(file, "the Arvados settings", &text, err);
     for (const char *line = vp_buf_text(&text); code == VP_OK && *line != '\0';) {
@@ -281,7 +421,7 @@ static enum vp_code read_arvados(const struct cli_args *args, struct cli_setting
             cli_files_read_secret(args->arvados_token_file, "the Arvados token's file", &settings->arvados_token, err);
     } else if (code == VP_OK && token != NULL) {
         settings->arvados_token_source = "ARVADOS_API_TOKEN";
-        code = secret_of(token, &settings->arvados_token, err);
+        code = secret_of(token, "ARVADOS_API_TOKEN", &settings->arvados_token, err);
     } else if (code == VP_OK) {
         settings->arvados_token_source = "settings.conf";
         settings->arvados_token = VP_TAKE(conf.token);
@@ -293,24 +433,43 @@ static enum vp_code read_arvados(const struct cli_args *args, struct cli_setting
 
 /* ---- all ---- */
 
+/* "arvados/", "auth/arvados" and "/auth/arvados/" are what bao and people write for it. */
+static enum vp_code read_mount(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
+{
+    const char *mount = args->mount != NULL ? args->mount : environment("ARV_VAULT_MOUNT");
+    if (mount == NULL)
+        mount = "arvados";
+    mount += strspn(mount, "/");
+    if (strncmp(mount, "auth/", strlen("auth/")) == 0)
+        mount += strlen("auth/");
+    mount += strspn(mount, "/");
+    size_t len = strlen(mount);
+    while (len > 0 && mount[len - 1] == '/')
+        len--;
+    if (len == 0)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "the mount's name is empty: --mount or ARV_VAULT_MOUNT, like arvados");
+    settings->mount = strndup(mount, len);
+    return settings->mount == NULL ? vp_fail_no_memory(err) : VP_OK;
+}
+
 static enum vp_code read_all(const struct cli_args *args, unsigned groups, bool patient, struct cli_settings *settings,
                              struct vp_error *err)
 {
-    const char *mount = args->mount != NULL ? args->mount : environment("ARV_VAULT_MOUNT");
     settings->quiet = args->quiet;
-    settings->mount = mount == NULL ? "arvados" : mount;
+    settings->verbose = args->verbose;
     settings->role = args->role != NULL ? args->role : environment("ARV_VAULT_ROLE");
     settings->salt_label = args->salt_label != NULL ? args->salt_label : environment("ARV_VAULT_SALT_LABEL");
-    settings->name_space = pick(args->name_space, "--namespace", "BAO_NAMESPACE", NULL);
-    settings->tls_server_name = pick(args->tls_server_name, "--tls-server-name", "BAO_TLS_SERVER_NAME", NULL);
+    settings->name_space = pick(args->name_space, NAMES("--namespace", "NAMESPACE"), NULL);
+    settings->tls_server_name = pick(args->tls_server_name, NAMES("--tls-server-name", "TLS_SERVER_NAME"), NULL);
+    VP_TRY(read_mount(args, settings, err));
     VP_TRY(check_word("the mount's name", settings->mount, err));
     VP_TRY(check_word("the namespace", settings->name_space, err));
-    VP_TRY(read_limits(args, patient, settings, err));
+    VP_TRY(read_timeout(args, settings, err));
+    VP_TRY(read_retries(args, patient, settings, err));
     VP_TRY(read_address(args, settings, err));
     VP_TRY(read_vault_ca(args, &settings->vault_ca_pem, err));
-    if (environment("BAO_SKIP_VERIFY") != NULL || environment("VAULT_SKIP_VERIFY") != NULL)
-        cli_exit_warn(args->quiet,
-                      "BAO_SKIP_VERIFY and VAULT_SKIP_VERIFY are ignored: the vault's certificate is always checked");
+    warn_of_ignored(args->quiet);
     if ((groups & CLI_ARGS_TOKEN) != 0)
         VP_TRY(read_vault_token(args, settings, err));
     if ((groups & CLI_ARGS_LOGIN) != 0)
@@ -334,6 +493,7 @@ enum vp_code cli_settings_read(const struct cli_args *args, unsigned groups, boo
 void cli_settings_clear(struct cli_settings *settings)
 {
     free(settings->vault_ca_pem);
+    free(settings->mount);
     vp_secret_free(settings->vault_token);
     free(settings->arvados_host);
     vp_secret_free(settings->arvados_token);

@@ -9,6 +9,8 @@
 
 #include "args.h"
 
+#define CLI_SETTINGS_TOKEN_FILE "~/.vault-token"
+
 struct cli_settings {
     /* the vault */
     struct http_origin vault;
@@ -22,7 +24,7 @@ struct cli_settings {
     const char *vault_token_source; /* for messages */
 
     /* the login */
-    const char *mount;
+    char *mount;            /* its name, without slashes at either end */
     const char *role;       /* NULL: none */
     const char *salt_label; /* NULL: as it is */
 
@@ -32,6 +34,7 @@ struct cli_settings {
     const char *arvados_token_source;
 
     bool quiet;
+    bool verbose;
 };
 
 /* `patient`: a job can wait for a vault that restarts; a person would rather know. VP_REASON_LOCAL_CONFIG with words,
@@ -44,5 +47,11 @@ void cli_settings_clear(struct cli_settings *settings);
  * which is the system's. */
 VP_MUST_USE enum vp_code cli_settings_arvados_ca(char **ret_pem, struct vp_error *err);
 
-/* "90", "90s", "15m", "1h" in seconds; false on any other form, and on 0. */
+/* Keeps of vault_ca_pem what is a certificate and warns of the rest; false if nothing is left. */
+bool cli_settings_drop_broken_certificates(struct cli_settings *settings);
+
+/* Go's durations ("1h30m", "500ms"), plain seconds, and "d" for days; false on any other form. */
+bool cli_settings_duration_ms(const char *text, int64_t *ret_ms);
+
+/* The same in whole seconds, of which there is at least one. */
 bool cli_settings_duration(const char *text, int64_t *ret_seconds);

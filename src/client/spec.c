@@ -117,6 +117,7 @@ struct top {
     const struct vp_json *templates;
     const char *mount;
     const char *role;
+    const char *schema;
 };
 
 static const struct vp_json_field TOP_FIELDS[] = {
@@ -125,6 +126,7 @@ static const struct vp_json_field TOP_FIELDS[] = {
     { "templates", VP_JSON_TO_ARRAY, offsetof(struct top, templates), VP_JSON_OR_MISSING, 0 },
     { "mount", VP_JSON_TO_TEXT, offsetof(struct top, mount), OPTIONAL_FIELD, 255 },
     { "role", VP_JSON_TO_TEXT, offsetof(struct top, role), OPTIONAL_FIELD, 255 },
+    { "$schema", VP_JSON_TO_TEXT, offsetof(struct top, schema), OPTIONAL_FIELD, TEXT_LIMIT }, /* for editors */
     { 0 },
 };
 

@@ -1,249 +1,66 @@
-/* Two threads: the first waits for signals and the end of the child; the keeper renews what the child lives by, so that no
- * signal ever waits for a server. */
+/* The main thread waits for signals and for the end of the child; the keeper's thread talks to the server, so that no signal
+ * ever waits for it. */
 #include "supervise.h"
 
-#include <errno.h>
-#include <pthread.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "vp/clock.h"
 
 #include "become.h"
 #include "exit.h"
+#include "keeper.h"
+#include "pump.h"
+#include "signals.h"
 
-enum {
-    ROUND_MS = 30 * 1000, /* for one round of renewals */
-    AGAIN_S = 15,         /* after an outage */
-    PAUSE_MAX_S = 300,    /* between tries to deliver, which come ever more seldom */
-    SIGNALLED = 128,      /* as shells tell it */
-};
-
-struct keeper {
-    struct cli_session *session;
-    struct cli_plan *plan;
-    struct cli_fetch_reads *leased;
-    int64_t token_ttl_s; /* at its begin; 0: lives for ever */
-    bool knows_ttl;
-    bool must_deliver; /* there is a new token, and what it gives has not come to the files yet */
-    bool is_unused;    /* that is true of all the files */
-    int64_t pause_s;   /* after the last try that failed; 0: it did not */
-    struct vp_cancel cancel;
-    pthread_t thread;
-    pthread_mutex_t lock; /* guards `ended` */
-    pthread_cond_t change;
-    bool ended;
-};
-
-static int64_t now_ms(void)
-{
-    return VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
-}
-
-/* ---- the keeper ---- */
-
-/* Seconds until something is at half of its life; 0: nothing ever is. */
-static int64_t next_look_s(const struct keeper *keeper)
-{
-    int64_t shortest_s = keeper->token_ttl_s;
-    for (size_t i = 0; i < keeper->leased->n; i++) {
-        int64_t ttl_s = keeper->leased->items[i].ttl_s;
-        if (ttl_s > 0 && (shortest_s == 0 || ttl_s < shortest_s))
-            shortest_s = ttl_s;
-    }
-    return shortest_s == 0 ? 0 : (shortest_s + 1) / 2;
-}
-
-/* A renewal that gives less than was left comes near the maximum: it counts as none. */
-static enum vp_code check_renewed(const char *what, int64_t ttl_s, int64_t first_ttl_s, struct vp_error *err)
-{
-    if (ttl_s <= first_ttl_s / 2)
-        return vp_fail(err, VP_REASON_FORBIDDEN, "%s has reached its maximum", what);
-    return VP_OK;
-}
-
-static enum vp_code renew_lease(struct vault *vault, struct cli_fetch_read *lease, struct vp_error *err)
-{
-    VP_TRY(vault_renew_lease(vault, lease->secret.lease_id, &lease->ttl_s, err));
-    return check_renewed("a lease", lease->ttl_s, lease->secret.lease_ttl_s, err);
-}
-
-static enum vp_code renew_all(struct keeper *keeper, struct vp_error *err)
-{
-    int64_t ttl_s = 0;
-    if (keeper->token_ttl_s > 0) {
-        VP_TRY(vault_renew_self(keeper->session->vault, 0, &ttl_s, err));
-        VP_TRY(check_renewed("the token", ttl_s, keeper->token_ttl_s, err));
-    }
-    for (size_t i = 0; i < keeper->leased->n; i++)
-        if (keeper->leased->items[i].secret.lease_ttl_s > 0)
-            VP_TRY(renew_lease(keeper->session->vault, &keeper->leased->items[i], err));
-    return VP_OK;
-}
-
-/* From here on nothing is good until all of it was fetched with the new token. What the one before made ends with it, if nobody
- * got that. */
-static enum vp_code log_in_anew(struct keeper *keeper, struct vp_error *err)
-{
-    if (keeper->is_unused)
-        keeper->session->keep_token = false;
-    VP_TRY(cli_session_log_in(keeper->session, err));
-    cli_fetch_reads_clear(keeper->leased);
-    keeper->token_ttl_s = keeper->session->login.ttl_s;
-    keeper->must_deliver = true;
-    keeper->is_unused = true;
-    return VP_OK;
-}
-
-/* What is new goes into the files; a variable of a process that runs can't be changed. When it fails, what was made already is
- * kept, and renewed, until the next try. */
-static enum vp_code deliver_anew(struct keeper *keeper, struct vp_error *err)
-{
-    VP_TRY(cli_fetch_plan(keeper->session, keeper->plan, keeper->leased, err));
-    keeper->is_unused = false;
-    VP_TRY(cli_deliver_files(keeper->plan, keeper->session->settings->quiet, err));
-    keeper->must_deliver = false;
-    keeper->pause_s = 0;
-    return VP_OK;
-}
-
-static bool is_refusal(enum vp_code code)
-{
-    return code == VP_ERR_DENIED || code == VP_ERR_OPERATION || code == VP_ERR_NOT_FOUND;
-}
-
-/* A token that was given tells its life only when it is asked. One that may not even ask for that is used as it is. */
-static enum vp_code learn_ttl(struct keeper *keeper, struct vp_error *err)
-{
-    struct vp_error fault = { 0 };
-    enum vp_code code = vault_lookup_self_ttl(keeper->session->vault, &keeper->token_ttl_s, &fault);
-    if (code != VP_OK && !is_refusal(code))
-        return vp_fail(err, fault.reason, "%s", fault.message);
-    if (code != VP_OK)
-        cli_exit_warn(keeper->session->settings->quiet,
-                      "how long the Vault token lives is not to be learned, so it is not renewed: %s", fault.message);
-    keeper->knows_ttl = true;
-    return VP_OK;
-}
-
-static enum vp_code keep_alive(struct keeper *keeper, struct vp_error *err)
-{
-    VP_TRY(cli_session_reconnect(keeper->session, err));
-    vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, &keeper->cancel);
-    enum vp_code code = keeper->knows_ttl ? renew_all(keeper, err) : learn_ttl(keeper, err);
-    return is_refusal(code) ? log_in_anew(keeper, err) : code;
-}
-
-/* What could not be delivered may never be. Meanwhile nothing that lives must end. */
-static int64_t next_try_s(struct keeper *keeper)
-{
-    int64_t look_s = next_look_s(keeper);
-    keeper->pause_s = keeper->pause_s == 0 ? AGAIN_S : 2 * keeper->pause_s;
-    if (keeper->pause_s > PAUSE_MAX_S)
-        keeper->pause_s = PAUSE_MAX_S;
-    return look_s > 0 && look_s < keeper->pause_s ? look_s : keeper->pause_s;
-}
-
-/* Seconds until the next look. */
-static int64_t look(struct keeper *keeper)
-{
-    struct vp_error fault = { 0 };
-    bool is_alive = keep_alive(keeper, &fault) == VP_OK;
-    if (is_alive && (!keeper->must_deliver || deliver_anew(keeper, &fault) == VP_OK))
-        return next_look_s(keeper);
-    int64_t again_s = is_alive ? next_try_s(keeper) : AGAIN_S;
-    if (fault.reason != VP_REASON_CANCELLED)
-        cli_exit_warn(keeper->session->settings->quiet,
-                      "what the command lives by could not be renewed, trying again in %lld s: %s", (long long)again_s,
-                      fault.message);
-    return again_s;
-}
-
-/* True when it is time to end. */
-static bool sleep_s(struct keeper *keeper, int64_t seconds)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += seconds;
-    pthread_mutex_lock(&keeper->lock);
-    int why = 0;
-    while (!keeper->ended && why != ETIMEDOUT)
-        why = seconds == 0 ? pthread_cond_wait(&keeper->change, &keeper->lock)
-                           : pthread_cond_timedwait(&keeper->change, &keeper->lock, &until);
-    bool ended = keeper->ended;
-    pthread_mutex_unlock(&keeper->lock);
-    return ended;
-}
-
-static void *keep(void *context)
-{
-    struct keeper *keeper = context;
-    int64_t wait_s = keeper->knows_ttl ? next_look_s(keeper) : look(keeper);
-    while (!sleep_s(keeper, wait_s))
-        wait_s = look(keeper);
-    return NULL;
-}
-
-static enum vp_code start_keeper(struct keeper *keeper, struct vp_error *err)
-{
-    pthread_condattr_t attributes;
-    (void)pthread_mutex_init(&keeper->lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&keeper->change, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0)
-        return vp_fail(err, VP_REASON_INTERNAL, "no thread for renewals can be had");
-    return VP_OK;
-}
-
-static void stop_keeper(struct keeper *keeper)
-{
-    pthread_mutex_lock(&keeper->lock);
-    keeper->ended = true;
-    pthread_cond_signal(&keeper->change);
-    pthread_mutex_unlock(&keeper->lock);
-    vp_cancel_set(&keeper->cancel);
-    (void)pthread_join(keeper->thread, NULL);
-    (void)pthread_cond_destroy(&keeper->change);
-    (void)pthread_mutex_destroy(&keeper->lock);
-}
-
-/* ---- the child ---- */
+enum { SIGNALLED = 128 /* as shells report it */, N_STREAMS = 2 };
 
 struct start {
     pid_t parent;
     struct sigaction child_ended; /* what SIGCHLD did before us */
+    sigset_t mask;                /* before we waited for more signals */
+    struct cli_pump *pumps[N_STREAMS];
 };
+
+/* What is sent to our process group would reach the child twice, from its sender and from us. So it has a group of its own,
+ * unless there is a terminal: that one's foreground group is the job. */
+static void leave_group(void)
+{
+    int terminal = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (terminal < 0)
+        (void)setpgid(0, 0);
+    else
+        (void)close(terminal);
+}
 
 static void begin_child(const struct cli_supervise_command *command, const struct start *start)
 {
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* without us nobody would renew, nor clean up */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* without us nothing would be renewed, nor cleaned up */
     if (getppid() != start->parent)
         _exit(CLI_EXIT_INTERNAL); /* it went before it could be noticed */
+    leave_group();
     (void)sigaction(SIGCHLD, &start->child_ended, NULL);
-    cli_signals_release(command->signals);
+    (void)sigprocmask(SIG_SETMASK, &start->mask, NULL);
+    for (size_t i = 0; i < N_STREAMS; i++)
+        if (start->pumps[i] != NULL)
+            cli_pump_enter(start->pumps[i]);
     _exit(cli_become_command(command->shown, command->argv, command->environment));
 }
 
-/* Who ignores SIGCHLD is not told of children, and can't wait for them: so we don't, even if whoever called us did. */
-static pid_t start_child(const struct cli_supervise_command *command)
+/* A process that ignores SIGCHLD can't wait for its children. */
+static pid_t start_child(const struct cli_supervise_command *command, struct start *start)
 {
-    static const struct sigaction TOLD = { .sa_handler = SIG_DFL };
-    struct start start = { .parent = getpid() };
-    (void)sigaction(SIGCHLD, &TOLD, &start.child_ended);
+    static const struct sigaction DEFAULT = { .sa_handler = SIG_DFL };
+    start->parent = getpid();
+    (void)sigaction(SIGCHLD, &DEFAULT, &start->child_ended);
     pid_t child = fork();
     if (child == 0)
-        begin_child(command, &start);
+        begin_child(command, start);
     return child;
 }
 
-/* As the first process of a container one inherits children that nobody else waits for. */
+/* As process 1 of a container one inherits children that nobody else waits for. */
 static bool has_ended(pid_t child, int *ret_status)
 {
     int status;
@@ -285,29 +102,55 @@ static sigset_t handled_signals(void)
     return signals;
 }
 
+static enum vp_code make_pumps(struct cli_mask *mask, struct start *start, struct vp_error *err)
+{
+    static const int STREAMS[N_STREAMS] = { STDOUT_FILENO, STDERR_FILENO };
+    for (size_t i = 0; mask != NULL && i < N_STREAMS; i++)
+        VP_TRY(cli_pump_new(mask, STREAMS[i], &start->pumps[i], err));
+    return VP_OK;
+}
+
+/* Without its output, or with output that is not masked, it must not go on. */
+static enum vp_code start_pumps(struct start *start, pid_t child, struct vp_error *err)
+{
+    enum vp_code code = VP_OK;
+    for (size_t i = 0; code == VP_OK && i < N_STREAMS; i++)
+        if (start->pumps[i] != NULL)
+            code = cli_pump_start(start->pumps[i], err);
+    if (code != VP_OK)
+        (void)kill(child, SIGKILL);
+    return code;
+}
+
+static enum vp_code run(struct cli_session *session, struct cli_plan *plan, struct cli_fetch_reads *leased,
+                        const struct cli_supervise_command *command, const sigset_t *signals, struct start *start,
+                        int *ret_status, struct vp_error *err)
+{
+    struct cli_keeper *keeper = NULL;
+    struct vp_error unkept = { 0 };
+    VP_TRY(make_pumps(command->mask, start, err));
+    pid_t child = start_child(command, start);
+    if (child < 0)
+        return vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process");
+    enum vp_code code = start_pumps(start, child, err);
+    if (code == VP_OK && command->keeps && cli_keeper_start(session, plan, leased, &keeper, &unkept) != VP_OK)
+        cli_exit_warn(false, "%s: it expires in %lld s", unkept.message, (long long)session->login.ttl_s);
+    *ret_status = wait_for(child, signals);
+    cli_signals_forget(signals);
+    if (keeper != NULL)
+        cli_keeper_stop(keeper);
+    return code;
+}
+
 enum vp_code cli_supervise_run(struct cli_session *session, struct cli_plan *plan, struct cli_fetch_reads *leased,
                                const struct cli_supervise_command *command, int *ret_status, struct vp_error *err)
 {
     sigset_t signals = handled_signals();
-    struct keeper keeper = {
-        .session = session,
-        .plan = plan,
-        .leased = leased,
-        .token_ttl_s = session->login.ttl_s,
-        .knows_ttl = session->logged_in,
-        .cancel = VP_CANCEL_INIT,
-    };
-    struct vp_error unkept = { 0 };
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    pid_t child = start_child(command);
-    if (child < 0)
-        return vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process");
-    bool kept = start_keeper(&keeper, &unkept) == VP_OK;
-    if (!kept)
-        cli_exit_warn(false, "%s: the token ends in %lld s", unkept.message, (long long)keeper.token_ttl_s);
-    *ret_status = wait_for(child, &signals);
-    if (kept)
-        stop_keeper(&keeper);
-    cli_signals_forget(&signals);
-    return VP_OK;
+    struct start start = { 0 };
+    (void)pthread_sigmask(SIG_BLOCK, &signals, &start.mask);
+    enum vp_code code = run(session, plan, leased, command, &signals, &start, ret_status, err);
+    for (size_t i = 0; i < N_STREAMS; i++)
+        cli_pump_free(start.pumps[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &start.mask, NULL);
+    return code;
 }

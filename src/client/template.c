@@ -249,6 +249,21 @@ enum vp_code cli_template_of_ref(const char *ref, struct cli_template *ret_templ
     return VP_OK;
 }
 
+enum vp_code cli_template_of_field(const char *path, const char *field, struct cli_template *ret_template,
+                                   struct vp_error *err)
+{
+    struct cli_template template = { 0 };
+    struct cli_template_part *part;
+    VP_TRY(add_part(&template, &part, err));
+    part->ref = (struct cli_ref){ .path = strdup(path), .field = strdup(field) };
+    if (part->ref.path == NULL || part->ref.field == NULL) {
+        cli_template_clear(&template);
+        return vp_fail_no_memory(err);
+    }
+    *ret_template = template;
+    return VP_OK;
+}
+
 bool cli_template_has_ref(const char *text)
 {
     return strstr(text, OPEN) != NULL;

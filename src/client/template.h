@@ -51,6 +51,10 @@ VP_MUST_USE enum vp_code cli_template_parse(const char *text, size_t len, enum c
 
 /* Of one reference and nothing else. */
 VP_MUST_USE enum vp_code cli_template_of_ref(const char *ref, struct cli_template *ret_template, struct vp_error *err);
+
+/* Of one field, whatever characters its name has. */
+VP_MUST_USE enum vp_code cli_template_of_field(const char *path, const char *field, struct cli_template *ret_template,
+                                               struct vp_error *err);
 void cli_template_clear(struct cli_template *template);
 
 /* Whether the text has a reference at all. */

@@ -49,6 +49,7 @@ static void note_visible(struct cli_yaml_scan *scan, char c)
         scan->items_before = scan->items;
     }
     scan->items = false;
+    scan->document = false;
     scan->last = c;
 }
 
@@ -60,7 +61,8 @@ static void begin_line(struct cli_yaml_scan *scan)
     note_item(scan);
     if (scan->block_header) {
         scan->in_block = true;
-        scan->block_indent = scan->indent;
+        scan->block_at_top = scan->header_at_top;
+        scan->block_indent = scan->header_indent;
     }
     /* Blank lines and comments change nothing. */
     if (scan->last != '\0')
@@ -69,6 +71,7 @@ static void begin_line(struct cli_yaml_scan *scan)
     if (is_document)
         scan->n_lists = 0;
     scan->state = CLI_YAML_IN_PLAIN;
+    scan->document = false;
     scan->items = false;
     scan->dashes = 0;
     scan->property = CLI_YAML_NO_PROPERTY;
@@ -98,15 +101,18 @@ static bool begins_scalar(const struct cli_yaml_scan *scan)
         return scan->opens_next;
     if (scan->flow > 0 && (scan->last == ',' || scan->last == '[' || scan->last == '{'))
         return true;
-    return is_blank(scan->before) && (scan->last == ':' || scan->items);
+    return is_blank(scan->before) && (scan->last == ':' || scan->items || scan->document);
 }
 
 /* "key: |", "- >-", "key: |2 # words". */
 static void note_header(struct cli_yaml_scan *scan, char c)
 {
-    if ((c == '|' || c == '>') && begins_scalar(scan) && is_blank(scan->before))
+    if ((c == '|' || c == '>') && begins_scalar(scan) && is_blank(scan->before)) {
         scan->block_header = true;
-    else if (!is_blank(c) && strchr("+-0123456789", c) == NULL)
+        scan->header_at_top = scan->document;
+        /* Behind a dash its lines are deeper than the dash; else than the key. */
+        scan->header_indent = scan->items && scan->n_lists > 0 ? scan->lists[scan->n_lists - 1] : scan->indent;
+    } else if (!is_blank(c) && strchr("+-0123456789", c) == NULL)
         scan->block_header = false;
 }
 
@@ -165,7 +171,7 @@ static void scan_single(struct cli_yaml_scan *scan, char c)
 
 static bool is_in_block(const struct cli_yaml_scan *scan)
 {
-    return scan->in_block && (scan->indenting || scan->indent > scan->block_indent);
+    return scan->in_block && (scan->indenting || scan->block_at_top || scan->indent > scan->block_indent);
 }
 
 /* Blanks, and outside of blocks the dashes of lists, which move what stands behind them. A dash may itself be what ends a
@@ -174,7 +180,10 @@ static void indent(struct cli_yaml_scan *scan, char c)
 {
     if (!scan->indenting || is_blank(c))
         return;
-    if (scan->in_block && scan->column <= scan->block_indent)
+    /* Some readers end such a block there, and some do not. */
+    if (scan->in_block && scan->block_at_top && scan->column == 0)
+        scan->unsure = true;
+    if (scan->in_block && !scan->block_at_top && scan->column <= scan->block_indent)
         scan->in_block = false;
     if (c == '-' && !scan->in_block)
         return;
@@ -192,8 +201,10 @@ bool cli_yaml_scan(struct cli_yaml_scan *scan, char c)
     }
     indent(scan, c);
     if (!is_in_block(scan)) {
-        if (is_blank(c))
+        if (is_blank(c)) {
+            scan->document = scan->document || (scan->dashes == 3 && scan->column == 3 && scan->before == '-');
             note_item(scan);
+        }
         if (scan->state == CLI_YAML_IN_DOUBLE)
             scan_double(scan, c);
         else if (scan->state == CLI_YAML_IN_SINGLE)

@@ -31,14 +31,18 @@ struct cli_yaml_scan {
     unsigned dashes;                  /* in this line, before anything else */
     size_t lists[CLI_YAML_LISTS_MAX]; /* columns of the dashes of lists that are open */
     size_t n_lists;
-    bool opens_next;   /* the line before ended where a scalar begins */
-    unsigned flow;     /* how many [ and { are open */
-    char before;       /* the character right before; '\n' at the start of a line */
-    size_t column;     /* of the next character */
-    size_t indent;     /* where this line's content begins, behind blanks and "- " */
-    bool indenting;    /* nothing but blanks and dashes so far */
-    bool block_header; /* the line ends with | or > and its indicators */
+    bool opens_next;      /* the line before ended where a scalar begins */
+    unsigned flow;        /* how many [ and { are open */
+    char before;          /* the character right before; '\n' at the start of a line */
+    size_t column;        /* of the next character */
+    size_t indent;        /* where this line's content begins, behind blanks and "- " */
+    bool indenting;       /* nothing but blanks and dashes so far */
+    bool document;        /* nothing but "--- " in this line so far */
+    bool block_header;    /* the line ends with | or > and its indicators */
+    bool header_at_top;   /* of the header: right behind "---" */
+    size_t header_indent; /* of the header: what its lines are deeper than */
     bool in_block;
+    bool block_at_top;   /* nothing that is less deep ends it */
     size_t block_indent; /* lines that are deeper belong to the block */
 };
 

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,12 +123,31 @@ static void set_method(struct setter *setter, const struct http_exchange *exchan
     SET(setter, CUSTOMREQUEST, NAMES[exchange->method]);
 }
 
+/* RFC 9525: the subject's common name is no name of a server. libcurl falls back to it for a certificate without others. */
+static int require_names(int verified, X509_STORE_CTX *chain)
+{
+    if (verified != 1 || X509_STORE_CTX_get_error_depth(chain) != 0)
+        return verified;
+    GENERAL_NAMES *names = X509_get_ext_d2i(X509_STORE_CTX_get_current_cert(chain), NID_subject_alt_name, NULL, NULL);
+    bool has_any = false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        int type = sk_GENERAL_NAME_value(names, i)->type;
+        has_any = has_any || type == GEN_DNS || type == GEN_IPADD;
+    }
+    GENERAL_NAMES_free(names);
+    if (has_any)
+        return 1;
+    X509_STORE_CTX_set_error(chain, X509_V_ERR_HOSTNAME_MISMATCH);
+    return 0;
+}
+
 /* A peer is verified by the site's store and nothing else, whatever store libcurl makes for the connection (that one holds no
  * certificate: CAINFO is off, and CAPATH is a mark). */
 static CURLcode set_store(CURL *easy, void *tls, void *context)
 {
     struct http_try *attempt = context;
     (void)easy;
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, require_names);
     return SSL_CTX_set1_verify_cert_store(tls, attempt->site->trust) == 1 ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
 }
 

@@ -62,6 +62,7 @@ enum vp_code vault_new(struct http_client *client, const struct vault_options *o
         return vp_fail_no_memory(err);
     vault->deadline_ms = options->deadline_ms;
     vault->cancel = options->cancel;
+    vault->give_up = options->give_up;
     enum vp_code code = http_site_new(client, &site, &vault->site, err);
     if (code == VP_OK && options->name_space != NULL) {
         vault->name_space = strdup(options->name_space);
@@ -86,10 +87,11 @@ void vault_free(struct vault *vault)
     free(vault);
 }
 
-void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel *cancel)
+void vault_set_limits(struct vault *vault, int64_t deadline_ms, struct vp_cancel *cancel, struct vp_cancel *give_up)
 {
     vault->deadline_ms = deadline_ms;
     vault->cancel = cancel;
+    vault->give_up = give_up;
 }
 
 enum vp_code vault_set_token(struct vault *vault, const struct vp_secret *token, struct vp_error *err)
@@ -117,6 +119,21 @@ void vault_token_is_of(struct vault *vault, int64_t made_ms)
 
 /* ---- what comes back ---- */
 
+/* Of several lines with a list in them ("2 errors occurred:\n\t* permission denied") one line. */
+static void add_phrase(struct vp_buf *words, const char *before, const char *text)
+{
+    static const char BLANKS[] = " \t\r\n*";
+    vp_buf_add_text(words, before);
+    for (size_t n = 0; *text != '\0' && n < WORDS_MAX / 2; n++) {
+        size_t blanks = strspn(text, " \t\r\n") == 0 ? 0 : strspn(text, BLANKS);
+        if (blanks > 0)
+            vp_buf_add_text(words, text[blanks] == '\0' ? "" : " ");
+        else
+            vp_buf_add(words, text, 1);
+        text += blanks > 0 ? blanks : 1;
+    }
+}
+
 /* {"errors": ["...", ...]}: the server's own words, or nothing. */
 static void add_words(const struct http_exchange *exchange, struct vp_buf *words)
 {
@@ -129,7 +146,7 @@ static void add_words(const struct http_exchange *exchange, struct vp_buf *words
     for (size_t i = 0; vp_json_type(errors) == VP_JSON_ARRAY && i < vp_json_len(errors); i++) {
         const struct vp_json *text = vp_json_at(errors, i);
         if (vp_json_type(text) == VP_JSON_TEXT)
-            vp_buf_add_format(words, "%s%.*s", i == 0 ? ": " : "; ", WORDS_MAX / 2, vp_json_text(text));
+            add_phrase(words, i == 0 ? ": " : "; ", vp_json_text(text));
     }
     vp_json_free(document);
 }
@@ -138,7 +155,7 @@ static void add_words(const struct http_exchange *exchange, struct vp_buf *words
 static enum vp_reason reason_of(int status, const char *words, bool is_secret)
 {
     if (status == STATUS_FORBIDDEN)
-        return VP_REASON_FORBIDDEN;
+        return strstr(words, "invalid token") != NULL ? VP_REASON_VAULT_TOKEN : VP_REASON_FORBIDDEN;
     if (status == STATUS_TEMPORARY_REDIRECT ||
         (status == STATUS_SERVER_ERROR && strstr(words, "active cluster node not found") != NULL))
         return VP_REASON_UPSTREAM_BUSY;
@@ -157,6 +174,8 @@ static enum vp_code refused(const struct vault_request *request, const struct ht
     enum vp_reason reason = reason_of(exchange->status, vp_buf_text(&words), request->is_secret);
     if (reason == VP_REASON_SECRET_MISSING)
         (void)vp_fail(err, reason, "there is no secret at %.300s", request->path);
+    else if (reason == VP_REASON_VAULT_TOKEN)
+        (void)vp_fail(err, reason, "the Vault token is unknown, expired or used up");
     else if (exchange->status == STATUS_TEMPORARY_REDIRECT)
         (void)vp_fail(err, reason,
                       "%.200s: the server is a standby that can't reach its leader; try again, or name another node",
@@ -216,7 +235,7 @@ static enum vp_code ask_once(struct vault *vault, const struct vault_request *re
     /* Without the first, an agent in between would take it for a browser's. */
     struct http_header headers[HEADERS_MAX] = { { .name = "X-Vault-Request", .text = "true" } };
     size_t n = 1;
-    if (vault->name_space != NULL)
+    if (vault->name_space != NULL && !request->at_root)
         headers[n++] = (struct http_header){ .name = "X-Vault-Namespace", .text = vault->name_space };
     if (request->wrap_ttl != NULL)
         headers[n++] = (struct http_header){ .name = "X-Vault-Wrap-TTL", .text = request->wrap_ttl };
@@ -237,7 +256,8 @@ static enum vp_code ask_once(struct vault *vault, const struct vault_request *re
     };
     enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
     if (code == VP_OK)
-        code = http_round(vault->site, &exchange, 1, vault->deadline_ms, vault->cancel, err);
+        code = http_round(vault->site, &exchange, 1, vault->deadline_ms,
+                          request->makes ? vault->give_up : vault->cancel, err);
     if (code == VP_OK)
         code = read_answer(request, &exchange, ret_document, err);
     http_exchange_clear(&exchange);
@@ -280,6 +300,7 @@ enum vp_code vault_health(struct vault *vault, struct vault_health *ret_health, 
         .path = "sys/health",
         .query = "?standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200&drsecondarycode=200",
         .without_token = true,
+        .at_root = true, /* in a namespace the server has no such path */
     };
     struct read {
         bool initialized, sealed, standby;

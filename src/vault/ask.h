@@ -23,6 +23,7 @@ struct vault {
     char *name_space;
     int64_t deadline_ms;
     struct vp_cancel *cancel;
+    struct vp_cancel *give_up;
     struct vault_mount mounts[VAULT_MOUNTS_MAX];
     size_t n_mounts;
 };

@@ -12,8 +12,8 @@ enum vp_code vault_check_path(const char *path, struct vp_error *err)
     if (strlen(path) >= VAULT_PATH_MAX / 2)
         return vp_fail(err, VP_REASON_USAGE, "a secret's path is too long");
     for (const char *at = path; *at != '\0'; at++)
-        if ((unsigned char)*at <= ' ' || *at == '\x7f')
-            return vp_fail(err, VP_REASON_USAGE, "a secret's path holds a blank or a control character");
+        if ((unsigned char)*at < ' ' || *at == '\x7f')
+            return vp_fail(err, VP_REASON_USAGE, "a secret's path holds a control character");
     for (const char *segment = path; segment != NULL;) {
         size_t len = strcspn(segment, "/");
         if (len == 0 || (len <= 2 && strspn(segment, ".") >= len))
@@ -48,6 +48,19 @@ static int kv_version_of(const struct vp_json *data)
     return vp_json_type(version) == VP_JSON_TEXT && strcmp(vp_json_text(version), "2") == 0 ? 2 : 1;
 }
 
+/* The server's answer is the same for a token that it does not know, one without rights there, and a mount that is not
+ * there. */
+static enum vp_code explain_denied(struct vault *vault, const char *path, struct vp_error *err)
+{
+    static const struct vault_request REQUEST = { .path = "auth/token/lookup-self" };
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_error fault = { 0 };
+    if (vault_ask(vault, &REQUEST, &document, &fault) != VP_OK && fault.reason == VP_REASON_VAULT_TOKEN)
+        return vp_fail(err, fault.reason, "%s", fault.message);
+    return vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies allow nothing at %.200s, or there is no such mount",
+                   path);
+}
+
 /* The way that `bao kv` takes as well: any token may ask where a path lies that its policies let it use. */
 static enum vp_code ask_mount(struct vault *vault, const char *path, struct vault_mount *ret_mount,
                               struct vp_error *err)
@@ -61,8 +74,7 @@ static enum vp_code ask_mount(struct vault *vault, const char *path, struct vaul
         code = vault_ask(vault, &request, &document, err);
     vp_buf_clear(&about);
     if (code == VP_ERR_DENIED)
-        return vp_fail(err, VP_REASON_FORBIDDEN,
-                       "the token's policies let it do nothing at %.200s, or there is no such mount", path);
+        return explain_denied(vault, path, err);
     VP_TRY(code);
     const struct vp_json *data = vp_json_get(document, "data");
     const struct vp_json *mount = vp_json_get(data, "path");
@@ -75,8 +87,8 @@ static enum vp_code ask_mount(struct vault *vault, const char *path, struct vaul
     return VP_OK;
 }
 
-static enum vp_code find_mount(struct vault *vault, const char *path, struct vault_mount *ret_mount,
-                               struct vp_error *err)
+enum vp_code vault_find_mount(struct vault *vault, const char *path, struct vault_mount *ret_mount,
+                              struct vp_error *err)
 {
     const struct vault_mount *known = known_mount(vault, path);
     if (known != NULL) {
@@ -90,11 +102,11 @@ static enum vp_code find_mount(struct vault *vault, const char *path, struct vau
 }
 
 /* secret/genomics/db lies at secret/data/genomics/db of a KV v2. */
-static void add_api_path(struct vp_buf *target, const struct vault_mount *mount, const char *path)
+void vault_add_api_path(struct vp_buf *target, const struct vault_mount *mount, const char *middle, const char *path)
 {
     vp_buf_add_text(target, mount->path);
     if (mount->kv_version == 2)
-        vp_buf_add_text(target, "data/");
+        vp_buf_add_text(target, middle);
     vp_buf_add_text(target, path + strlen(mount->path));
 }
 
@@ -132,9 +144,13 @@ static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mo
                                struct vp_error *err)
 {
     struct vp_buf target = VP_BUF_INIT(VAULT_PATH_MAX);
-    add_api_path(&target, mount, path);
+    vault_add_api_path(&target, mount, "data/", path);
     struct vault_request request = {
-        .path = vp_buf_text(&target), .is_secret = true, .wrap_ttl = wrap_ttl, .ret_missing = ret_missing
+        .path = vp_buf_text(&target),
+        .is_secret = true,
+        .wrap_ttl = wrap_ttl,
+        .ret_missing = ret_missing,
+        .makes = mount->kv_version == 0,
     };
     enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
     if (code == VP_OK)
@@ -144,7 +160,7 @@ static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mo
     const char *hint = doubled ? ": leave out \"data/\", which is added" : "";
     if (code == VP_ERR_NOT_FOUND)
         (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.200s%s", path, hint);
-    else if (code == VP_ERR_DENIED)
+    else if (code == VP_ERR_DENIED && (err == NULL || err->reason == VP_REASON_FORBIDDEN))
         (void)vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies don't let it read %.200s (asked as %.200s)%s",
                       path, vp_buf_text(&target), hint);
     vp_buf_clear(&target);
@@ -155,7 +171,7 @@ static enum vp_code ask_at_mount(struct vault *vault, const char *path, const ch
                                  struct vault_mount *ret_mount, struct vp_json **ret_document, struct vp_error *err)
 {
     VP_TRY(vault_check_path(path, err));
-    VP_TRY(find_mount(vault, path, ret_mount, err));
+    VP_TRY(vault_find_mount(vault, path, ret_mount, err));
     VP_TRY(ask_secret(vault, ret_mount, path, wrap_ttl, ret_document, NULL, err));
     return *ret_document == NULL ? vault_bad_answer(err, path, "it is empty") : VP_OK;
 }
@@ -168,6 +184,13 @@ enum vp_code vault_read(struct vault *vault, const char *path, struct vault_secr
     VP_TRY(decode_secret(document, &mount, path, ret_secret, err));
     document = NULL; /* the secret owns it now */
     return VP_OK;
+}
+
+static int64_t version_of(const struct vp_json *document)
+{
+    const struct vp_json *metadata = vp_json_get(vp_json_get(document, "data"), "metadata");
+    const struct vp_json *version = vp_json_get(metadata, "version");
+    return vp_json_type(version) == VP_JSON_INT ? vp_json_int(version) : 0;
 }
 
 enum vp_code vault_read_wrapped(struct vault *vault, const char *path, const char *wrap_ttl,
@@ -186,13 +209,6 @@ void vault_secret_clear(struct vault_secret *secret)
 }
 
 /* ---- writing ---- */
-
-static int64_t version_of(const struct vp_json *document)
-{
-    const struct vp_json *metadata = vp_json_get(vp_json_get(document, "data"), "metadata");
-    const struct vp_json *version = vp_json_get(metadata, "version");
-    return vp_json_type(version) == VP_JSON_INT ? vp_json_int(version) : 0;
-}
 
 /* The version of the newest entry. Of one that was deleted the 404 tells it; where nothing ever was, it tells nothing. */
 static enum vp_code current_version(struct vault *vault, const struct vault_mount *mount, const char *path,
@@ -235,7 +251,7 @@ static enum vp_code post_all(struct vault *vault, const struct vault_mount *moun
 {
     struct vp_buf target = VP_BUF_INIT(VAULT_PATH_MAX);
     struct vp_error fault = { 0 };
-    add_api_path(&target, mount, path);
+    vault_add_api_path(&target, mount, "data/", path);
     struct vault_request request = { .method = HTTP_POST, .path = vp_buf_text(&target), .body = body };
     enum vp_code code = vp_buf_check(&target, "the path of a secret", &fault);
     if (code == VP_OK)
@@ -260,7 +276,7 @@ enum vp_code vault_write_all(struct vault *vault, const char *path, const struct
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     struct vault_mount mount;
     VP_TRY(vault_check_path(path, err));
-    VP_TRY(find_mount(vault, path, &mount, err));
+    VP_TRY(vault_find_mount(vault, path, &mount, err));
     if (mount.kv_version == 0)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG, "%.200s is no KV mount: secrets can't be written there",
                        mount.path);
@@ -288,7 +304,7 @@ enum vp_code vault_absent_version(struct vault *vault, const char *path, int64_t
     VP_AUTO(vp_json_freep) struct vp_json *missing = NULL;
     struct vault_mount mount;
     VP_TRY(vault_check_path(path, err));
-    VP_TRY(find_mount(vault, path, &mount, err));
+    VP_TRY(vault_find_mount(vault, path, &mount, err));
     enum vp_code code = ask_secret(vault, &mount, path, NULL, &document, &missing, err);
     if (code == VP_OK)
         return vp_fail(err, VP_REASON_VERSION_CONFLICT, "%.200s was written meanwhile: read it again", path);
@@ -303,20 +319,23 @@ enum vp_code vault_absent_version(struct vault *vault, const char *path, int64_t
 struct merge {
     struct vp_json_writer writer;
     const char *field;
+    bool found;
 };
 
 static enum vp_code keep_other(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
 {
     struct merge *merge = context;
     (void)err;
-    if (strcmp(key, merge->field) == 0)
+    if (strcmp(key, merge->field) == 0) {
+        merge->found = true;
         return VP_OK;
+    }
     vp_json_put_key(&merge->writer, key);
     vp_json_put_value(&merge->writer, value);
     return VP_OK;
 }
 
-/* `old` may be NULL. */
+/* `old` may be NULL; `value` NULL: without the field. */
 static enum vp_code merge_field(const struct vp_json *old, const char *field, const struct vp_json *value,
                                 struct vp_json **ret_data, struct vp_error *err)
 {
@@ -325,9 +344,13 @@ static enum vp_code merge_field(const struct vp_json *old, const char *field, co
     vp_json_begin(&merge.writer, &text);
     vp_json_open_object(&merge.writer);
     enum vp_code code = old == NULL ? VP_OK : vp_json_each(old, keep_other, &merge, err);
-    vp_json_put_key(&merge.writer, field);
-    vp_json_put_value(&merge.writer, value);
+    if (value != NULL) {
+        vp_json_put_key(&merge.writer, field);
+        vp_json_put_value(&merge.writer, value);
+    }
     vp_json_close_object(&merge.writer);
+    if (code == VP_OK && value == NULL && !merge.found)
+        code = vp_fail(err, VP_REASON_SECRET_MISSING, "the secret has no field %.100s", field);
     if (code == VP_OK)
         code = vp_buf_check(&text, "the secret", err);
     if (code == VP_OK)
@@ -337,13 +360,16 @@ static enum vp_code merge_field(const struct vp_json *old, const char *field, co
 }
 
 static enum vp_code write_field_once(struct vault *vault, const char *path, const char *field,
-                                     const struct vp_json *value, int64_t *ret_version, struct vp_error *err)
+                                     const struct vp_json *value, bool check, int64_t *ret_version,
+                                     struct vp_error *err)
 {
     VP_AUTO(vp_json_freep) struct vp_json *data = NULL;
     struct vault_secret secret = { 0 };
     enum vp_code code = vault_read(vault, path, &secret, err);
-    int64_t version = secret.version;
-    if (code == VP_ERR_NOT_FOUND)
+    int64_t version = check ? secret.version : VAULT_ANY_VERSION;
+    if (code == VP_ERR_NOT_FOUND && !check)
+        code = VP_OK;
+    else if (code == VP_ERR_NOT_FOUND)
         code = vault_absent_version(vault, path, &version, err);
     if (code == VP_OK)
         code = merge_field(secret.data, field, value, &data, err);
@@ -354,12 +380,12 @@ static enum vp_code write_field_once(struct vault *vault, const char *path, cons
 }
 
 enum vp_code vault_write_field(struct vault *vault, const char *path, const char *field, const struct vp_json *value,
-                               int64_t *ret_version, struct vp_error *err)
+                               bool check, int64_t *ret_version, struct vp_error *err)
 {
     struct vp_error fault = { 0 };
     enum vp_code code = VP_OK;
     for (int i = 0; i < FIELD_TRIES; i++) {
-        code = write_field_once(vault, path, field, value, ret_version, &fault);
+        code = write_field_once(vault, path, field, value, check, ret_version, &fault);
         if (code == VP_OK || fault.reason != VP_REASON_VERSION_CONFLICT)
             break;
     }

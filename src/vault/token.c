@@ -38,6 +38,10 @@ static enum vp_code read_login(struct vp_json *document, const char *path, struc
     const struct vp_json *auth = vp_json_get(document, "auth");
     const struct vp_json *warnings = vp_json_get(document, "warnings");
     struct auth read = { 0 };
+    if (vp_json_type(vp_json_get(auth, "mfa_requirement")) == VP_JSON_OBJECT)
+        return vp_fail(err, VP_REASON_FORBIDDEN,
+                       "the login requires MFA, which is not supported here: exempt this mount "
+                       "from the login's MFA enforcement");
     VP_TRY(decode_auth(auth, path, &read, err));
     struct vp_secret *token = vp_secret_new(read.client_token, strlen(read.client_token));
     if (token == NULL)
@@ -75,7 +79,12 @@ enum vp_code vault_log_in(struct vault *vault, const char *mount, const char *ro
     write_login(&body, role, token);
     /* A login that is done twice leaves one token more, which ends by itself. */
     struct vault_request request = {
-        .method = HTTP_POST, .path = vp_buf_text(&path), .body = &body, .without_token = true, .repeatable = true
+        .method = HTTP_POST,
+        .path = vp_buf_text(&path),
+        .body = &body,
+        .without_token = true,
+        .repeatable = true,
+        .makes = true,
     };
     enum vp_code code = vp_buf_check(&path, "the mount's name", err);
     if (code == VP_OK)
@@ -89,6 +98,24 @@ enum vp_code vault_log_in(struct vault *vault, const char *mount, const char *ro
     vp_buf_clear(&path);
     vp_buf_clear(&body);
     return code;
+}
+
+bool vault_has_login(struct vault *vault, const char *mount)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_buf path = VP_BUF_INIT(VAULT_PATH_MAX);
+    struct vp_buf body = VP_BUF_INIT(8);
+    struct vp_error fault = { 0 };
+    vp_buf_add_format(&path, "auth/%s/login", mount);
+    vp_buf_add_text(&body, "{}");
+    struct vault_request request = {
+        .method = HTTP_POST, .path = vp_buf_text(&path), .body = &body, .without_token = true, .repeatable = true
+    };
+    bool has = !path.failed && vault_ask(vault, &request, &document, &fault) != VP_OK &&
+               fault.reason == VP_REASON_VAULT_REFUSES;
+    vp_buf_clear(&path);
+    vp_buf_clear(&body);
+    return has;
 }
 
 void vault_login_clear(struct vault_login *login)
@@ -148,6 +175,12 @@ enum vp_code vault_revoke_self(struct vault *vault, struct vp_error *err)
                                                   .repeatable = true };
     VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
     return vault_ask(vault, &REQUEST, &document, err);
+}
+
+enum vp_code vault_revoke_lease(struct vault *vault, const char *lease_id, struct vp_error *err)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    return post_increment(vault, "sys/leases/revoke", lease_id, 0, &document, err);
 }
 
 enum vp_code vault_renew_lease(struct vault *vault, const char *lease_id, int64_t *ret_ttl_s, struct vp_error *err)

@@ -62,7 +62,7 @@ def test_what_is_forbidden_says_as_what_it_was_asked(client):
     assert "whoami" in words
 
 
-@pytest.mark.parametrize("path", ["", "/", "/secret/x", "secret/x/", "secret//x", "secret/../x", "secret/./x", "a b"])
+@pytest.mark.parametrize("path", ["", "/", "secret//x", "secret/../x", "secret/./x", "a\x01b"])
 def test_a_path_that_is_none(client, path):
     assert client.refused(64, "get", path)
 

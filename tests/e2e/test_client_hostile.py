@@ -145,7 +145,19 @@ def test_mounts_that_can_not_be_right(false_vault, data):
 def test_the_servers_words_are_told_safely(false_vault):
     false_vault.answers[:0] = [("/login", plain(400, {"errors": ["bad \x1b[31mred\r\nX: y\u202e " + "w" * 5000, 7, None]}))]
     words = false_vault.client.refused(69, "login")
-    assert "\x1b" not in words and words.count("\n") == 1 and len(words) < 1500
+    assert "\x1b" not in words and "\u202e" not in words and words.count("\n") == 1 and len(words) < 1500
+
+
+def test_the_servers_lists_are_one_line(false_vault):
+    false_vault.answers[:0] = [("/login", plain(400, {"errors": ["2 errors occurred:\n\t* one thing\n\t* another\n\n"]}))]
+    assert "2 errors occurred: one thing another" in false_vault.client.refused(69, "login")
+
+
+@pytest.mark.parametrize("name", ["x\u009b31my", "x\u202ey", "x\u0085y", "x\x1b[2Jy"])
+def test_no_cell_of_a_table_moves_the_terminal(false_vault, name):
+    false_vault.answers[:0] = [("lookup-self", plain(200, {"data": {"display_name": name, "policies": [name], "meta": {"k": name}}}))]
+    shown = false_vault.client.ok("whoami")
+    assert "x?" in shown and not set(shown) & set("\u009b\u202e\u0085\x1b")
 
 
 @pytest.mark.parametrize("status, exit_status", [(400, 69), (403, 77), (404, 69), (405, 69), (412, 75), (429, 75), (500, 69), (502, 75),

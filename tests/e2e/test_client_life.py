@@ -283,8 +283,9 @@ def test_accounts_in_use_outlive_a_new_login(vault, memory):
                          ("v1/db/creds/x", in_turn(account("first"), account("second")))]
     job = supervised(vault, "--env=A=db/creds/x#password", f"--file={memory}/pw=db/creds/x#password")
     wait_until(lambda: content(memory / "pw") == "second", "the file anew", seconds=20)
-    ended(job)
-    assert revoked(vault) == [b"s.two"]
+    assert asked(vault, "v1/db/creds/x") == 2 and revoked(vault) == []
+    assert "can't be replaced" in ended(job)
+    assert sorted(revoked(vault)) == [b"s.one", b"s.two"]
 
 
 def test_what_could_not_be_read_with_the_new_token_is_read_again(vault, memory):
@@ -310,8 +311,8 @@ def test_an_account_is_made_once_a_login_though_another_secret_can_not_be_read(v
     time.sleep(0.5)
     assert content(memory / "account") == "first" and asked(vault, "v1/db/creds/x") == 2
     assert any(b"leases/renew" in request and b"db/creds/x/second" in request for request in vault.seen)
-    assert re.findall(r"trying again in (\d+) s", ended(job)) == ["15", "30"]
-    assert revoked(vault) == [b"s.two"]
+    assert ended(job).count("trying again") == 1  # the same failure is reported once an hour
+    assert sorted(revoked(vault)) == [b"s.one", b"s.two"]
 
 
 def test_an_account_is_made_once_a_login_though_its_file_can_not_be_written(vault, memory):
@@ -325,7 +326,7 @@ def test_an_account_is_made_once_a_login_though_its_file_can_not_be_written(vaul
     (memory / "folder").rmdir()
     wait_until(lambda: asked(vault, "renew-self") == 4, "two tries more", seconds=20)
     assert asked(vault, "v1/db/creds/x") == 2
-    assert ended(job).count("can't write") >= 2 and revoked(vault) == [b"s.two"]
+    assert ended(job).count("can't write") == 1 and sorted(revoked(vault)) == [b"s.one", b"s.two"]
 
 
 def test_an_account_that_nobody_got_ends_with_the_next_login(vault, memory):
@@ -336,9 +337,9 @@ def test_an_account_that_nobody_got_ends_with_the_next_login(vault, memory):
                          ("/data/x ", in_turn(plain(200, secret()), plain(404, {"errors": []}), plain(200, secret())))]
     job = supervised(vault, f"--file={memory}/account=db/creds/x#password", f"--file={memory}/pw=secret/x#pw")
     wait_until(lambda: content(memory / "account") == "third", "the third account", seconds=20)
-    assert revoked(vault) == [b"s.two"]
+    wait_until(lambda: sorted(revoked(vault)) == [b"s.one", b"s.two"], "the tokens of before to be revoked")
     ended(job)
-    assert revoked(vault) == [b"s.two", b"s.three"]
+    assert sorted(revoked(vault)) == [b"s.one", b"s.three", b"s.two"]
 
 
 def test_files_that_can_not_be_written_anew_stay_as_they_are(vault, memory):

@@ -75,7 +75,7 @@ def test_there_is_no_second_scan(client):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("a\nb ${vault:x/y", "line 2"), ("${vault:/x#y}", "line 1"),
+    ("a\nb ${vault:x/y", "line 2"), ("${vault:x//y#z}", "line 1"),
 ])
 def test_templates_that_are_none(client, text, words):
     (client.home / "t.txt").write_text(text)

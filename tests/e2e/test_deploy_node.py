@@ -53,7 +53,11 @@ def node(tmp_path):
         def call(self, *words: str, program: str = "arv-vault-oci", **env: str) -> subprocess.CompletedProcess:
             return subprocess.run([str(NODE / program), *words], capture_output=True, text=True, check=False, timeout=60,
                                   env={"ARV_VAULT_RUNTIME": str(runtime), "ARV_VAULT_SINGULARITY": str(runtime),
-                                       "ARV_VAULT_FOLDER": str(folder), **env})
+                                       "ARV_VAULT_FOLDER": str(folder), "ARV_VAULT_LOG": str(tmp_path / "log"), **env})
+
+        def logged(self) -> str:
+            log = tmp_path / "log"
+            return log.read_text() if log.exists() else ""
 
         def create(self) -> dict:
             words = ["--root", "/r", "--log", "/l", "create", "--bundle", str(bundle), "--pid-file", "/p", "id"]
@@ -71,6 +75,96 @@ def changed(**changes: object) -> dict:
 
 def with_env(*entries: str) -> dict:
     return changed(process={**CONFIG["process"], "env": list(entries)})
+
+
+# ---- bytes ----
+
+
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}, {"LC_ALL": "de_DE.ISO-8859-1"},
+                                    {"LC_ALL": "de_DE.ISO-8859-1", "PYTHONIOENCODING": "latin-1"}])
+def test_text_of_any_language_passes_as_it_is(node, locale):
+    config = changed(process={**CONFIG["process"], "args": ["sh", "-c", "echo Gruß 日本 \U0001f512 \u2028"],
+                              "env": [*CONFIG["process"]["env"], "NAME=Jürgen"]},
+                     mounts=[*CONFIG["mounts"], {"destination": "/keep/Müller", "type": "bind", "source": "/tmp/Größe"}])
+    node.config.write_bytes(json.dumps(config, ensure_ascii=False).encode())
+    words = ["create", "--bundle", str(node.config.parent), "id"]
+    assert node.call(*words, **locale).returncode == 9
+    after = json.loads(node.config.read_bytes().decode("utf-8"))
+    assert {**after, "mounts": after["mounts"][:3]} == config and len(after["mounts"]) == 5
+    assert "Jürgen".encode() in node.config.read_bytes()
+
+
+@pytest.mark.parametrize("text", [
+    json.dumps(CONFIG).replace('"ociVersion"', '"a": 1.50, "ociVersion"'),
+    json.dumps(CONFIG).replace('"ociVersion"', '"root": {"path": "x"}, "ociVersion"'),
+    json.dumps(CONFIG).encode().replace(b"sh", b"s\xff", 1),
+], ids=["number", "twice", "latin-1"])
+def test_what_could_not_be_written_as_it_was_stays(node, text):
+    data = text if isinstance(text, bytes) else text.encode()
+    node.config.write_bytes(data)
+    assert node.call("create", "--bundle", str(node.config.parent), "id").returncode == 9
+    assert node.config.read_bytes() == data and "unchanged" in node.logged() and TOKEN not in node.logged()
+
+
+# ---- a folder that the image has ----
+
+
+@pytest.mark.parametrize("mode, left", [(0o700, ["/opt/arv-vault", "/run/secrets"]), (0o755, ["/opt/arv-vault"]), (0o777, ["/opt/arv-vault"]),
+                                        (0o000, ["/opt/arv-vault"]), (0o555, ["/opt/arv-vault"])])
+def test_a_folder_of_the_image_keeps_its_mode_so_it_must_be_private(node, mode, left):
+    """runc 1.1.5 ignores the mode of the mount where the folder exists."""
+    place = node.config.parent / "rootfs/run/secrets"
+    place.mkdir(parents=True)
+    place.chmod(mode)
+    assert [mount["destination"] for mount in node.create()["mounts"][2:]] == left
+    assert ("/run/secrets is left out" in node.logged()) == (mode != 0o700)
+
+
+# ---- its command behind the client ----
+
+
+def exec_config(*more: str, **changes: object) -> dict:
+    entries = [entry for entry in CONFIG["process"]["env"] if entry != "ARV_VAULT_NODE=1"]
+    return changed(process={**CONFIG["process"], "env": [*entries, "ARV_VAULT_EXEC=1", *more]}, **changes)
+
+
+PREFIX = ["/opt/arv-vault/arv-vault", "exec", "--resolve", "--mask", "--supervise", "--"]
+
+
+def test_the_command_starts_behind_the_client(node):
+    node.write(exec_config())
+    config = node.create()
+    assert config["process"]["args"] == [*PREFIX, "sh", "-c", "true"]
+    assert [mount["destination"] for mount in config["mounts"][2:]] == ["/opt/arv-vault", "/run/secrets"]
+
+
+def test_defaults_of_the_node_apply_where_the_container_sets_none(node):
+    (node.client_folder / "defaults.env").write_text(
+        "# the site's\nBAO_ADDR=https://vault.example:8200\n\nBAO_CACERT=/opt/arv-vault/ca.pem\nARV_VAULT_ROLE=jobs=x\nBAO_NAMESPACE=team\n")
+    node.write(exec_config("VAULT_NAMESPACE=mine", "ARV_VAULT_ROLE=own"))
+    env = node.create()["process"]["env"]
+    assert env[-2:] == ["BAO_ADDR=https://vault.example:8200", "BAO_CACERT=/opt/arv-vault/ca.pem"]
+    assert "ARV_VAULT_ROLE=own" in env and "BAO_NAMESPACE=team" not in env
+
+
+@pytest.mark.parametrize("config, why", [
+    (exec_config(mounts=[{"destination": "/opt", "type": "bind", "source": "/keep", "options": ["ro"]}]), "can't be mounted"),
+    (changed(process={**CONFIG["process"], "env": ["ARV_VAULT_EXEC=1"]}), "no run token"),
+    (changed(process={**exec_config()["process"], "args": []}), "no command"),
+    (changed(process={**exec_config()["process"], "args": None}), "no command"),
+    (exec_config(root={"path": "nowhere"}), "FileNotFoundError"),
+])
+def test_in_any_other_case_it_starts_unchanged_and_the_log_says_why(node, config, why):
+    text = node.write(config)
+    node.create()
+    assert node.config.read_text() == text and why in node.logged() and TOKEN not in node.logged()
+
+
+def test_a_line_that_is_no_default_changes_nothing(node):
+    (node.client_folder / "defaults.env").write_text("BAO_ADDR=https://x\nPATH=/evil\n")
+    text = node.write(exec_config())
+    node.create()
+    assert node.config.read_text() == text and "PATH" in node.logged()
 
 
 # ---- Docker ----
@@ -140,7 +234,7 @@ def test_where_no_place_can_be_made_none_is_asked_for(node):
     text = node.write(config)
     node.create()
     assert node.config.read_text() == text
-    (rootfs / "var/secrets").mkdir()
+    (rootfs / "var/secrets").mkdir(mode=0o700)
     assert [mount["destination"] for mount in node.create()["mounts"][2:]] == ["/run/secrets"]
     rootfs.rename(node.config.parent / "elsewhere")
     text = node.write(CONFIG)
@@ -190,9 +284,14 @@ def test_other_verbs_go_straight_on(node, words):
 
 
 def test_the_probe_of_a_node(node):
-    assert "ready" in node.call("--probe").stdout
+    assert "ready" in node.call("--probe", ARV_VAULT_RUNTIME="/bin/true").stdout
+    assert "runtime" in node.call("--probe", ARV_VAULT_RUNTIME="/bin/false").stderr
+    (node.client_folder / "defaults.env").write_text("LD_PRELOAD=/x\n")
+    assert "LD_PRELOAD" in node.call("--probe", ARV_VAULT_RUNTIME="/bin/true").stderr
+    assert node.call("--arv-vault-probe", program="singularity").returncode == 1
+    (node.client_folder / "defaults.env").unlink()
     (node.client_folder / "arv-vault").unlink()
-    assert node.call("--probe").returncode == 1
+    assert node.call("--probe", ARV_VAULT_RUNTIME="/bin/true").returncode == 1
     assert node.call("--arv-vault-probe", program="singularity").returncode == 1
 
 

@@ -46,7 +46,7 @@ forbid "compares secrets in time that tells" 'memcmp\(.*reveal'
 forbid "cleanup is by attribute" '\bgoto\b'
 forbid "output belongs to the host; text for people is in these files" '\b(printf|fprintf|puts|fputs|perror)\(' \
     "src/plugin/serve.c src/plugin/selfcheck.c src/plugin/handshake.c src/plugin/process.c
-     src/client/exit.c src/client/become.c src/client/progress.c src/client/cmd_wrap.c"
+     src/client/exit.c src/client/become.c src/client/progress.c src/client/cmd_wrap.c src/client/cmd_put.c"
 forbid "the environment is changed in these files" '\b(setenv|putenv|unsetenv|clearenv)\(' \
     "src/plugin/process.c src/http/client.c"
 # Every place that sees the bytes of a secret, and why it must.

@@ -48,6 +48,7 @@ def test_in_json_a_reference_stands_in_quotes(render, template):
     ("b: it's\na: VALUE\n", lambda d: d["a"]),
     ("b: |\n  \" quote in a block\n\na: VALUE\n", lambda d: d["a"]),
     ("VALUE\n", lambda d: d),
+    ("--- VALUE\n", lambda d: d),
     ("a: &x VALUE\nb: !!str VALUE\n", lambda d: d["b"]),
 ])
 def test_yaml_values_stay_values_and_texts(render, template, read):
@@ -66,6 +67,11 @@ def test_yaml_inside_of_a_longer_text(render):
     ("a: |\n  one VALUE.\nb: 1\n", lambda d: d["a"][4:-2]),
     ("a: >-\n  one VALUE.\nb: 1\n", lambda d: d["a"][4:-1]),
     ("- a: |\n    VALUE.\n  b: 1\n", lambda d: d[0]["a"][:-2]),
+    ("- |\n  VALUE.\n- 2\n", lambda d: d[0][:-2]),
+    ("- - >-\n   VALUE.\n", lambda d: d[0][0][:-1]),
+    ("a:\n- |\n VALUE.\nb: 1\n", lambda d: d["a"][0][:-2]),
+    ("--- |\n VALUE.\n", lambda d: d[:-2]),
+    ("--- >-\n  VALUE.\n", lambda d: d[:-1]),
 ])
 def test_yaml_where_not_everything_can_stand(render, template, read):
     """Either it is the very value, or it is refused with words."""
@@ -82,6 +88,7 @@ def test_yaml_where_not_everything_can_stand(render, template, read):
     "a: xVALUE\n", "a: x VALUE\n", "a: VALUE x\n", "# VALUE\n", "a: 1 # VALUE\n", "VALUE: x\n", "a: {b: x VALUE}\n",
     "a: {b: foo - VALUE}\n", 'a: {b: foo\n  VALUE}\n', "a: some text\n  VALUE\n", 'a: "x\n  VALUE"\n', "a: 'x\n VALUE\n '\n",
     "a:VALUE\n", "? a: 'VALUE'\n", "? VALUE\n", "&a 'a: VALUE\n'", "a: [x\n VALUE]\n", '- a: |\n  b: x VALUE\n', "a: foo, VALUE\n",
+    "- |\n- x VALUE\n", "--- |\nx\n--- x VALUE\n", "--- |\nVALUE\n", "a: |\n  x\n--- x VALUE\n",
 ])
 def test_yaml_places_where_no_value_is_kept_in(render, template):
     assert render(template, "yaml", "x") is None

@@ -14,14 +14,18 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -177,6 +181,11 @@ PASSED(int, fsync, (int fd), (fd), EIO, -1)
 PASSED(int, fchmod, (int fd, mode_t mode), (fd, mode), EPERM, -1)
 PASSED(int, linkat, (int from, const char *path, int to, const char *name, int flags), (from, path, to, name, flags), EPERM, -1)
 PASSED(int, renameat, (int from, const char *path, int to, const char *name), (from, path, to, name), EROFS, -1)
+PASSED(int, renameat2, (int from, const char *path, int to, const char *name, unsigned flags), (from, path, to, name, flags), EROFS, -1)
+PASSED(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags), EMFILE, -1)
+PASSED(int, eventfd, (unsigned start, int flags), (start, flags), EMFILE, -1)
+PASSED(int, pthread_create, (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *context),
+       (thread, attributes, start, context), EAGAIN, EAGAIN)
 PASSED(ssize_t, getrandom, (void *bytes, size_t n, unsigned flags), (bytes, n, flags), ENOSYS, -1)
 PASSED(int, execvpe, (const char *file, char *const *argv, char *const *environment), (file, argv, environment), E2BIG, -1)
 

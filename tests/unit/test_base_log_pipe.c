@@ -200,9 +200,11 @@ TEST(a_line_whose_fields_do_not_fit_keeps_its_message)
     char text[700];
     char bytes[PIPE_BUF + 1];
     VP_AUTO(vp_json_freep) struct vp_json *line = NULL;
-    memset(text, '\x01', sizeof text - 1);
+    memset(text, '"', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    const struct vp_log_field fields[] = { { "a", text, 0 }, { "b", text, 0 }, { 0 } };
+    const struct vp_log_field fields[] = {
+        { "a", text, 0 }, { "b", text, 0 }, { "c", text, 0 }, { "d", text, 0 }, { 0 }
+    };
 
     vp_log(VP_LOG_ERROR, "what matters", fields);
 
