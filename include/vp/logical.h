@@ -173,6 +173,8 @@ struct logical_call {
     const struct logical_auth *auth;     /* renewal of a token: the token's; else NULL */
     const struct logical_secret *secret; /* renewal or revocation of a lease: its secret; else NULL */
     const char *entity_id;               /* the caller's; "" for a token without entity */
+    int64_t arrived_ms;                  /* monotonic; its time counts from then. 0: from now */
+    bool yields;                         /* a login: renewals and authenticated requests go before it everywhere */
     bool standby;                        /* this node can't write; the server forwards when told so */
     const struct logical_storage *storage;
     const struct logical_system *system;

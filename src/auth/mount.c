@@ -124,9 +124,10 @@ bool auth_snapshot_is_current(struct auth_mount *mount, const struct auth_snapsh
     return current;
 }
 
-int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_config *config)
+int64_t auth_deadline_ms(const struct logical_call *call, const struct auth_config *config)
 {
-    return now_ms(mount) + config->request_timeout_s * 1000;
+    int64_t from_ms = call->arrived_ms == 0 ? now_ms(call->mount) : call->arrived_ms;
+    return from_ms + config->request_timeout_s * 1000;
 }
 
 static const char *or_null(const char *text)

@@ -187,6 +187,8 @@ static enum vp_code join_mount(struct plugin_exchange *exchange, struct plugin_i
     struct plugin_service *service = exchange->service;
 
     call->cancel = exchange->cancel;
+    call->arrived_ms = exchange->arrived_ms;
+    call->yields = exchange->lane == PLUGIN_LANE_LOGIN && call->operation != LOGICAL_RENEW;
     if (service->metadata_mode)
         return vp_fail(err, VP_REASON_INTERNAL, "the plugin was started for its metadata only");
     if (call->operation == LOGICAL_UNKNOWN)

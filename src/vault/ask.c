@@ -237,7 +237,8 @@ static enum vp_code ask_once(struct vault *vault, const struct vault_request *re
     };
     enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
     if (code == VP_OK)
-        code = http_round(vault->site, &exchange, 1, vault->deadline_ms, vault->cancel, err);
+        code = http_round(vault->site, &exchange, 1, &(const struct http_terms){ vault->deadline_ms, vault->cancel, false },
+                          err);
     if (code == VP_OK)
         code = read_answer(request, &exchange, ret_document, err);
     http_exchange_clear(&exchange);
