@@ -26,13 +26,14 @@ struct plugin_service {
     void *stop_context;
 };
 
-/* Where a call's work is done. */
-enum plugin_lane_kind {
-    PLUGIN_LANE_NONE,    /* at once, by the thread that reads calls: must not block */
-    PLUGIN_LANE_CONTROL, /* Setup, Initialize, roles of logins: they wait for the server itself at most */
-    PLUGIN_LANE_ADMIN,   /* requests of authenticated users */
-    PLUGIN_LANE_LOGIN,   /* what strangers cause, and renewals */
-    PLUGIN_N_LANES,
+/* Which worker pool does a call's work. */
+enum plugin_pool_kind {
+    PLUGIN_POOL_NONE,    /* none: the thread that reads calls does it at once. Must not block */
+    PLUGIN_POOL_CONTROL, /* Setup, Initialize, roles of logins: they wait for the server itself at most */
+    PLUGIN_POOL_ADMIN,   /* requests of authenticated users */
+    PLUGIN_POOL_RENEWAL, /* renewals and revocations, which must not wait behind logins */
+    PLUGIN_POOL_LOGIN,   /* what unauthenticated callers cause */
+    PLUGIN_N_POOLS,
 };
 
 enum plugin_method_kind {
@@ -47,10 +48,15 @@ struct plugin_exchange {
     const struct plugin_method *method;
     char *mount_id;             /* multiplex_id; "" without one; owned */
     ProtobufCMessage *request;  /* of the method's type; owned */
-    struct logical_match match; /* of a request or an existence check, found when its lane is chosen */
-    enum plugin_lane_kind lane;
+    size_t request_bytes;       /* on the wire */
+    struct logical_match match; /* of a request or an existence check, found when its pool is chosen */
+    enum plugin_pool_kind pool;
     struct vp_cancel *cancel;
     int64_t arrived_ms;
+    int64_t deadline_ms; /* of what waits in a pool */
+
+    struct plugin_instance *instance; /* the mount, once it was looked up; held */
+    size_t charged_bytes;             /* to the mount's budget of bodies */
 
     struct plugin_bytes answer; /* when status is OK; owned */
     grpc_status_code status;
@@ -61,8 +67,10 @@ struct plugin_method {
     const char *path; /* NULL ends the table */
     enum plugin_method_kind kind;
     const ProtobufCMessageDescriptor *request;
-    enum plugin_lane_kind (*lane)(struct plugin_exchange *exchange); /* NULL: PLUGIN_LANE_NONE */
-    void (*run)(struct plugin_exchange *exchange);                   /* answers, or takes what was fed */
+    enum plugin_pool_kind (*pool)(struct plugin_exchange *exchange); /* NULL: PLUGIN_POOL_NONE */
+    /* Refuses what need not be queued, once the pool is chosen; NULL: nothing. */
+    enum vp_code (*check)(const struct plugin_exchange *exchange, struct vp_error *err);
+    void (*run)(struct plugin_exchange *exchange); /* answers, or takes what was fed */
     /* Answers that it can't be done; NULL: by a gRPC status. */
     void (*refuse)(struct plugin_exchange *exchange, const struct vp_error *why);
 };
@@ -75,6 +83,15 @@ void plugin_exchange_answer(struct plugin_exchange *exchange, const ProtobufCMes
 
 /* Answers with a failure in the way of the method. */
 void plugin_exchange_refuse(struct plugin_exchange *exchange, const struct vp_error *why);
+
+/* The mount that the call is for; NULL: none of that id. */
+struct plugin_instance *plugin_exchange_instance(struct plugin_exchange *exchange);
+
+/* Prepares a wait for the pool: the request's bytes are charged to its mount, and its deadline is set. */
+VP_MUST_USE enum vp_code plugin_exchange_wait(struct plugin_exchange *exchange, struct vp_error *err);
+
+/* Frees what only the work on the answer needed: request and mount. */
+void plugin_exchange_settle(struct plugin_exchange *exchange);
 
 /* Frees and wipes what it owns. */
 void plugin_exchange_clear(struct plugin_exchange *exchange);

@@ -20,6 +20,20 @@ static const struct vp_json_source BODY = { .what = "the request",
                                             .max_depth = 16,
                                             .max_tokens = 20000 };
 
+static const struct vp_json_source *source_of(const struct logical_match *match)
+{
+    return match->login ? &LOGIN_BODY : &BODY;
+}
+
+enum vp_code plugin_translate_check_size(const struct logical_match *match, const Wire__Request *wire,
+                                         struct vp_error *err)
+{
+    const struct vp_json_source *source = source_of(match);
+    if (strlen(wire->data) <= source->max_bytes)
+        return VP_OK;
+    return vp_fail(err, source->reason, "%s is larger than %zu bytes", source->what, source->max_bytes);
+}
+
 /* Hosts send "null" for no body. */
 static enum vp_code read_body(const struct vp_json_source *source, const Wire__Request *wire,
                               struct plugin_request *request, struct vp_error *err)
@@ -90,10 +104,9 @@ enum vp_code plugin_translate_request(const struct logical_match *match, const W
     /* A path asked for before authentication brings the whole body of its request along: not looked at. */
     if (operation == LOGICAL_UNKNOWN)
         return VP_OK;
-    const struct vp_json_source *source = match->login ? &LOGIN_BODY : &BODY;
     if (operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE)
         return read_lease(wire, ret_request, err);
-    return read_body(source, wire, ret_request, err);
+    return read_body(source_of(match), wire, ret_request, err);
 }
 
 void plugin_request_clear(struct plugin_request *request)
