@@ -1,6 +1,6 @@
 #include "backend.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
 #include "vp/clock.h"
@@ -13,7 +13,9 @@
 enum {
     TYPE_SECRETS = 1,
     TYPE_CREDENTIAL = 2,
-    SETUP_WAIT_MS = 5000, /* for the address that the host tells on another stream */
+    UNAUTHENTICATED_MAX = 16, /* paths of a backend */
+    SETUP_TRIES = 25,         /* where memory is short; a backend that can't make a mount at all is an error */
+    SETUP_WAIT_MS = 5000,     /* for the address that the host tells on another stream */
 };
 
 /* ---- life of a mount ---- */
@@ -24,18 +26,26 @@ enum plugin_pool_kind plugin_backend_control_pool(struct plugin_exchange *exchan
     return PLUGIN_POOL_CONTROL;
 }
 
-static enum vp_code set_up(struct plugin_exchange *exchange, struct vp_error *err)
+static enum vp_code add_instance(struct plugin_exchange *exchange, const char *address, struct vp_error *err)
 {
     struct plugin_service *service = exchange->service;
-    const Wire__SetupArgs *args = (const Wire__SetupArgs *)(const void *)exchange->request;
-    char *address = NULL;
-
-    VP_TRY(plugin_broker_take(service->broker, args->broker_id, SETUP_WAIT_MS, &address, err));
     grpc_channel *channel = plugin_outbound_channel(address, service->credentials);
-    free(address);
     if (channel == NULL)
         return vp_fail(err, VP_REASON_INTERNAL, "no channel to the host's storage can be made");
     return plugin_instances_add(service->instances, exchange->mount_id, channel, err);
+}
+
+static enum vp_code set_up(struct plugin_exchange *exchange, struct vp_error *err)
+{
+    const Wire__SetupArgs *args = (const Wire__SetupArgs *)(const void *)exchange->request;
+    char address[PLUGIN_BROKER_ADDRESS_SIZE];
+    unsigned n_tries = 0;
+    enum vp_code code;
+
+    VP_TRY(plugin_broker_take(exchange->service->broker, args->broker_id, SETUP_WAIT_MS, address, err));
+    while ((code = add_instance(exchange, address, err)) == VP_ERR_INTERNAL && n_tries < SETUP_TRIES)
+        plugin_method_try_again(&n_tries);
+    return code;
 }
 
 /* Reads no storage and fails for next to nothing: a host that is told of a failure forgets the process without
@@ -139,22 +149,18 @@ void plugin_backend_special_paths(struct plugin_exchange *exchange)
     const struct logical_backend *backend = exchange->service->backend;
     Wire__SpecialPathsReply reply;
     Wire__Paths paths;
+    char *unauthenticated[UNAUTHENTICATED_MAX];
 
     wire__special_paths_reply__init(&reply);
     wire__paths__init(&paths);
     paths.n_unauthenticated = list_unauthenticated(backend->routes, NULL);
-    paths.unauthenticated = calloc(paths.n_unauthenticated + 1, sizeof(char *));
-    if (paths.unauthenticated == NULL) {
-        exchange->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
-        exchange->status_text = "no memory";
-        return;
-    }
+    assert(paths.n_unauthenticated <= UNAUTHENTICATED_MAX);
+    paths.unauthenticated = unauthenticated;
     list_unauthenticated(backend->routes, paths.unauthenticated);
     paths.n_seal_wrap_storage = count_texts(backend->seal_wrapped);
     paths.seal_wrap_storage = (char **)(uintptr_t)backend->seal_wrapped; /* only read */
     reply.paths = &paths;
     plugin_exchange_answer(exchange, &reply.base);
-    free(paths.unauthenticated);
 }
 
 /* ---- requests ---- */
@@ -254,7 +260,8 @@ void plugin_backend_refuse_request(struct plugin_exchange *exchange, const struc
     if (why->reason == VP_REASON_CANCELLED) {
         exchange->status = GRPC_STATUS_CANCELLED;
         exchange->status_text = "cancelled";
-    } else if (plugin_translate_failure(why, operation, &exchange->answer, NULL) != VP_OK) {
+    } else if (plugin_translate_failure(why, operation, exchange->service->on_vault, &exchange->answer, NULL) !=
+               VP_OK) {
         exchange->status = GRPC_STATUS_INTERNAL;
         exchange->status_text = "the error could not be packed";
     }

@@ -1,7 +1,10 @@
 #include "methods.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vp/log.h"
 
 #include "backend.h"
 #include "wire.pb-c.h"
@@ -116,13 +119,37 @@ const struct plugin_method *plugin_method_find(const char *path, size_t len)
 
 enum { TIMEOUT_MS = 10 * 1000 }; /* for a wait, where the backend names none */
 
+/* ---- control calls and memory ---- */
+
+enum { TRIES_MAX = 50, PAUSE_MS = 20, EXIT_NO_MEMORY = 70 /* EX_SOFTWARE */ };
+
+bool plugin_method_is_control(const struct plugin_method *method)
+{
+    return method->refuse == NULL;
+}
+
+void plugin_method_try_again(unsigned *n_tries)
+{
+    if (++*n_tries > TRIES_MAX) {
+        vp_log(VP_LOG_ERROR, "no memory for a call of the host, exiting", NULL);
+        _exit(EXIT_NO_MEMORY);
+    }
+    nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+}
+
 /* ---- answers ---- */
 
 void plugin_exchange_answer(struct plugin_exchange *exchange, const ProtobufCMessage *message)
 {
+    unsigned n_tries = 0;
+    enum vp_code code;
+
     plugin_bytes_clear(&exchange->answer);
     exchange->status = GRPC_STATUS_OK;
-    if (plugin_wire_pack(message, &exchange->answer, NULL) != VP_OK) {
+    while ((code = plugin_wire_pack(message, &exchange->answer, NULL)) != VP_OK &&
+           plugin_method_is_control(exchange->method))
+        plugin_method_try_again(&n_tries);
+    if (code != VP_OK) {
         exchange->status = GRPC_STATUS_INTERNAL;
         exchange->status_text = "the answer could not be packed";
     }
@@ -178,7 +205,6 @@ void plugin_exchange_settle(struct plugin_exchange *exchange)
 
 void plugin_exchange_clear(struct plugin_exchange *exchange)
 {
-    free(exchange->mount_id);
     if (exchange->service != NULL)
         plugin_exchange_settle(exchange);
     plugin_bytes_clear(&exchange->answer);

@@ -1,4 +1,5 @@
-/* The host's calls: one table row a method, and what each does. Knows messages, but nothing of how they travel. */
+/* The host's calls: one table row a method, and what each does. Knows messages, but nothing of how
+ * they travel. */
 #pragma once
 
 #include <grpc/grpc_security.h>
@@ -18,6 +19,7 @@
 struct plugin_service {
     const struct logical_backend *backend;
     bool metadata_mode;
+    bool on_vault; /* the host is HashiCorp Vault */
     struct plugin_broker *broker;
     struct plugin_instances *instances;
     struct plugin_system system;
@@ -42,14 +44,16 @@ enum plugin_method_kind {
     PLUGIN_FED,  /* a stream on which the host says things; nothing is answered */
 };
 
+enum { PLUGIN_MOUNT_ID_SIZE = 64 }; /* hosts give ten characters */
+
 /* One call. */
 struct plugin_exchange {
     struct plugin_service *service;
     const struct plugin_method *method;
-    char *mount_id;             /* multiplex_id; "" without one; owned */
-    ProtobufCMessage *request;  /* of the method's type; owned */
-    size_t request_bytes;       /* on the wire */
-    struct logical_match match; /* of a request or an existence check, found when its pool is chosen */
+    char mount_id[PLUGIN_MOUNT_ID_SIZE]; /* multiplex_id; "" without one */
+    ProtobufCMessage *request;           /* of the method's type; owned */
+    size_t request_bytes;                /* on the wire */
+    struct logical_match match;          /* of a request or an existence check, found when its pool is chosen */
     enum plugin_pool_kind pool;
     struct vp_cancel *cancel;
     int64_t arrived_ms;
@@ -84,10 +88,19 @@ void plugin_exchange_answer(struct plugin_exchange *exchange, const ProtobufCMes
 /* Answers with a failure in the way of the method. */
 void plugin_exchange_refuse(struct plugin_exchange *exchange, const struct vp_error *why);
 
+/* Control calls, on which the mounts of a process depend: all but requests. A host does not repeat
+ * one that failed, and never uses the process again. So what they need memory for is tried again
+ * for a while, and then the process ends: the host starts another. */
+bool plugin_method_is_control(const struct plugin_method *method);
+
+/* A short pause before another try; ends the process when `*n_tries` were enough. */
+void plugin_method_try_again(unsigned *n_tries);
+
 /* The mount that the call is for; NULL: none of that id. */
 struct plugin_instance *plugin_exchange_instance(struct plugin_exchange *exchange);
 
-/* Prepares a wait for the pool: the request's bytes are charged to its mount, and its deadline is set. */
+/* Prepares a wait for the pool: the request's bytes are charged to its mount, and its deadline is
+ * set. */
 VP_MUST_USE enum vp_code plugin_exchange_wait(struct plugin_exchange *exchange, struct vp_error *err);
 
 /* Frees what only the work on the answer needed: request and mount. */

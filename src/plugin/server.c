@@ -24,17 +24,19 @@
 enum {
     ARMED_CALLS = 16,          /* calls that can arrive at one time before the reader comes round */
     MESSAGE_MAX = 1024 * 2048, /* of a request that is looked at: a body of PLUGIN_BODY_MAX with room for escapes */
-    /* What gRPC takes at all. Hosts let bodies of 32 MiB through, and Go writes '<' as \u003c: six times that. Such a
-     * request is to get its 400 in words rather than a broken call; only the pinned host can send it. Less would save no
-     * memory: gRPC looks at the length of a message when it has all of it. */
+    /* What gRPC takes at all. Hosts let bodies of 32 MiB through, and Go writes '<' as \u003c: six
+     * times that. Such a request is to get its 400 in words rather than a broken call; only the
+     * pinned host can send it. Less would save no memory: gRPC looks at the length of a message
+     * when it has all of it. */
     RECEIVE_MAX = 256 * 1024 * 1024,
     METADATA_MAX = 16 * 1024,
     IDLE_MS = 10000,
     STORM_CALLS = 128,
     CALM_CALLS = 2 * ARMED_CALLS,
     STUCK_SECONDS = 120, /* the host gives a request up after 90, and ours end with that */
-    /* Calls at one time. More than all pools and queues hold, so that control calls always come through: a host gives InvalidateKey up
-     * after a second or two, and tells nobody. Each call that waits costs gRPC some 17 KB. */
+    /* Calls at one time. More than all pools and queues hold, so that control calls always come
+     * through: a host gives InvalidateKey up after a second or two, and tells nobody. Each call
+     * that waits costs gRPC some 17 KB. */
     STREAMS_MAX = 10240,
     HANDSHAKE_TIMEOUT_MS = 10000,
     FINISH_MS = 800,  /* hosts kill 2 s after Shutdown was answered; all must be over after 1.5 s */
@@ -75,8 +77,9 @@ struct event {
     struct call *call;
 };
 
-/* One inbound call. Counted: it ends after its answer went out and the host closed, in either order. Touched by one
- * thread at a time (the reader, or the worker that runs it), but for the cancel object. */
+/* One inbound call. Counted: it ends after its answer went out and the host closed, in either
+ * order. Touched by one thread at a time (the reader, or the worker that runs it), but for the
+ * cancel object. */
 struct call {
     struct plugin_server *server;
     struct plugin_exchange exchange;
@@ -161,9 +164,11 @@ static void start(struct call *call, const grpc_op *ops, size_t n, struct event 
 
 static void arm(struct plugin_server *server)
 {
-    struct call *call = call_new(server);
+    struct call *call;
+    unsigned n_tries = 0;
 
-    assert(call != NULL); /* gRPC itself ends the process without memory */
+    while ((call = call_new(server)) == NULL)
+        plugin_method_try_again(&n_tries);
     PLUGIN_TAG_GOES_IN(&call->arrival);
     if (grpc_server_request_call(server->server, &call->call, &call->details, &call->metadata, server->queue,
                                  server->queue, &call->arrival) != GRPC_CALL_OK)
@@ -261,14 +266,22 @@ static void call_greeted(struct call *call, bool ok)
 
 /* ---- reading ---- */
 
-static char *mount_id_of(const grpc_metadata_array *metadata)
+/* False: longer than any host gives. */
+static bool read_mount_id(const grpc_metadata_array *metadata, char ret_id[PLUGIN_MOUNT_ID_SIZE])
 {
+    ret_id[0] = '\0';
     for (size_t i = 0; i < metadata->count; i++) {
-        grpc_slice value = metadata->metadata[i].value;
-        if (grpc_slice_str_cmp(metadata->metadata[i].key, "multiplex_id") == 0)
-            return strndup((const char *)GRPC_SLICE_START_PTR(value), GRPC_SLICE_LENGTH(value));
+        const grpc_slice *value = &metadata->metadata[i].value;
+        size_t len = GRPC_SLICE_LENGTH(*value);
+        if (grpc_slice_str_cmp(metadata->metadata[i].key, "multiplex_id") != 0)
+            continue;
+        if (len >= PLUGIN_MOUNT_ID_SIZE)
+            return false;
+        memcpy(ret_id, GRPC_SLICE_START_PTR(*value), len);
+        ret_id[len] = '\0';
+        return true;
     }
-    return strdup("");
+    return true;
 }
 
 static void receive(struct call *call)
@@ -307,11 +320,13 @@ static void call_arrived(struct call *call, bool ok)
         send_answer(call, GRPC_STATUS_UNAUTHENTICATED, "not the host's certificate", NULL);
         return;
     }
-    exchange->mount_id = mount_id_of(&call->metadata);
+    if (!read_mount_id(&call->metadata, exchange->mount_id)) {
+        send_answer(call, GRPC_STATUS_INVALID_ARGUMENT, "multiplex_id is too long", NULL);
+        return;
+    }
     exchange->method = plugin_method_find((const char *)GRPC_SLICE_START_PTR(call->details.method),
                                           GRPC_SLICE_LENGTH(call->details.method));
-    if (exchange->method == NULL || exchange->mount_id == NULL) {
-        exchange->method = NULL;
+    if (exchange->method == NULL) {
         send_answer(call, GRPC_STATUS_UNIMPLEMENTED, "unknown method", NULL);
         return;
     }
@@ -320,32 +335,41 @@ static void call_arrived(struct call *call, bool ok)
     receive(call);
 }
 
+static enum vp_code unpack(struct call *call, struct vp_error *err)
+{
+    struct plugin_exchange *exchange = &call->exchange;
+    struct plugin_bytes bytes = { 0 };
+
+    if (exchange->request_bytes > MESSAGE_MAX)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "the request is larger than 1 MiB");
+    if (!plugin_bytes_from_grpc(call->received_message, &bytes))
+        return vp_fail_no_memory(err);
+    enum vp_code code = plugin_wire_unpack(exchange->method->request, bytes.data, bytes.len, &exchange->request, err);
+    plugin_bytes_clear(&bytes);
+    return code;
+}
+
 /* Unpacks what was received; refuses what can't be. */
 static bool decode(struct call *call)
 {
     struct plugin_exchange *exchange = &call->exchange;
-    struct plugin_bytes bytes = { 0 };
     struct vp_error why = { 0 };
-    size_t len = grpc_byte_buffer_length(call->received_message);
+    unsigned n_tries = 0;
     enum vp_code code;
 
-    exchange->request_bytes = len;
     plugin_wire_free(VP_TAKE(exchange->request));
-    call->large = call->large || len > PLUGIN_LOGIN_BODY_MAX;
-    if (len > MESSAGE_MAX)
-        code = vp_fail(&why, VP_REASON_BAD_REQUEST, "the request is larger than 1 MiB");
-    else if (!plugin_bytes_from_grpc(call->received_message, &bytes))
-        code = vp_fail_no_memory(&why);
-    else
-        code = plugin_wire_unpack(exchange->method->request, bytes.data, bytes.len, &exchange->request, &why);
-    plugin_bytes_clear(&bytes);
+    exchange->request_bytes = grpc_byte_buffer_length(call->received_message);
+    call->large = call->large || exchange->request_bytes > PLUGIN_LOGIN_BODY_MAX;
+    while ((code = unpack(call, &why)) == VP_ERR_INTERNAL && plugin_method_is_control(exchange->method))
+        plugin_method_try_again(&n_tries);
     grpc_byte_buffer_destroy(VP_TAKE(call->received_message));
     if (code != VP_OK)
         refuse(call, &why);
     return code == VP_OK;
 }
 
-/* A number that two mounts hardly ever share; if they do, they share their threads as well. FNV-1a. */
+/* A number that two mounts hardly ever share; if they do, they share their threads as well. FNV-1a.
+ * */
 static uint64_t number_of(const char *mount_id)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -422,7 +446,8 @@ static void call_closed(struct call *call, bool ok)
         send_answer(call, GRPC_STATUS_OK, NULL, NULL);
 }
 
-/* Answers the jobs that waited as long as they may: when all workers are busy no other thread would. */
+/* Answers the jobs that waited as long as they may: when all workers are busy no other thread
+ * would. */
 static void refuse_all_late(struct plugin_server *server)
 {
     int64_t now = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
@@ -559,7 +584,8 @@ static bool wait_until(bool (*reached)(struct plugin_server *server), struct plu
     return true;
 }
 
-/* glibc keeps what a storm of logins needed, up to some ten megabytes, and what bodies of megabytes did, up to a thousand. */
+/* glibc keeps what a storm of logins needed, up to some ten megabytes, and what bodies of megabytes
+ * did, up to a thousand. */
 static void give_memory_back(struct plugin_server *server)
 {
     size_t n_calls = atomic_load(&server->n_calls);

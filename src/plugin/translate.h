@@ -43,7 +43,7 @@ VP_MUST_USE enum vp_code plugin_translate_reply(const Wire__Request *wire, const
 
 /* The packed HandleRequestReply of a failure. */
 VP_MUST_USE enum vp_code plugin_translate_failure(const struct vp_error *failure, enum logical_operation operation,
-                                                  struct plugin_bytes *ret_answer, struct vp_error *err);
+                                                  bool on_vault, struct plugin_bytes *ret_answer, struct vp_error *err);
 
 /* The same as a plain ProtoError, for replies that have no response; texts borrowed from `failure`. */
 Wire__ProtoError plugin_translate_error(const struct vp_error *failure);
