@@ -108,12 +108,12 @@ static unsigned count_free(const struct http_limit *limit, bool yields)
     return n_shared > n_reserved ? n_shared : n_reserved;
 }
 
-/* A round that is wider than the limit gets what there can be at one time, and runs its requests
- * one after the other. A probe is one request. */
+/* What is free, up to what is wanted: the round runs its other requests afterwards, on the same
+ * turns. Waiting for more would leave turns unused, for as long as others hang. A probe is one
+ * request. */
 static unsigned turns_for(const struct http_limit *limit, const struct http_visit *visit)
 {
-    unsigned bound = visit->yields ? smaller(limit->limit, limit->max - limit->reserve) : limit->limit;
-    return limit->n_busy > 0 ? 1 : smaller(visit->n_wanted, bound);
+    return smaller(limit->n_busy > 0 ? 1 : visit->n_wanted, count_free(limit, visit->yields));
 }
 
 /* What has waited so long that an answer can't come in time would only take a turn from those whose
@@ -135,7 +135,7 @@ static void admit(struct http_limit *limit, int64_t now)
             continue;
         }
         unsigned n_turns = turns_for(limit, visit);
-        if (count_free(limit, visit->yields) < n_turns)
+        if (n_turns == 0)
             return;
         /* The others wait for what the probe brings, for a while. */
         if (limit->n_busy > 0)

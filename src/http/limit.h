@@ -1,9 +1,9 @@
 /* The adaptive limit of a site: how many requests run at the server at one time, who waits for a
  * turn, and the shared pause.
  *
- * A round asks for one turn for each of its requests and waits until it has them. The limit starts
- * at 8. It grows by one for each full round of good answers while others wait, and is halved at
- * most once a round trip by an answer 429 or 503 and by a timeout. Two classes of rounds wait:
+ * A round asks for one turn for each of its requests and waits until it has at least one. The limit
+ * starts at 8. It grows by one for each full round of good answers while others wait, and is halved
+ * at most once a round trip by an answer 429 or 503 and by a timeout. Two classes of rounds wait:
  * those that yield (logins) get only what the others (renewals, administrators) leave. The others
  * have some turns of their own, so requests that hang at the server don't hold them up.
  *
@@ -68,7 +68,7 @@ struct http_limit {
 void http_limit_init(struct http_limit *limit, unsigned max, unsigned max_queued, struct http_stats *stats);
 void http_limit_clear(struct http_limit *limit);
 
-/* Waits for visit->n_wanted turns, or for fewer where the limit allows no more. VP_REASON_NONE:
+/* Waits for a turn and takes up to visit->n_wanted of them. VP_REASON_NONE:
  * visit->n_turns are held, at least one. VP_REASON_OVERLOADED: the queue is full, the deadline came
  * first, or there is too little time left for an answer. VP_REASON_UPSTREAM_BUSY: the same during a
  * pause. VP_REASON_CANCELLED. */

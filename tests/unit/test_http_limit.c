@@ -117,23 +117,24 @@ TEST(others_go_before_logins_that_came_earlier)
     http_limit_clear(&limit);
 }
 
-TEST(a_round_gets_all_its_turns_at_once_or_what_the_limit_allows)
+TEST(a_round_gets_as_many_turns_as_are_free_and_waits_for_the_first_only)
 {
     struct http_limit limit;
-    struct http_visit running = visit_of(false, 1);
+    struct http_visit running = visit_of(false, 2);
     struct waiter three;
-    http_limit_init(&limit, 3, QUEUE_MAX, NULL);
+    http_limit_init(&limit, 2, QUEUE_MAX, NULL);
     EXPECT(http_limit_try_enter(&limit, &running));
-    start_waiter(&three, &limit, false, 3, LONG_MS); /* two would be free */
-    http_limit_leave(&limit, &running, 1);
+    start_waiter(&three, &limit, false, 3, LONG_MS);
+    http_limit_leave(&limit, &running, 1); /* the other one hangs */
     EXPECT_INT(VP_REASON_NONE, end_waiter(&three));
-    EXPECT_INT(3, three.visit.n_turns);
-    http_limit_leave(&limit, &three.visit, 3);
+    EXPECT_INT(1, three.visit.n_turns);
+    http_limit_leave(&limit, &three.visit, 1);
+    http_limit_leave(&limit, &running, 1);
 
     struct http_visit wide = visit_of(false, 16);
     EXPECT(http_limit_try_enter(&limit, &wide));
-    EXPECT_INT(3, wide.n_turns);
-    http_limit_leave(&limit, &wide, 3);
+    EXPECT_INT(2, wide.n_turns);
+    http_limit_leave(&limit, &wide, 2);
     http_limit_clear(&limit);
 }
 
@@ -236,25 +237,26 @@ TEST(who_waited_until_no_answer_can_come_in_time_takes_no_turn_from_the_next)
     http_limit_clear(&limit);
 }
 
-TEST(a_wait_ends_with_its_deadline_or_its_caller_and_lets_those_behind_pass)
+TEST(a_wait_ends_with_its_deadline_or_its_caller)
 {
     struct http_limit limit;
     struct http_visit running = visit_of(false, 1);
-    struct waiter wide, cancelled, last;
-    http_limit_init(&limit, 2, QUEUE_MAX, NULL);
+    struct waiter late, cancelled, last;
+    http_limit_init(&limit, 1, QUEUE_MAX, NULL);
     EXPECT(http_limit_try_enter(&limit, &running));
-    start_waiter(&wide, &limit, false, 2, 300); /* waits for two while one is free */
+    start_waiter(&late, &limit, false, 2, 300);
     start_waiter(&cancelled, &limit, false, 2, LONG_MS);
     start_waiter(&last, &limit, false, 1, LONG_MS);
 
     http_limit_cancel(&limit, &cancelled.visit);
 
     EXPECT_INT(VP_REASON_CANCELLED, end_waiter(&cancelled));
-    EXPECT_INT(VP_REASON_OVERLOADED, end_waiter(&wide));
+    EXPECT_INT(VP_REASON_OVERLOADED, end_waiter(&late));
+    EXPECT_INT(1, limit.n_queued);
+    http_limit_leave(&limit, &running, 1);
     EXPECT_INT(VP_REASON_NONE, end_waiter(&last));
     EXPECT_INT(0, limit.n_queued);
     http_limit_leave(&limit, &last.visit, 1);
-    http_limit_leave(&limit, &running, 1);
     http_limit_clear(&limit);
 }
 
@@ -292,12 +294,12 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(it_starts_at_eight_or_at_what_is_allowed_and_logins_leave_some),
         CASE(others_go_before_logins_that_came_earlier),
-        CASE(a_round_gets_all_its_turns_at_once_or_what_the_limit_allows),
+        CASE(a_round_gets_as_many_turns_as_are_free_and_waits_for_the_first_only),
         CASE(it_grows_by_one_for_each_full_round_of_good_answers_while_others_wait),
         CASE(it_is_halved_once_a_round_trip_and_not_below_one),
         CASE(a_try_that_had_hardly_any_time_says_nothing_about_the_server),
         CASE(who_waited_until_no_answer_can_come_in_time_takes_no_turn_from_the_next),
-        CASE(a_wait_ends_with_its_deadline_or_its_caller_and_lets_those_behind_pass),
+        CASE(a_wait_ends_with_its_deadline_or_its_caller),
         CASE(a_probe_that_brings_no_answer_leaves_its_place_to_the_next),
     };
     return cmocka_run_group_tests_name("http_limit", cases, NULL, NULL);
