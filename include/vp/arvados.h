@@ -86,6 +86,7 @@ struct arv_credentials {
     const char *request_id;          /* sent as X-Request-Id */
     int64_t deadline_ms;             /* monotonic; for all calls of one request together */
     struct vp_cancel *cancel;        /* may be NULL */
+    bool yields;                     /* caused by an unauthenticated caller: waits behind all others for its turn */
 };
 
 /* All calls below may fail with what http_round() says, and with: upstream_error (5xx after the retries), upstream_busy

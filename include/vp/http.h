@@ -1,7 +1,8 @@
-/* HTTPS requests: one thread with one curl_multi for the whole process; callers block until their round is answered.
+/* HTTPS requests. The thread that asks drives its own transfers and blocks until they are answered.
  *
- * The only user of libcurl. HTTP/1.1 over TLS 1.2 or newer, verified always, no proxy, no redirect, no cookie, no
- * compression. Knows nothing of Arvados or Vault. All functions may be called from any thread, except where said. */
+ * The only user of libcurl. HTTP/1.1 over TLS 1.2 or newer, verified always, no proxy, no redirect,
+ * no cookie, no compression. Knows nothing of Arvados or Vault. All functions may be called from
+ * any thread, except where said. */
 #pragma once
 
 #include <stdatomic.h>
@@ -14,15 +15,17 @@
 #include "vp/error.h"
 #include "vp/secret.h"
 
-/* The transfer thread and its pool of connections. One per process; outlives its sites. */
+/* libcurl's set-up for the process. Outlives its sites. */
 struct http_client;
 
-/* VP_REASON_INTERNAL: a curl option that we rely on is not to be had, or no thread. */
+/* VP_REASON_INTERNAL: libcurl lacks an option that we rely on, or no memory. Not while other
+ * threads use libcurl. */
 VP_MUST_USE enum vp_code http_client_new(struct http_client **ret_client, struct vp_error *err);
-void http_client_free(struct http_client *client); /* ends all transfers, joins the thread */
+void http_client_free(struct http_client *client); /* after its sites; NULL is fine */
 
-/* "host", "host:port" or "https://host[:port][/]", as admins write it, into its parts. VP_REASON_BAD_REQUEST with words
- * for anything else: another scheme, userinfo, path, query, fragment, control characters, port 0. */
+/* "host", "host:port" or "https://host[:port][/]", as admins write it, into its parts.
+ * VP_REASON_BAD_REQUEST with words for anything else: another scheme, userinfo, path, query,
+ * fragment, control characters, port 0. */
 struct http_origin {
     char host[256]; /* lower case; an IPv6 address in brackets */
     uint16_t port;  /* 443 unless given */
@@ -30,14 +33,15 @@ struct http_origin {
 };
 VP_MUST_USE enum vp_code http_origin_parse(const char *text, struct http_origin *ret_origin, struct vp_error *err);
 
-/* The same, and besides "http://host[:port][/]" for a host that is this very machine: localhost, 127.x.x.x, [::1]. */
+/* The same, and besides "http://host[:port][/]" for a host that is this very machine: localhost,
+ * 127.x.x.x, [::1]. */
 VP_MUST_USE enum vp_code http_origin_parse_near(const char *text, struct http_origin *ret_origin, struct vp_error *err);
 
 /* VP_REASON_BAD_REQUEST when the text holds no certificate, or one that OpenSSL can't read. */
 VP_MUST_USE enum vp_code http_check_ca_pem(const char *pem, struct vp_error *err);
 
-/* What became of the requests of one mount, whatever sites it had. Zeroed at the start; written by the transfer thread,
- * read by anybody. */
+/* What became of the requests of one mount, whatever sites it had. Zeroed at the start; any thread.
+ * */
 enum { HTTP_STATUS_END = 600, HTTP_LATENCIES = 81, HTTP_BOUNDS = 14 };
 struct http_stats {
     atomic_uint_least64_t by_status[HTTP_STATUS_END]; /* tries that were answered */
@@ -45,14 +49,15 @@ struct http_stats {
     atomic_uint_least64_t latencies[HTTP_LATENCIES];  /* of the answered ones; see http_stats_latency_ms() */
     atomic_uint_least64_t latency_sum_ms;             /* of these, all together */
     atomic_uint in_flight;
-    atomic_uint queued; /* waiting for a place, or pausing before another try */
+    atomic_uint queued; /* waiting for a turn */
+    atomic_uint limit;  /* requests at one time that are allowed now: the site's that changed it last */
 };
 
 /* The time within which `percent` of the answers came, to 25 %; -1 before the first answer. */
 int64_t http_stats_latency_ms(const struct http_stats *stats, unsigned percent);
 
-/* How many answers took no longer than each of the bounds, exactly; gives the number of all. Read while others count, none is less
- * than the one before it, nor than it was at an earlier read. */
+/* How many answers took no longer than each of the bounds, exactly; gives the number of all. Read
+ * while others count, none is less than the one before it, nor than it was at an earlier read. */
 extern const int64_t HTTP_BOUNDS_MS[HTTP_BOUNDS]; /* ascending */
 uint64_t http_stats_within(const struct http_stats *stats, uint64_t ret_within[HTTP_BOUNDS]);
 
@@ -63,7 +68,7 @@ struct http_site_options {
     struct http_origin origin;
     const char *ca_pem;          /* NULL: the first system bundle that exists */
     const char *tls_server_name; /* NULL: the host. The name that the certificate must have, and the SNI */
-    unsigned max_concurrent;     /* transfers at one time; more wait in a queue */
+    unsigned max_concurrent;     /* upper bound of transfers at one time, see limit.h; more wait in a queue */
     unsigned max_queued;         /* length of that queue; past it VP_REASON_OVERLOADED */
     unsigned max_retries;        /* extra tries per exchange for failed connections and 5xx */
     bool has_standbys;           /* see below */
@@ -73,15 +78,17 @@ struct http_site_options {
 
 /* Copies what it keeps. Freeing is for when no round is under way on it.
  *
- * has_standbys: a 307 comes from a node that can't reach its leader. It is an answer then, tried again like a 5xx; and neither it nor a
- * 503 says that nothing was done, so they alone make nobody repeat what is not repeatable. */
+ * has_standbys: a 307 comes from a node that can't reach its leader. It is an answer then, tried
+ * again like a 5xx; and neither it nor a 503 says that nothing was done, so they alone make nobody
+ * repeat what is not repeatable. */
 VP_MUST_USE enum vp_code http_site_new(struct http_client *client, const struct http_site_options *options,
                                        struct http_site **ret_site, struct vp_error *err);
 void http_site_free(struct http_site *site);
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE };
 
-/* A header line of a request; its value is one of the two. Visible ASCII and inner spaces only: asserted. */
+/* A header line of a request; its value is one of the two. Visible ASCII and inner spaces only:
+ * asserted. */
 struct http_header {
     const char *name;
     const char *text;
@@ -102,6 +109,7 @@ struct http_exchange {
     const struct vp_secret *bearer; /* sent as "Authorization: Bearer ..."; NULL: none */
     const char *request_id;         /* sent as X-Request-Id if it is made of [A-Za-z0-9._:-]; NULL: none */
     size_t body_max;                /* bytes */
+    bool shared; /* asked with credentials of ours, not of one caller: a 429 then pauses all requests of the site */
 
     /* out, cleared by http_exchange_clear() */
     struct vp_error error; /* reason NONE: an HTTP answer came, whatever its status */
@@ -111,15 +119,26 @@ struct http_exchange {
     int64_t took_ms; /* the last try */
 };
 
-/* Runs the exchanges in parallel, within `deadline_ms` (of VP_CLOCK_SYSTEM.monotonic_ms). Blocks.
+/* Under what terms a round is made. */
+struct http_terms {
+    int64_t deadline_ms;      /* of VP_CLOCK_SYSTEM.monotonic_ms; waiting for a turn counts */
+    struct vp_cancel *cancel; /* may be NULL */
+    bool yields;              /* waits behind the rounds that do not, which also have some turns of their own */
+};
+
+enum { HTTP_ROUND_MAX = 16 }; /* exchanges */
+
+/* Runs the exchanges in parallel, as far as the site's limit allows. Blocks.
  *
- * VP_OK: each exchange was answered (look at its status). Else the failure of the first one in order that was not, also
- * in its own `error`: upstream_unreachable, upstream_timeout, upstream_tls, upstream_dns, upstream_bad_answer (too big,
- * encoded, redirect (3xx, but see has_standbys), no HTTP), overloaded, cancelled. Answers of 5xx are tried again `max_retries` times
- * with a jittered pause while the budget lasts, failed connections likewise; the last 5xx counts as an answer.
- * A 503 whose body is empty is how an overloaded Arvados answers; it is tried again likewise. */
+ * VP_OK: each exchange was answered (look at its status). Else the failure of the first one in
+ * order that was not, also in its own `error`: upstream_unreachable, upstream_timeout,
+ * upstream_tls, upstream_dns, upstream_bad_answer (too big, encoded, redirect (3xx, but see
+ * has_standbys), no HTTP), overloaded (it never got a turn), cancelled. Answers of 429 and 5xx are
+ * tried again `max_retries` times with a jittered pause while the time lasts, failed connections
+ * also; the last one counts as an answer. A 503 whose body is empty is how an overloaded Arvados
+ * answers; it is tried again in the same way. */
 VP_MUST_USE enum vp_code http_round(struct http_site *site, struct http_exchange *exchanges, size_t n,
-                                    int64_t deadline_ms, struct vp_cancel *cancel, struct vp_error *err);
+                                    const struct http_terms *terms, struct vp_error *err);
 
 /* Wipes and frees the outcome. */
 void http_exchange_clear(struct http_exchange *exchange);

@@ -173,6 +173,8 @@ struct logical_call {
     const struct logical_auth *auth;     /* renewal of a token: the token's; else NULL */
     const struct logical_secret *secret; /* renewal or revocation of a lease: its secret; else NULL */
     const char *entity_id;               /* the caller's; "" for a token without entity */
+    int64_t arrived_ms;                  /* monotonic; its time counts from then. 0: from now */
+    bool yields;                         /* a login: renewals and authenticated requests go before it everywhere */
     bool standby;                        /* this node can't write; the server forwards when told so */
     const struct logical_storage *storage;
     const struct logical_system *system;
@@ -281,6 +283,9 @@ struct logical_backend {
     VP_MUST_USE enum vp_code (*mount_new)(void *shared, void **ret_mount, struct vp_error *err); /* no I/O */
     void (*mount_free)(void *mount);
     void (*invalidate)(void *mount, const char *key); /* a stored key changed elsewhere; must not block */
+    int64_t (*request_timeout_ms)(void *mount);       /* from a request's arrival; must not block. NULL: 10 s */
+    /* A login, or a renewal, was refused before its handler saw it; must not block. NULL: not of interest. */
+    void (*refused)(void *mount, bool login, enum vp_reason reason);
 };
 
 /* What the tables have for one request. Resolved once, before a thread is chosen for it. */

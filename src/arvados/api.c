@@ -307,10 +307,12 @@ static enum vp_code send_round(struct arv_client *client, const struct arv_crede
         exchanges[i].sent_body = requests[i].body;
         exchanges[i].target = vp_buf_text(&requests[i].target);
         exchanges[i].bearer = credentials_of(credentials, &requests[i])->token;
+        exchanges[i].shared = credentials_of(credentials, &requests[i])->service;
         exchanges[i].request_id = credentials->request_id;
         exchanges[i].body_max = source_of(&requests[i])->max_bytes;
     }
-    enum vp_code code = http_round(client->site, exchanges, n, credentials->deadline_ms, credentials->cancel, &fault);
+    const struct http_terms terms = { credentials->deadline_ms, credentials->cancel, credentials->yields };
+    enum vp_code code = http_round(client->site, exchanges, n, &terms, &fault);
     /* Its failure stands in the exchange as well, but for one before anything was tried. */
     enum vp_code read = read_answers(credentials, requests, exchanges, n, err);
     for (size_t i = 0; i < n; i++) {

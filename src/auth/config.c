@@ -48,8 +48,9 @@ const struct logical_field AUTH_CONFIG_FIELDS[] = {
       "Budget for all Arvados calls of one request." },
     { "max_retries", LOGICAL_INT, AT(max_retries), 0, "2", 0, 10,
       "Further tries after failed connections and 5xx answers, inside that budget." },
-    { "max_concurrent_requests", LOGICAL_INT, AT(max_concurrent_requests), 0, "8", 1, 256,
-      "Requests at Arvados at one time, per mount and node; more wait in a queue." },
+    { "max_concurrent_requests", LOGICAL_INT, AT(max_concurrent_requests), 0, "64", 1, 256,
+      "Upper bound of requests at Arvados at one time, per mount and node. The limit in force adapts to Arvados: it starts "
+      "at 8, and status shows it." },
     { "verify_connection", LOGICAL_BOOL, AT(verify_connection), 0, "true", 0, 0,
       "A write first proves that Arvados answers, is that cluster and takes the service token. false needs cluster_id." },
     { "default_role", LOGICAL_TEXT, AT(default_role), 0, NULL, 0, 0, "Role of a login that names none." },

@@ -17,6 +17,7 @@ enum {
     QUEUE_MAX = 8192,
     DISTRUST_MS = 2 * 60 * 1000, /* longer than the host lets any request last */
     STANDBY_AGE_MS = 10 * 1000,
+    REQUEST_TIMEOUT_S = 10, /* the default of the field */
 };
 
 static int64_t now_ms(const struct auth_mount *mount)
@@ -85,6 +86,25 @@ static void invalidate(void *mount, const char *key)
     auth_mount_forget(mount);
 }
 
+/* Called for each request before it waits: the snapshot's answer, or the default while there is none. */
+static int64_t request_timeout_ms(void *object)
+{
+    struct auth_mount *mount = object;
+    int64_t timeout_s = REQUEST_TIMEOUT_S;
+    pthread_mutex_lock(&mount->lock);
+    if (mount->snapshot != NULL)
+        timeout_s = mount->snapshot->config.request_timeout_s;
+    pthread_mutex_unlock(&mount->lock);
+    return timeout_s * 1000;
+}
+
+static void refused(void *object, bool login, enum vp_reason reason)
+{
+    struct auth_mount *mount = object;
+    const struct vp_error err = { .reason = reason };
+    auth_outcomes_count(login ? &mount->counters.logins : &mount->counters.renewals, vp_reason_code(reason), &err);
+}
+
 void auth_mount_forget(struct auth_mount *mount)
 {
     pthread_mutex_lock(&mount->lock);
@@ -124,9 +144,10 @@ bool auth_snapshot_is_current(struct auth_mount *mount, const struct auth_snapsh
     return current;
 }
 
-int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_config *config)
+int64_t auth_deadline_ms(const struct logical_call *call, const struct auth_config *config)
 {
-    return now_ms(mount) + config->request_timeout_s * 1000;
+    int64_t from_ms = call->arrived_ms == 0 ? now_ms(call->mount) : call->arrived_ms;
+    return from_ms + config->request_timeout_s * 1000;
 }
 
 static const char *or_null(const char *text)
@@ -321,6 +342,8 @@ const struct logical_backend *auth_backend(void)
         .mount_new = mount_new,
         .mount_free = mount_free,
         .invalidate = invalidate,
+        .request_timeout_ms = request_timeout_ms,
+        .refused = refused,
     };
     return &BACKEND;
 }

@@ -63,5 +63,5 @@ void auth_mount_forget(struct auth_mount *mount);
  * request then reads its configuration anew. Refused before it was sent is not written: else who may write a role keeps all busy. */
 void auth_mount_written(struct auth_mount *mount, enum vp_code outcome);
 
-/* Monotonic time by which all Arvados calls of a request that starts now must be done. */
-int64_t auth_deadline_ms(const struct auth_mount *mount, const struct auth_config *config);
+/* Monotonic time by which the request must be answered. */
+int64_t auth_deadline_ms(const struct logical_call *call, const struct auth_config *config);

@@ -77,6 +77,7 @@ static void write_arvados(const struct http_stats *stats, struct vp_json_writer 
     write_calls(stats, writer);
     vp_json_add_int(writer, "in_flight", atomic_load(&stats->in_flight));
     vp_json_add_int(writer, "queued", atomic_load(&stats->queued));
+    vp_json_add_int(writer, "limit", atomic_load(&stats->limit));
     vp_json_put_key(writer, "latency_ms");
     vp_json_open_object(writer);
     write_latency(stats, 50, "p50", writer);

@@ -43,7 +43,7 @@ enum vp_code auth_request_open_without_role(struct auth_request *request, struct
     request->request_id = request->call->request_id;
     request->cancel = request->call->cancel;
     if (request->deadline_ms == 0)
-        request->deadline_ms = auth_deadline_ms(mount, auth_request_config(request));
+        request->deadline_ms = auth_deadline_ms(request->call, auth_request_config(request));
     return VP_OK;
 }
 
@@ -76,6 +76,7 @@ struct arv_credentials auth_credentials_of(const struct auth_request *request, c
         .token = token,
         .request_id = request->request_id,
         .deadline_ms = request->deadline_ms,
+        .yields = request->call->yields,
         .cancel = request->cancel,
     };
 }
@@ -98,7 +99,8 @@ struct arv_credentials auth_service_credentials(const struct logical_call *call,
         .health = &mount->service_token_health,
         .service = config->service_token != NULL,
         .request_id = call->request_id,
-        .deadline_ms = auth_deadline_ms(call->mount, config),
+        .deadline_ms = auth_deadline_ms(call, config),
+        .yields = call->yields,
         .cancel = call->cancel,
     };
 }

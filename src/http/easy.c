@@ -308,19 +308,20 @@ static enum vp_code make(struct http_site *site, struct http_try **ret_try, stru
 }
 
 /* One that did its work before, with nothing left of it but the options that stay; or a new one. */
-static enum vp_code take_or_make(struct http_site *site, struct http_try **ret_try, struct vp_error *err)
+static enum vp_code take_or_make(struct http_site *site, struct http_bundle *bundle, struct http_try **ret_try,
+                                 struct vp_error *err)
 {
-    struct http_try *idle = site->idle;
+    struct http_try *idle = bundle->idle;
     if (idle == NULL)
         return make(site, ret_try, err);
-    site->idle = idle->next;
+    bundle->idle = idle->next;
     *idle = (struct http_try){ .easy = idle->easy, .site = site };
     *ret_try = idle;
     return VP_OK;
 }
 
-enum vp_code http_try_new(struct http_site *site, struct http_exchange *exchange, int64_t budget_ms, void *owner,
-                          struct http_try **ret_try, struct vp_error *err)
+enum vp_code http_try_new(struct http_site *site, struct http_bundle *bundle, struct http_exchange *exchange,
+                          int64_t budget_ms, void *owner, struct http_try **ret_try, struct vp_error *err)
 {
     check_exchange(exchange);
     vp_buf_clear(&exchange->body);
@@ -328,7 +329,8 @@ enum vp_code http_try_new(struct http_site *site, struct http_exchange *exchange
     exchange->status = 0;
     exchange->error = (struct vp_error){ 0 };
     VP_AUTO(destroyp) struct http_try *attempt = NULL;
-    VP_TRY(take_or_make(site, &attempt, err));
+    VP_TRY(take_or_make(site, bundle, &attempt, err));
+    attempt->bundle = bundle;
     attempt->exchange = exchange;
     attempt->started_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
     if (!add_headers(attempt))
@@ -358,15 +360,15 @@ void http_try_free(struct http_try *attempt)
         destroy(attempt);
         return;
     }
-    attempt->next = attempt->site->idle;
-    attempt->site->idle = attempt;
+    attempt->next = attempt->bundle->idle;
+    attempt->bundle->idle = attempt;
 }
 
-void http_try_free_idle(struct http_site *site)
+void http_try_free_idle(struct http_bundle *bundle)
 {
-    while (site->idle != NULL) {
-        struct http_try *attempt = site->idle;
-        site->idle = attempt->next;
+    while (bundle->idle != NULL) {
+        struct http_try *attempt = bundle->idle;
+        bundle->idle = attempt->next;
         destroy(attempt);
     }
 }
@@ -379,6 +381,7 @@ enum vp_code http_easy_check(struct vp_error *err)
     struct http_site site = {
         .base_url = url, .host_header = host, .mark = mark, .protocol = "https", .user_agent = "check"
     };
+    struct http_bundle bundle = { 0 };
     struct http_exchange exchange = { .target = "/" };
     struct http_try *attempt = NULL;
     const char *tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
@@ -386,8 +389,8 @@ enum vp_code http_easy_check(struct vp_error *err)
     if (tls == NULL || strncmp(tls, "OpenSSL/", strlen("OpenSSL/")) != 0)
         return vp_fail(err, VP_REASON_INTERNAL, "this libcurl uses %.60s for TLS, and only OpenSSL will do",
                        tls == NULL ? "nothing" : tls);
-    VP_TRY(http_try_new(&site, &exchange, 1, NULL, &attempt, err));
+    VP_TRY(http_try_new(&site, &bundle, &exchange, 1, NULL, &attempt, err));
     http_try_free(attempt);
-    http_try_free_idle(&site);
+    http_try_free_idle(&bundle);
     return VP_OK;
 }

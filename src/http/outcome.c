@@ -7,9 +7,6 @@
 enum {
     STATUS_NO_CONTENT = 204,
     STATUS_TEMPORARY_REDIRECT = 307,
-    STATUS_TOO_MANY = 429,
-    STATUS_SERVER_ERROR = 500,
-    STATUS_UNAVAILABLE = 503,
 };
 
 /* CURLE_TOO_LARGE, which older headers of libcurl do not name. */
@@ -118,7 +115,7 @@ static bool judge_answer(struct http_try *attempt)
         refuse_answer(attempt, "it has no final status");
         return false;
     }
-    if (status >= STATUS_SERVER_ERROR || status == STATUS_TOO_MANY)
+    if (status >= HTTP_SERVER_ERROR || status == HTTP_TOO_MANY)
         return true;
     /* libcurl takes a body that only the end of the connection ends; such a body can be cut anywhere unnoticed. */
     if (status != STATUS_NO_CONTENT && !attempt->has_length && !attempt->chunked)
@@ -128,14 +125,14 @@ static bool judge_answer(struct http_try *attempt)
 
 bool http_says_busy(int status)
 {
-    return status == STATUS_TOO_MANY || status == STATUS_UNAVAILABLE;
+    return status == HTTP_TOO_MANY || status == HTTP_UNAVAILABLE;
 }
 
 /* It was certainly not begun. A standby says 503, and 307, also when its leader was lost while it worked on the request. */
 static bool is_put_off(const struct http_try *attempt)
 {
     int status = attempt->exchange->status;
-    return status == STATUS_TOO_MANY || (status == STATUS_UNAVAILABLE && !attempt->site->has_standbys);
+    return status == HTTP_TOO_MANY || (status == HTTP_UNAVAILABLE && !attempt->site->has_standbys);
 }
 
 /* What may be done twice, or was not begun. */

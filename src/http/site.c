@@ -5,12 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vp/clock.h"
+
 #include "ca.h"
 #include "client.h"
 #include "easy.h"
 #include "origin.h"
 
-enum { HTTPS_PORT = 443, HTTP_PORT = 80, LINE_MAX_BYTES = 1024 };
+enum {
+    HTTPS_PORT = 443,
+    HTTP_PORT = 80,
+    LINE_MAX_BYTES = 1024,
+    IDLE_MAX_MS = 60 * 1000, /* as libcurl does not use a connection again that was idle for longer, see MAXAGE_CONN */
+};
 
 static char *format_taken(struct vp_buf *buf, enum vp_code *code, struct vp_error *err)
 {
@@ -23,9 +30,10 @@ static char *format_taken(struct vp_buf *buf, enum vp_code *code, struct vp_erro
     return text;
 }
 
-/* libcurl uses a pooled connection again only for a transfer with the very same trust, of which the folder of certificates
- * is a part, compared as text. So a folder that can't be makes that "the same site": a mount never rides on a connection
- * that another mount, or an older configuration, has verified. What is trusted stands in `trust` alone. */
+/* libcurl uses a pooled connection again only for a transfer with the very same trust, of which the
+ * folder of certificates is a part, compared as text. So a folder that can't be makes that "the
+ * same site": a mount never rides on a connection that another mount, or an older configuration,
+ * has verified. What is trusted stands in `trust` alone. */
 static enum vp_code set_mark(struct http_site *site, struct vp_error *err)
 {
     struct vp_buf mark = VP_BUF_INIT(LINE_MAX_BYTES);
@@ -82,6 +90,88 @@ static enum vp_code set_detour(struct http_site *site, const struct http_origin 
     return site->connect_to == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
+/* ---- the pool ---- */
+
+static void free_bundle(struct http_bundle *bundle)
+{
+    if (bundle == NULL)
+        return;
+    http_try_free_idle(bundle);
+    (void)curl_multi_cleanup(bundle->multi);
+    free(bundle);
+}
+
+static enum vp_code make_bundle(struct http_bundle **ret_bundle, struct vp_error *err)
+{
+    struct http_bundle *bundle = calloc(1, sizeof *bundle);
+    if (bundle == NULL)
+        return vp_fail_no_memory(err);
+    bundle->multi = curl_multi_init();
+    if (bundle->multi == NULL) {
+        free(bundle);
+        return vp_fail_no_memory(err);
+    }
+    if (curl_multi_setopt(bundle->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK ||
+        curl_multi_setopt(bundle->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_ROUND_MAX) != CURLM_OK) {
+        free_bundle(bundle);
+        return vp_fail(err, VP_REASON_INTERNAL, "libcurl does not take an option of the connection pool");
+    }
+    *ret_bundle = bundle;
+    return VP_OK;
+}
+
+enum vp_code http_site_borrow(struct http_site *site, struct http_bundle **ret_bundle, struct vp_error *err)
+{
+    (void)pthread_mutex_lock(&site->lock);
+    struct http_bundle *bundle = site->newest;
+    if (bundle != NULL) {
+        site->newest = bundle->older;
+        if (site->newest != NULL)
+            site->newest->newer = NULL;
+        else
+            site->oldest = NULL;
+    }
+    (void)pthread_mutex_unlock(&site->lock);
+    if (bundle == NULL)
+        return make_bundle(ret_bundle, err);
+    *ret_bundle = bundle;
+    return VP_OK;
+}
+
+/* The one that nobody used for long; its connections would only wait to be closed by the server.
+ * The lock is held. */
+static struct http_bundle *take_stale(struct http_site *site, int64_t now)
+{
+    struct http_bundle *bundle = site->oldest;
+    if (bundle == NULL || now - bundle->idle_since_ms < IDLE_MAX_MS)
+        return NULL;
+    site->oldest = bundle->newer;
+    if (site->oldest != NULL)
+        site->oldest->older = NULL;
+    else
+        site->newest = NULL;
+    return bundle;
+}
+
+void http_site_give_back(struct http_site *site, struct http_bundle *bundle)
+{
+    int64_t now = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
+    (void)pthread_mutex_lock(&site->lock);
+    struct http_bundle *stale = take_stale(site, now);
+    bundle->idle_since_ms = now;
+    bundle->newer = NULL;
+    bundle->older = site->newest;
+    if (site->newest != NULL)
+        site->newest->newer = bundle;
+    else
+        site->oldest = bundle;
+    site->newest = bundle;
+    (void)pthread_mutex_unlock(&site->lock);
+    free_bundle(stale);
+}
+
+/* ---- life ---- */
+
 static void free_sitep(struct http_site **site)
 {
     http_site_free(*site);
@@ -100,8 +190,8 @@ enum vp_code http_site_new(struct http_client *client, const struct http_site_op
     if (site == NULL)
         return vp_fail_no_memory(err);
     site->client = client;
-    site->max_concurrent = options->max_concurrent;
-    site->max_queued = options->max_queued;
+    http_limit_init(&site->limit, options->max_concurrent, options->max_queued, options->stats);
+    (void)pthread_mutex_init(&site->lock, NULL);
     site->max_retries = options->max_retries;
     site->has_standbys = options->has_standbys;
     site->stats = options->stats;
@@ -119,7 +209,13 @@ void http_site_free(struct http_site *site)
 {
     if (site == NULL)
         return;
-    http_try_free_idle(site);
+    while (site->newest != NULL) {
+        struct http_bundle *bundle = site->newest;
+        site->newest = bundle->older;
+        free_bundle(bundle);
+    }
+    (void)pthread_mutex_destroy(&site->lock);
+    http_limit_clear(&site->limit);
     free(site->base_url);
     free(site->host_header);
     free(site->host_and_port);

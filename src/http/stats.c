@@ -78,28 +78,8 @@ void http_stats_count(struct http_stats *stats, const struct http_exchange *exch
         atomic_fetch_add_explicit(&stats->latency_sum_ms, (uint64_t)exchange->took_ms, memory_order_relaxed);
 }
 
-static atomic_uint *gauge(struct http_stats *stats, enum http_job_state state)
+void http_stats_in_flight(struct http_stats *stats, int change)
 {
-    switch (state) {
-    case HTTP_JOB_RUNNING:
-        return &stats->in_flight;
-    case HTTP_JOB_QUEUED:
-    case HTTP_JOB_PAUSED:
-        return &stats->queued;
-    case HTTP_JOB_DONE:
-        break;
-    }
-    return NULL;
-}
-
-void http_stats_move(struct http_stats *stats, enum http_job_state from, enum http_job_state to)
-{
-    if (stats == NULL)
-        return;
-    atomic_uint *left = gauge(stats, from);
-    atomic_uint *entered = gauge(stats, to);
-    if (left != NULL)
-        atomic_fetch_sub(left, 1);
-    if (entered != NULL)
-        atomic_fetch_add(entered, 1);
+    if (stats != NULL)
+        atomic_fetch_add(&stats->in_flight, (unsigned)change);
 }

@@ -1,4 +1,4 @@
-/* Private to the room: what easy.c, answer.c and outcome.c know of one try. The transfer thread's alone. */
+/* Private to the room: what easy.c, answer.c and outcome.c know of one try. */
 #pragma once
 
 #include <curl/curl.h>
@@ -14,6 +14,7 @@ struct http_try {
     CURL *easy;
     struct curl_slist *headers; /* holds the bearer token */
     struct http_site *site;
+    struct http_bundle *bundle;
     struct http_exchange *exchange;
     int64_t started_ms;
     size_t header_bytes;
@@ -22,7 +23,7 @@ struct http_try {
     const char *refusal; /* why we ended it ourselves; NULL: we did not */
     int64_t retry_after_s;
     char curl_text[CURL_ERROR_SIZE];
-    struct http_try *next; /* in the site's list of idle ones */
+    struct http_try *next; /* in the bundle's list of idle ones */
 };
 
 /* libcurl's WRITEFUNCTION and HEADERFUNCTION; `context` is the try. Less than what came ends the transfer, and `refusal` says why. */

@@ -1,6 +1,6 @@
 #include "backend.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
 #include "vp/clock.h"
@@ -13,29 +13,39 @@
 enum {
     TYPE_SECRETS = 1,
     TYPE_CREDENTIAL = 2,
-    SETUP_WAIT_MS = 5000, /* for the address that the host tells on another stream */
+    UNAUTHENTICATED_MAX = 16, /* paths of a backend */
+    SETUP_TRIES = 25,         /* where memory is short; a backend that can't make a mount at all is an error */
+    SETUP_WAIT_MS = 5000,     /* for the address that the host tells on another stream */
 };
 
 /* ---- life of a mount ---- */
 
-enum plugin_lane_kind plugin_backend_control_lane(struct plugin_exchange *exchange)
+enum plugin_pool_kind plugin_backend_control_pool(struct plugin_exchange *exchange)
 {
     (void)exchange;
-    return PLUGIN_LANE_CONTROL;
+    return PLUGIN_POOL_CONTROL;
+}
+
+static enum vp_code add_instance(struct plugin_exchange *exchange, const char *address, struct vp_error *err)
+{
+    struct plugin_service *service = exchange->service;
+    grpc_channel *channel = plugin_outbound_channel(address, service->credentials);
+    if (channel == NULL)
+        return vp_fail(err, VP_REASON_INTERNAL, "no channel to the host's storage can be made");
+    return plugin_instances_add(service->instances, exchange->mount_id, channel, err);
 }
 
 static enum vp_code set_up(struct plugin_exchange *exchange, struct vp_error *err)
 {
-    struct plugin_service *service = exchange->service;
     const Wire__SetupArgs *args = (const Wire__SetupArgs *)(const void *)exchange->request;
-    char *address = NULL;
+    char address[PLUGIN_BROKER_ADDRESS_SIZE];
+    unsigned n_tries = 0;
+    enum vp_code code;
 
-    VP_TRY(plugin_broker_take(service->broker, args->broker_id, SETUP_WAIT_MS, &address, err));
-    grpc_channel *channel = plugin_outbound_channel(address, service->credentials);
-    free(address);
-    if (channel == NULL)
-        return vp_fail(err, VP_REASON_INTERNAL, "no channel to the host's storage can be made");
-    return plugin_instances_add(service->instances, exchange->mount_id, channel, err);
+    VP_TRY(plugin_broker_take(exchange->service->broker, args->broker_id, SETUP_WAIT_MS, address, err));
+    while ((code = add_instance(exchange, address, err)) == VP_ERR_INTERNAL && n_tries < SETUP_TRIES)
+        plugin_method_try_again(&n_tries);
+    return code;
 }
 
 /* Reads no storage and fails for next to nothing: a host that is told of a failure forgets the process without
@@ -139,22 +149,18 @@ void plugin_backend_special_paths(struct plugin_exchange *exchange)
     const struct logical_backend *backend = exchange->service->backend;
     Wire__SpecialPathsReply reply;
     Wire__Paths paths;
+    char *unauthenticated[UNAUTHENTICATED_MAX];
 
     wire__special_paths_reply__init(&reply);
     wire__paths__init(&paths);
     paths.n_unauthenticated = list_unauthenticated(backend->routes, NULL);
-    paths.unauthenticated = calloc(paths.n_unauthenticated + 1, sizeof(char *));
-    if (paths.unauthenticated == NULL) {
-        exchange->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
-        exchange->status_text = "no memory";
-        return;
-    }
+    assert(paths.n_unauthenticated <= UNAUTHENTICATED_MAX);
+    paths.unauthenticated = unauthenticated;
     list_unauthenticated(backend->routes, paths.unauthenticated);
     paths.n_seal_wrap_storage = count_texts(backend->seal_wrapped);
     paths.seal_wrap_storage = (char **)(uintptr_t)backend->seal_wrapped; /* only read */
     reply.paths = &paths;
     plugin_exchange_answer(exchange, &reply.base);
-    free(paths.unauthenticated);
 }
 
 /* ---- requests ---- */
@@ -164,20 +170,32 @@ static const Wire__Request *request_of(const struct plugin_exchange *exchange)
     return ((const Wire__HandleRequestArgs *)(const void *)exchange->request)->request;
 }
 
-enum plugin_lane_kind plugin_backend_request_lane(struct plugin_exchange *exchange)
+enum plugin_pool_kind plugin_backend_request_pool(struct plugin_exchange *exchange)
 {
     const Wire__Request *wire = request_of(exchange);
 
     if (wire == NULL)
-        return PLUGIN_LANE_NONE;
+        return PLUGIN_POOL_NONE;
     enum logical_operation operation = logical_operation_of(wire->operation);
     exchange->match = logical_find(exchange->service->backend, operation, wire->path);
     if (exchange->match.quick)
-        return PLUGIN_LANE_NONE;
+        return PLUGIN_POOL_NONE;
     /* The server waits for the role before it applies a quota to the login: it must not queue behind other logins. */
     if (operation == LOGICAL_RESOLVE_ROLE)
-        return PLUGIN_LANE_CONTROL;
-    return exchange->match.login ? PLUGIN_LANE_LOGIN : PLUGIN_LANE_ADMIN;
+        return PLUGIN_POOL_CONTROL;
+    if (operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE)
+        return PLUGIN_POOL_RENEWAL;
+    return exchange->match.login ? PLUGIN_POOL_LOGIN : PLUGIN_POOL_ADMIN;
+}
+
+/* The body of a request that can only be refused must not wait with it. */
+enum vp_code plugin_backend_check_request(const struct plugin_exchange *exchange, struct vp_error *err)
+{
+    const Wire__Request *wire = request_of(exchange);
+    enum vp_code code = wire == NULL ? VP_OK : plugin_translate_check_size(&exchange->match, wire, err);
+    if (code != VP_OK && logical_operation_of(wire->operation) == LOGICAL_RESOLVE_ROLE)
+        return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "no role");
+    return code;
 }
 
 /* The parts of a call that the mount gives. */
@@ -187,6 +205,8 @@ static enum vp_code join_mount(struct plugin_exchange *exchange, struct plugin_i
     struct plugin_service *service = exchange->service;
 
     call->cancel = exchange->cancel;
+    call->arrived_ms = exchange->arrived_ms;
+    call->yields = exchange->pool == PLUGIN_POOL_LOGIN;
     if (service->metadata_mode)
         return vp_fail(err, VP_REASON_INTERNAL, "the plugin was started for its metadata only");
     if (call->operation == LOGICAL_UNKNOWN)
@@ -196,8 +216,8 @@ static enum vp_code join_mount(struct plugin_exchange *exchange, struct plugin_i
     call->mount = instance->mount;
     call->storage = &instance->storage;
     call->system = &instance->system;
-    /* Lanes may wait for the host, the reading thread may not. */
-    call->standby = exchange->lane == PLUGIN_LANE_NONE ? plugin_system_known_standby(&service->system)
+    /* Pools may wait for the host, the reading thread may not. */
+    call->standby = exchange->pool == PLUGIN_POOL_NONE ? plugin_system_known_standby(&service->system)
                                                        : plugin_system_is_standby(&service->system, instance->channel);
     return VP_OK;
 }
@@ -221,6 +241,16 @@ static enum vp_code run_request(struct plugin_exchange *exchange, struct plugin_
                                   err);
 }
 
+void plugin_backend_count_refused(struct plugin_exchange *exchange, enum vp_reason reason)
+{
+    const struct logical_backend *backend = exchange->service->backend;
+    const struct plugin_instance *instance = exchange->instance;
+    bool login = exchange->pool == PLUGIN_POOL_LOGIN;
+
+    if (backend->refused != NULL && instance != NULL && (login || exchange->pool == PLUGIN_POOL_RENEWAL))
+        backend->refused(instance->mount, login, reason);
+}
+
 void plugin_backend_refuse_request(struct plugin_exchange *exchange, const struct vp_error *why)
 {
     const Wire__Request *wire = exchange->request == NULL ? NULL : request_of(exchange);
@@ -230,7 +260,8 @@ void plugin_backend_refuse_request(struct plugin_exchange *exchange, const struc
     if (why->reason == VP_REASON_CANCELLED) {
         exchange->status = GRPC_STATUS_CANCELLED;
         exchange->status_text = "cancelled";
-    } else if (plugin_translate_failure(why, operation, &exchange->answer, NULL) != VP_OK) {
+    } else if (plugin_translate_failure(why, operation, exchange->service->on_vault, &exchange->answer, NULL) !=
+               VP_OK) {
         exchange->status = GRPC_STATUS_INTERNAL;
         exchange->status_text = "the error could not be packed";
     }
@@ -238,7 +269,6 @@ void plugin_backend_refuse_request(struct plugin_exchange *exchange, const struc
 
 void plugin_backend_request(struct plugin_exchange *exchange)
 {
-    struct plugin_service *service = exchange->service;
     struct plugin_request request = { 0 };
     struct vp_error err = { 0 };
 
@@ -247,25 +277,23 @@ void plugin_backend_request(struct plugin_exchange *exchange)
         plugin_backend_refuse_request(exchange, &err);
         return;
     }
-    struct plugin_instance *instance = plugin_instances_get(service->instances, exchange->mount_id);
-    enum vp_code code = run_request(exchange, instance, &request, &err);
+    enum vp_code code = run_request(exchange, plugin_exchange_instance(exchange), &request, &err);
     if (code != VP_OK)
         plugin_backend_refuse_request(exchange, &err);
     plugin_request_log(&request.call, code == VP_OK ? NULL : &err, exchange->arrived_ms);
     plugin_request_clear(&request);
-    plugin_instances_put(service->instances, instance);
 }
 
 /* ---- existence check: is this update a create? ---- */
 
-enum plugin_lane_kind plugin_backend_exists_lane(struct plugin_exchange *exchange)
+enum plugin_pool_kind plugin_backend_exists_pool(struct plugin_exchange *exchange)
 {
     const Wire__Request *wire = request_of(exchange);
 
     if (wire == NULL)
-        return PLUGIN_LANE_NONE;
+        return PLUGIN_POOL_NONE;
     exchange->match = logical_find(exchange->service->backend, logical_operation_of(wire->operation), wire->path);
-    return exchange->match.has_exists ? PLUGIN_LANE_ADMIN : PLUGIN_LANE_NONE;
+    return exchange->match.has_exists ? PLUGIN_POOL_ADMIN : PLUGIN_POOL_NONE;
 }
 
 static enum vp_code run_exists(struct plugin_exchange *exchange, struct plugin_instance *instance,
@@ -310,13 +338,11 @@ void plugin_backend_refuse_exists(struct plugin_exchange *exchange, const struct
 void plugin_backend_exists(struct plugin_exchange *exchange)
 {
     Wire__HandleExistenceCheckReply reply;
-    struct plugin_service *service = exchange->service;
     struct plugin_request request = { 0 };
     struct vp_error err = { 0 };
-    struct plugin_instance *instance = plugin_instances_get(service->instances, exchange->mount_id);
 
     wire__handle_existence_check_reply__init(&reply);
-    if (run_exists(exchange, instance, &request, &reply, &err) == VP_OK) {
+    if (run_exists(exchange, plugin_exchange_instance(exchange), &request, &reply, &err) == VP_OK) {
         plugin_exchange_answer(exchange, &reply.base);
     } else {
         if (!plugin_translate_is_callers(&err))
@@ -324,5 +350,4 @@ void plugin_backend_exists(struct plugin_exchange *exchange)
         plugin_backend_refuse_exists(exchange, &err);
     }
     plugin_request_clear(&request);
-    plugin_instances_put(service->instances, instance);
 }

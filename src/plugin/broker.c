@@ -4,12 +4,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <time.h>
 
 struct place {
     uint32_t id;
-    char *address;
+    char address[PLUGIN_BROKER_ADDRESS_SIZE];
 };
 
 struct plugin_broker {
@@ -39,46 +38,44 @@ void plugin_broker_free(struct plugin_broker *broker)
 {
     if (broker == NULL)
         return;
-    for (size_t i = 0; i < broker->n; i++)
-        free(broker->places[i].address);
     pthread_cond_destroy(&broker->told);
     pthread_mutex_destroy(&broker->lock);
     free(broker);
 }
 
-/* Takes the address out of the table; the lock is held. */
-static char *take_at(struct plugin_broker *broker, size_t i)
+/* Takes the place out of the table; the lock is held. */
+static void remove_at(struct plugin_broker *broker, size_t i)
 {
-    char *address = broker->places[i].address;
-
     memmove(&broker->places[i], &broker->places[i + 1], (broker->n - i - 1) * sizeof broker->places[0]);
     broker->n--;
-    return address;
 }
 
 void plugin_broker_tell(struct plugin_broker *broker, uint32_t id, const char *network, const char *address)
 {
-    struct sockaddr_un socket_address;
+    size_t len = strlen(address);
 
-    if (strcmp(network, "unix") != 0 || address[0] != '/' || strlen(address) >= sizeof socket_address.sun_path)
-        return;
-    char *copy = strdup(address);
-    if (copy == NULL)
+    if (strcmp(network, "unix") != 0 || address[0] != '/' || len >= PLUGIN_BROKER_ADDRESS_SIZE)
         return;
     pthread_mutex_lock(&broker->lock);
     if (broker->n == PLUGIN_BROKER_MAX)
-        free(take_at(broker, 0));
-    broker->places[broker->n++] = (struct place){ id, copy };
+        remove_at(broker, 0);
+    struct place *place = &broker->places[broker->n++];
+    place->id = id;
+    memcpy(place->address, address, len + 1);
     pthread_cond_broadcast(&broker->told);
     pthread_mutex_unlock(&broker->lock);
 }
 
-static char *take_by_id(struct plugin_broker *broker, uint32_t id)
+static bool take_by_id(struct plugin_broker *broker, uint32_t id, char address[PLUGIN_BROKER_ADDRESS_SIZE])
 {
-    for (size_t i = broker->n; i-- > 0;)
-        if (broker->places[i].id == id)
-            return take_at(broker, i);
-    return NULL;
+    for (size_t i = broker->n; i-- > 0;) {
+        if (broker->places[i].id != id)
+            continue;
+        memcpy(address, broker->places[i].address, PLUGIN_BROKER_ADDRESS_SIZE);
+        remove_at(broker, i);
+        return true;
+    }
+    return false;
 }
 
 static struct timespec deadline_in(int64_t timeout_ms)
@@ -95,22 +92,21 @@ static struct timespec deadline_in(int64_t timeout_ms)
     return deadline;
 }
 
-enum vp_code plugin_broker_take(struct plugin_broker *broker, uint32_t id, int64_t timeout_ms, char **ret_address,
-                                struct vp_error *err)
+enum vp_code plugin_broker_take(struct plugin_broker *broker, uint32_t id, int64_t timeout_ms,
+                                char ret_address[PLUGIN_BROKER_ADDRESS_SIZE], struct vp_error *err)
 {
     struct timespec deadline = deadline_in(timeout_ms);
     int waited = 0;
 
     pthread_mutex_lock(&broker->lock);
-    char *address = take_by_id(broker, id);
-    while (address == NULL && !broker->closed && waited == 0) {
+    bool taken = take_by_id(broker, id, ret_address);
+    while (!taken && !broker->closed && waited == 0) {
         waited = pthread_cond_timedwait(&broker->told, &broker->lock, &deadline);
-        address = take_by_id(broker, id);
+        taken = take_by_id(broker, id, ret_address);
     }
     pthread_mutex_unlock(&broker->lock);
-    if (address == NULL)
+    if (!taken)
         return vp_fail(err, VP_REASON_INTERNAL, "the host gave no address for its storage (broker id %u)", id);
-    *ret_address = address;
     return VP_OK;
 }
 

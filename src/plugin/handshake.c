@@ -62,6 +62,7 @@ enum vp_code plugin_handshake_read(struct plugin_handshake *ret_handshake, struc
     struct plugin_handshake read = {
         .multiplex_field = getenv("PLUGIN_MULTIPLEX_GRPC") != NULL,
         .metadata_mode = is_true(host_variable("BAO_PLUGIN_METADATA_MODE", "VAULT_PLUGIN_METADATA_MODE")),
+        .on_vault = getenv("BAO_VERSION") == NULL && getenv("VAULT_VERSION") != NULL,
         .lock_memory = is_true(host_variable("BAO_PLUGIN_MLOCK_ENABLED", "VAULT_PLUGIN_MLOCK_ENABLED")),
     };
 

@@ -11,6 +11,7 @@ struct plugin_handshake {
     char *socket_group;   /* NULL: only our own user */
     bool multiplex_field; /* the host wants a seventh field in the line */
     bool metadata_mode;   /* only asked what we are: requests are refused */
+    bool on_vault;        /* the host is HashiCorp Vault, not OpenBao */
     bool lock_memory;
 };
 

@@ -10,6 +10,7 @@
 struct plugin_instances {
     const struct logical_backend *backend;
     void *shared;
+    struct vp_budget bodies;
     pthread_mutex_t lock; /* guards all below */
     struct plugin_instance *first;
     size_t n;
@@ -23,6 +24,7 @@ struct plugin_instances *plugin_instances_new(const struct logical_backend *back
         return NULL;
     instances->backend = backend;
     instances->shared = shared;
+    instances->bodies = (struct vp_budget)VP_BUDGET_INIT(NULL, PLUGIN_BODIES_MAX);
     pthread_mutex_init(&instances->lock, NULL);
     return instances;
 }
@@ -69,6 +71,7 @@ static enum vp_code instance_new(struct plugin_instances *instances, const char 
     *instance = (struct plugin_instance){ .channel = channel,
                                           .storage = plugin_storage_on(channel),
                                           .system = plugin_system_on(channel),
+                                          .bodies = VP_BUDGET_INIT(&instances->bodies, PLUGIN_MOUNT_BODIES_MAX),
                                           .backend = instances->backend,
                                           .id = strdup(id),
                                           .n_users = 1 }; /* the table */

@@ -3,6 +3,7 @@
 
 #include <grpc/grpc.h>
 
+#include "vp/budget.h"
 #include "vp/logical.h"
 
 /* One mount. Counted: requests hold it over their end, so that Cleanup takes nothing from under them. */
@@ -11,6 +12,7 @@ struct plugin_instance {
     grpc_channel *channel;
     struct logical_storage storage;
     struct logical_system system;
+    struct vp_budget bodies; /* bytes of requests that wait or are worked on; a part of the process' */
 
     /* Only instances.c looks at these. */
     const struct logical_backend *backend;
@@ -21,7 +23,11 @@ struct plugin_instance {
 
 struct plugin_instances;
 
-enum { PLUGIN_INSTANCES_MAX = 4096 };
+enum {
+    PLUGIN_INSTANCES_MAX = 4096,
+    PLUGIN_BODIES_MAX = 64 * 1024 * 1024, /* of all mounts */
+    PLUGIN_MOUNT_BODIES_MAX = 16 * 1024 * 1024,
+};
 
 struct plugin_instances *plugin_instances_new(const struct logical_backend *backend, void *shared);
 void plugin_instances_free(struct plugin_instances *instances); /* frees all mounts; no request may run */

@@ -1,7 +1,10 @@
 #include "methods.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vp/log.h"
 
 #include "backend.h"
 #include "wire.pb-c.h"
@@ -80,22 +83,23 @@ static const struct plugin_method METHODS[] = {
     { .path = "/grpc.health.v1.Health/Check", .request = &wire__health_args__descriptor, .run = health },
     { .path = "/pb.Backend/Setup",
       .request = &wire__setup_args__descriptor,
-      .lane = plugin_backend_control_lane,
+      .pool = plugin_backend_control_pool,
       .run = plugin_backend_setup },
     { .path = "/pb.Backend/Type", .request = EMPTY, .run = plugin_backend_type },
     { .path = "/pb.Backend/SpecialPaths", .request = EMPTY, .run = plugin_backend_special_paths },
     { .path = "/pb.Backend/Initialize",
       .request = EMPTY,
-      .lane = plugin_backend_control_lane,
+      .pool = plugin_backend_control_pool,
       .run = plugin_backend_initialize },
     { .path = "/pb.Backend/HandleRequest",
       .request = &wire__handle_request_args__descriptor,
-      .lane = plugin_backend_request_lane,
+      .check = plugin_backend_check_request,
+      .pool = plugin_backend_request_pool,
       .run = plugin_backend_request,
       .refuse = plugin_backend_refuse_request },
     { .path = "/pb.Backend/HandleExistenceCheck",
       .request = &wire__handle_existence_check_args__descriptor,
-      .lane = plugin_backend_exists_lane,
+      .pool = plugin_backend_exists_pool,
       .run = plugin_backend_exists,
       .refuse = plugin_backend_refuse_exists },
     { .path = "/pb.Backend/InvalidateKey",
@@ -113,13 +117,39 @@ const struct plugin_method *plugin_method_find(const char *path, size_t len)
     return NULL;
 }
 
+enum { TIMEOUT_MS = 10 * 1000 }; /* for a wait, where the backend names none */
+
+/* ---- control calls and memory ---- */
+
+enum { TRIES_MAX = 50, PAUSE_MS = 20, EXIT_NO_MEMORY = 70 /* EX_SOFTWARE */ };
+
+bool plugin_method_is_control(const struct plugin_method *method)
+{
+    return method->refuse == NULL;
+}
+
+void plugin_method_try_again(unsigned *n_tries)
+{
+    if (++*n_tries > TRIES_MAX) {
+        vp_log(VP_LOG_ERROR, "no memory for a call of the host, exiting", NULL);
+        _exit(EXIT_NO_MEMORY);
+    }
+    nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+}
+
 /* ---- answers ---- */
 
 void plugin_exchange_answer(struct plugin_exchange *exchange, const ProtobufCMessage *message)
 {
+    unsigned n_tries = 0;
+    enum vp_code code;
+
     plugin_bytes_clear(&exchange->answer);
     exchange->status = GRPC_STATUS_OK;
-    if (plugin_wire_pack(message, &exchange->answer, NULL) != VP_OK) {
+    while ((code = plugin_wire_pack(message, &exchange->answer, NULL)) != VP_OK &&
+           plugin_method_is_control(exchange->method))
+        plugin_method_try_again(&n_tries);
+    if (code != VP_OK) {
         exchange->status = GRPC_STATUS_INTERNAL;
         exchange->status_text = "the answer could not be packed";
     }
@@ -136,10 +166,47 @@ void plugin_exchange_refuse(struct plugin_exchange *exchange, const struct vp_er
     exchange->status_text = "refused";
 }
 
+struct plugin_instance *plugin_exchange_instance(struct plugin_exchange *exchange)
+{
+    if (exchange->instance == NULL)
+        exchange->instance = plugin_instances_get(exchange->service->instances, exchange->mount_id);
+    return exchange->instance;
+}
+
+enum vp_code plugin_exchange_wait(struct plugin_exchange *exchange, struct vp_error *err)
+{
+    const struct logical_backend *backend = exchange->service->backend;
+    exchange->deadline_ms = INT64_MAX;
+    if (exchange->pool == PLUGIN_POOL_CONTROL)
+        return VP_OK;
+    struct plugin_instance *instance = plugin_exchange_instance(exchange);
+    if (instance == NULL || backend->request_timeout_ms == NULL) {
+        exchange->deadline_ms = exchange->arrived_ms + TIMEOUT_MS;
+    } else {
+        exchange->deadline_ms = exchange->arrived_ms + backend->request_timeout_ms(instance->mount);
+    }
+    if (instance == NULL)
+        return VP_OK;
+    if (!vp_budget_take(&instance->bodies, exchange->request_bytes))
+        return vp_fail(err, VP_REASON_OVERLOADED,
+                       "overloaded: the requests that wait are too large together; try again");
+    exchange->charged_bytes = exchange->request_bytes;
+    return VP_OK;
+}
+
+void plugin_exchange_settle(struct plugin_exchange *exchange)
+{
+    plugin_wire_free(VP_TAKE(exchange->request));
+    if (exchange->instance != NULL)
+        vp_budget_give(&exchange->instance->bodies, exchange->charged_bytes);
+    exchange->charged_bytes = 0;
+    plugin_instances_put(exchange->service->instances, VP_TAKE(exchange->instance));
+}
+
 void plugin_exchange_clear(struct plugin_exchange *exchange)
 {
-    free(exchange->mount_id);
-    plugin_wire_free(exchange->request);
+    if (exchange->service != NULL)
+        plugin_exchange_settle(exchange);
     plugin_bytes_clear(&exchange->answer);
     *exchange = (struct plugin_exchange){ 0 };
 }

@@ -1,4 +1,5 @@
-/* The host's calls: one table row a method, and what each does. Knows messages, but nothing of how they travel. */
+/* The host's calls: one table row a method, and what each does. Knows messages, but nothing of how
+ * they travel. */
 #pragma once
 
 #include <grpc/grpc_security.h>
@@ -18,6 +19,7 @@
 struct plugin_service {
     const struct logical_backend *backend;
     bool metadata_mode;
+    bool on_vault; /* the host is HashiCorp Vault */
     struct plugin_broker *broker;
     struct plugin_instances *instances;
     struct plugin_system system;
@@ -26,13 +28,14 @@ struct plugin_service {
     void *stop_context;
 };
 
-/* Where a call's work is done. */
-enum plugin_lane_kind {
-    PLUGIN_LANE_NONE,    /* at once, by the thread that reads calls: must not block */
-    PLUGIN_LANE_CONTROL, /* Setup, Initialize, roles of logins: they wait for the server itself at most */
-    PLUGIN_LANE_ADMIN,   /* requests of authenticated users */
-    PLUGIN_LANE_LOGIN,   /* what strangers cause, and renewals */
-    PLUGIN_N_LANES,
+/* Which worker pool does a call's work. */
+enum plugin_pool_kind {
+    PLUGIN_POOL_NONE,    /* none: the thread that reads calls does it at once. Must not block */
+    PLUGIN_POOL_CONTROL, /* Setup, Initialize, roles of logins: they wait for the server itself at most */
+    PLUGIN_POOL_ADMIN,   /* requests of authenticated users */
+    PLUGIN_POOL_RENEWAL, /* renewals and revocations, which must not wait behind logins */
+    PLUGIN_POOL_LOGIN,   /* what unauthenticated callers cause */
+    PLUGIN_N_POOLS,
 };
 
 enum plugin_method_kind {
@@ -41,16 +44,23 @@ enum plugin_method_kind {
     PLUGIN_FED,  /* a stream on which the host says things; nothing is answered */
 };
 
+enum { PLUGIN_MOUNT_ID_SIZE = 64 }; /* hosts give ten characters */
+
 /* One call. */
 struct plugin_exchange {
     struct plugin_service *service;
     const struct plugin_method *method;
-    char *mount_id;             /* multiplex_id; "" without one; owned */
-    ProtobufCMessage *request;  /* of the method's type; owned */
-    struct logical_match match; /* of a request or an existence check, found when its lane is chosen */
-    enum plugin_lane_kind lane;
+    char mount_id[PLUGIN_MOUNT_ID_SIZE]; /* multiplex_id; "" without one */
+    ProtobufCMessage *request;           /* of the method's type; owned */
+    size_t request_bytes;                /* on the wire */
+    struct logical_match match;          /* of a request or an existence check, found when its pool is chosen */
+    enum plugin_pool_kind pool;
     struct vp_cancel *cancel;
     int64_t arrived_ms;
+    int64_t deadline_ms; /* of what waits in a pool */
+
+    struct plugin_instance *instance; /* the mount, once it was looked up; held */
+    size_t charged_bytes;             /* to the mount's budget of bodies */
 
     struct plugin_bytes answer; /* when status is OK; owned */
     grpc_status_code status;
@@ -61,8 +71,10 @@ struct plugin_method {
     const char *path; /* NULL ends the table */
     enum plugin_method_kind kind;
     const ProtobufCMessageDescriptor *request;
-    enum plugin_lane_kind (*lane)(struct plugin_exchange *exchange); /* NULL: PLUGIN_LANE_NONE */
-    void (*run)(struct plugin_exchange *exchange);                   /* answers, or takes what was fed */
+    enum plugin_pool_kind (*pool)(struct plugin_exchange *exchange); /* NULL: PLUGIN_POOL_NONE */
+    /* Refuses what need not be queued, once the pool is chosen; NULL: nothing. */
+    enum vp_code (*check)(const struct plugin_exchange *exchange, struct vp_error *err);
+    void (*run)(struct plugin_exchange *exchange); /* answers, or takes what was fed */
     /* Answers that it can't be done; NULL: by a gRPC status. */
     void (*refuse)(struct plugin_exchange *exchange, const struct vp_error *why);
 };
@@ -75,6 +87,24 @@ void plugin_exchange_answer(struct plugin_exchange *exchange, const ProtobufCMes
 
 /* Answers with a failure in the way of the method. */
 void plugin_exchange_refuse(struct plugin_exchange *exchange, const struct vp_error *why);
+
+/* Control calls, on which the mounts of a process depend: all but requests. A host does not repeat
+ * one that failed, and never uses the process again. So what they need memory for is tried again
+ * for a while, and then the process ends: the host starts another. */
+bool plugin_method_is_control(const struct plugin_method *method);
+
+/* A short pause before another try; ends the process when `*n_tries` were enough. */
+void plugin_method_try_again(unsigned *n_tries);
+
+/* The mount that the call is for; NULL: none of that id. */
+struct plugin_instance *plugin_exchange_instance(struct plugin_exchange *exchange);
+
+/* Prepares a wait for the pool: the request's bytes are charged to its mount, and its deadline is
+ * set. */
+VP_MUST_USE enum vp_code plugin_exchange_wait(struct plugin_exchange *exchange, struct vp_error *err);
+
+/* Frees what only the work on the answer needed: request and mount. */
+void plugin_exchange_settle(struct plugin_exchange *exchange);
 
 /* Frees and wipes what it owns. */
 void plugin_exchange_clear(struct plugin_exchange *exchange);

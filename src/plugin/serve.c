@@ -147,6 +147,7 @@ static enum vp_code build_service(struct process *process, const struct logical_
     process->service = (struct plugin_service){
         .backend = backend,
         .metadata_mode = process->handshake.metadata_mode,
+        .on_vault = process->handshake.on_vault,
         .broker = plugin_broker_new(),
         .instances = plugin_instances_new(backend, process->shared),
         .credentials = plugin_tls_channel_credentials(process->tls),

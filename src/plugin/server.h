@@ -1,6 +1,6 @@
 /* The gRPC server on the plugin's socket.
  *
- * One thread reads all events. It answers quick calls itself and hands the others to lanes of worker threads. A call is
+ * One thread reads all events. It answers quick calls itself and hands the others to worker pools. A call is
  * refused unless its connection carries just the host's certificate. */
 #pragma once
 
@@ -20,7 +20,7 @@ VP_MUST_USE enum vp_code plugin_server_new(struct plugin_service *service, const
  * when it took too long: then the process can only exit. Call once. */
 bool plugin_server_stop(struct plugin_server *server, bool finish);
 
-/* To be called once a second, always by the same thread. Gives memory back when a storm is over. True: some lane has had a request
+/* To be called once a second, always by the same thread. Gives memory back when a storm is over. True: some pool has had a request
  * waiting for two minutes and taken up none, so its threads are all lost in something that no budget ends. `context` is the
  * server. */
 bool plugin_server_look_after(void *context);

@@ -20,6 +20,20 @@ static const struct vp_json_source BODY = { .what = "the request",
                                             .max_depth = 16,
                                             .max_tokens = 20000 };
 
+static const struct vp_json_source *source_of(const struct logical_match *match)
+{
+    return match->login ? &LOGIN_BODY : &BODY;
+}
+
+enum vp_code plugin_translate_check_size(const struct logical_match *match, const Wire__Request *wire,
+                                         struct vp_error *err)
+{
+    const struct vp_json_source *source = source_of(match);
+    if (strlen(wire->data) <= source->max_bytes)
+        return VP_OK;
+    return vp_fail(err, source->reason, "%s is larger than %zu bytes", source->what, source->max_bytes);
+}
+
 /* Hosts send "null" for no body. */
 static enum vp_code read_body(const struct vp_json_source *source, const Wire__Request *wire,
                               struct plugin_request *request, struct vp_error *err)
@@ -34,7 +48,8 @@ static enum vp_code read_body(const struct vp_json_source *source, const Wire__R
     return VP_OK;
 }
 
-/* What is renewed or revoked: a token (of a login) or a secret. Its response data comes along as the body; nobody reads it. */
+/* What is renewed or revoked: a token (of a login) or a secret. Its response data comes along as
+ * the body; nobody reads it. */
 static enum vp_code read_lease(const Wire__Request *wire, struct plugin_request *request, struct vp_error *err)
 {
     if (wire->secret != NULL) {
@@ -87,13 +102,13 @@ enum vp_code plugin_translate_request(const struct logical_match *match, const W
 {
     plugin_translate_head(wire, ret_request);
     enum logical_operation operation = ret_request->call.operation;
-    /* A path asked for before authentication brings the whole body of its request along: not looked at. */
+    /* A path asked for before authentication brings the whole body of its request along: not looked
+     * at. */
     if (operation == LOGICAL_UNKNOWN)
         return VP_OK;
-    const struct vp_json_source *source = match->login ? &LOGIN_BODY : &BODY;
     if (operation == LOGICAL_RENEW || operation == LOGICAL_REVOKE)
         return read_lease(wire, ret_request, err);
-    return read_body(source, wire, ret_request, err);
+    return read_body(source_of(match), wire, ret_request, err);
 }
 
 void plugin_request_clear(struct plugin_request *request)
@@ -180,19 +195,20 @@ enum vp_code plugin_translate_reply(const Wire__Request *wire, const struct logi
 
 /* ---- failures ---- */
 
-/* Types of sdk/logical's error codes. Others are not used: 0 to 2 end as 500, 7 loses its text, from 11 on it is no
- * error. */
+/* Types of sdk/logical's error codes. Others are not used: 1 and 2 end as 500, 7 loses its text,
+ * from 11 on it is no error. */
 enum wire_error {
     WIRE_UNKNOWN = 0, /* text kept; the host looks at it for "readonly storage" and forwards */
     WIRE_CODED = 3,   /* err_code is the HTTP status. 0 there ends the host's goroutine */
+    WIRE_BAD_REQUEST = 4,
     WIRE_UNSUPPORTED_OPERATION = 5,
     WIRE_UNSUPPORTED_PATH = 6,
     WIRE_PERMISSION_DENIED = 8, /* text lost, but for that of a response beside it */
 };
 
-/* The error map. `respond`: the text goes into the data of a response; alone that is a 400, beside a ProtoError the
- * status is the error's and the text the response's. A coded error must come without a response, or its code is
- * lost. */
+/* The error map. `respond`: the text goes into the data of a response; alone that is a 400, beside
+ * a ProtoError the status is the error's and the text the response's. A coded error must come
+ * without a response, or its code is lost. */
 static const struct {
     bool fail;
     enum wire_error type;
@@ -239,7 +255,25 @@ static void write_error_body(struct vp_buf *body, const char *message)
     vp_json_close_object(&writer);
 }
 
-enum vp_code plugin_translate_failure(const struct vp_error *failure, enum logical_operation operation,
+/* At a renewal OpenBao keeps a ProtoError's type and drops the response's text; a coded error keeps
+ * both. Vault wraps the error that comes out of a renewal and so loses its code: 500 for whatever
+ * was refused. What it does not lose is the type "bad request", and one text that it compares with
+ * its own. */
+static void adapt_to_renewal(Wire__ProtoError *error, enum vp_code code, bool on_vault)
+{
+    static const char OVERLOADED[] = "overloaded, try again later"; /* Vault makes a 503 of just this */
+
+    if (on_vault && code == VP_ERR_UNAVAILABLE) {
+        error->err_type = WIRE_UNKNOWN;
+        error->err_msg = (char *)(uintptr_t)OVERLOADED; /* packing only reads it */
+        error->err_code = 0;
+    } else if (code == VP_ERR_DENIED) {
+        error->err_type = on_vault ? WIRE_BAD_REQUEST : WIRE_CODED;
+        error->err_code = on_vault ? 0 : 403;
+    }
+}
+
+enum vp_code plugin_translate_failure(const struct vp_error *failure, enum logical_operation operation, bool on_vault,
                                       struct plugin_bytes *ret_answer, struct vp_error *err)
 {
     enum vp_code code = vp_reason_code(failure->reason);
@@ -251,13 +285,9 @@ enum vp_code plugin_translate_failure(const struct vp_error *failure, enum logic
     /* No response at all is what the host makes a plain 404 of. */
     if (code == VP_ERR_NOT_FOUND && (operation == LOGICAL_READ || operation == LOGICAL_LIST))
         return pack_response(NULL, NULL, ret_answer, err);
-    /* At a renewal the host keeps a ProtoError's type and drops the response's text; a coded error keeps both. */
-    if (code == VP_ERR_DENIED && operation == LOGICAL_RENEW) {
-        error.err_type = WIRE_CODED;
-        error.err_code = 403;
-        return pack_response(NULL, &error, ret_answer, err);
-    }
-    if (!OUTCOMES[code].respond)
+    if (operation == LOGICAL_RENEW)
+        adapt_to_renewal(&error, code, on_vault);
+    if (!OUTCOMES[code].respond || (operation == LOGICAL_RENEW && code == VP_ERR_DENIED))
         return pack_response(NULL, &error, ret_answer, err);
     write_error_body(&body, failure->message);
     enum vp_code packed = vp_buf_check(&body, "the error", err);

@@ -26,6 +26,10 @@ enum {
 /* All but body and token: what an existence check needs. */
 void plugin_translate_head(const Wire__Request *wire, struct plugin_request *ret_request);
 
+/* VP_REASON_BAD_REQUEST for a body that is too large for its operation and path. */
+VP_MUST_USE enum vp_code plugin_translate_check_size(const struct logical_match *match, const Wire__Request *wire,
+                                                     struct vp_error *err);
+
 /* VP_REASON_BAD_REQUEST for a body that is no JSON object, or too large. On failure *ret_request is to be cleared
  * too. */
 VP_MUST_USE enum vp_code plugin_translate_request(const struct logical_match *match, const Wire__Request *wire,
@@ -39,7 +43,7 @@ VP_MUST_USE enum vp_code plugin_translate_reply(const Wire__Request *wire, const
 
 /* The packed HandleRequestReply of a failure. */
 VP_MUST_USE enum vp_code plugin_translate_failure(const struct vp_error *failure, enum logical_operation operation,
-                                                  struct plugin_bytes *ret_answer, struct vp_error *err);
+                                                  bool on_vault, struct plugin_bytes *ret_answer, struct vp_error *err);
 
 /* The same as a plain ProtoError, for replies that have no response; texts borrowed from `failure`. */
 Wire__ProtoError plugin_translate_error(const struct vp_error *failure);

@@ -254,10 +254,10 @@ static enum vp_code ask_once(struct vault *vault, const struct vault_request *re
         .target = vp_buf_text(&target),
         .body_max = VAULT_BODY_MAX,
     };
+    const struct http_terms terms = { vault->deadline_ms, request->makes ? vault->give_up : vault->cancel, false };
     enum vp_code code = vp_buf_check(&target, "the path of a secret", err);
     if (code == VP_OK)
-        code = http_round(vault->site, &exchange, 1, vault->deadline_ms,
-                          request->makes ? vault->give_up : vault->cancel, err);
+        code = http_round(vault->site, &exchange, 1, &terms, err);
     if (code == VP_OK)
         code = read_answer(request, &exchange, ret_document, err);
     http_exchange_clear(&exchange);

@@ -38,7 +38,7 @@ def test_defaults_are_shown_with_the_cluster_that_was_learned(mount):
     assert config["max_policies"] == 64
     assert config["request_timeout"] == 5
     assert config["max_retries"] == 2
-    assert config["max_concurrent_requests"] == 8
+    assert config["max_concurrent_requests"] == 64
     assert config["verify_connection"] is True
 
 

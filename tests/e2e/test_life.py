@@ -144,6 +144,7 @@ def test_an_orderly_stop_leaves_nothing_in_the_temporary_folder(tmp_path, sim):
 @pytest.mark.core
 def test_fifty_logins_at_once_all_succeed_within_the_connection_limit(life):
     mount, container = life
+    mount.configure(max_concurrent_requests=8)
     statuses = []
 
     def login():
@@ -157,6 +158,8 @@ def test_fifty_logins_at_once_all_succeed_within_the_connection_limit(life):
 
     assert statuses == [200] * 50
     assert mount.sim.log.max_concurrency <= 8
+    told = mount.bao.call("GET", f"auth/{mount.path}/status").json()["data"]["arvados"]
+    assert told["limit"] == 8 and told["in_flight"] == told["queued"] == 0
 
 
 def test_admins_are_served_while_logins_hang(life):

@@ -239,7 +239,7 @@ def test_a_client_that_goes_away_cancels_its_request(bao):
     wait_for(lambda: bao.read("auth/toy/process").data["cancelled"] == before + 1, 5)
 
 
-SHARE = 48  # threads that logins of one mount may have
+SHARE = 64  # threads that logins of one mount may have while no other mount is active
 
 
 def test_a_client_that_goes_away_while_its_login_waits_costs_nothing(bao):
@@ -272,6 +272,44 @@ def test_logins_that_hang_at_one_mount_leave_threads_to_another(bao):
         assert not any(f.done() for f in slow)
         assert all(f.result().status == 200 for f in slow)
     assert bao.disable("toy2").status == 204
+
+
+def test_logins_that_wait_in_vain_are_refused_when_their_time_is_over_however_many_they_are(bao):
+    before = bao.read("auth/toy/process").data["logins"]
+    with concurrent.futures.ThreadPoolExecutor(SHARE + 60) as pool:
+        slow = [pool.submit(bao.login, "toy", user="alice", sleep_ms=12000) for _ in range(SHARE)]
+        wait_for(lambda: bao.read("auth/toy/process").data["logins"] == before + SHARE, 5)
+
+        waiting = [pool.submit(bao.login, "toy", user="bob") for _ in range(60)]
+        refused = [f.result() for f in waiting]
+
+        assert not any(f.done() for f in slow), "they were refused while all threads were busy"
+        assert {answer.status for answer in refused} == {503}
+        assert all("overloaded" in str(answer.body) for answer in refused)
+        assert bao.read("auth/toy/process").data["refused"] == 60
+        assert all(f.result().status == 200 for f in slow)
+    assert bao.read("auth/toy/process").data["logins"] == before + SHARE, "none of them was ever begun"
+    wait_for(lambda: "requests were refused before they got a turn" in bao.log())
+
+
+def test_bodies_that_can_only_be_refused_never_wait(bao):
+    pid = bao.read("auth/toy/process").data["pid"]
+    before = bao.read("auth/toy/process").data["logins"]
+    with concurrent.futures.ThreadPoolExecutor(SHARE + 10) as pool:
+        slow = [pool.submit(bao.login, "toy", user="alice", sleep_ms=15000) for _ in range(SHARE)]
+        wait_for(lambda: bao.read("auth/toy/process").data["logins"] == before + SHARE, 5)
+        rss = resident(pid)
+
+        refused = list(pool.map(lambda _: bao.login("toy", user="x" * 1_900_000), range(40)))
+
+        assert {answer.status for answer in refused} == {400}
+        assert not any(f.done() for f in slow), "they did not wait for a thread"
+        assert resident(pid) - rss < 38_000_000, "half of what they hold together"
+        assert all(f.result().status == 200 for f in slow)
+
+
+def resident(pid: int) -> int:
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_a_failure_is_logged_once_with_its_reason_and_route(bao):

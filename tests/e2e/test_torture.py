@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections import Counter
 
 import pytest
@@ -149,3 +150,37 @@ def check_write(bench: Bench, answer) -> str:
 def test_a_config_write(bench):
     in_turn(bench, lambda: bench.mount.write_config(**bench.mount.settings()), check_write)
     assert policies(bench.good_login()) == ["arvados-read", "default"]
+
+
+STARTS = 60
+
+
+def test_a_process_start(bench):
+    """Whatever fails between exec and the first login: a login succeeds soon after, and no administrator had to act."""
+    def start_again() -> None:
+        for pid in bench.server.plugin_pids():
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not bench.server.plugin_pids(), "the plugin to be gone")
+
+    start_again()
+    bench.failing.arm(0)
+    bench.good_login()
+    calls, _ = bench.failing.disarm()
+    step = 1 if os.environ.get("VPA_TORTURE") == "all" else calls // STARTS + 1
+    outcomes, wrong = Counter(), []
+    for nth in range(1 + random.randrange(step), calls + 1, step):
+        start_again()
+        bench.failing.arm(nth)
+        answer = bench.mount.login(bench.token)
+        _, symbol = bench.failing.disarm()
+        if answer.status_code == 200:
+            assert policies(answer.json()["auth"]) == ["arvados-read", "default"]
+        outcomes[f"{answer.status_code} without {symbol}" if symbol else "nothing failed"] += 1
+        try:
+            wait_until(lambda: bench.mount.login(bench.token).status_code == 200, "a login to succeed", 10)
+        except AssertionError as failure:
+            wrong.append(f"call {nth} ({symbol}): {answer.text}: {failure}")
+            break  # a mount that is stuck stays so
+    print(f"{calls} calls: {dict(outcomes)}")
+    assert not wrong, "\n".join(wrong)
+    assert sum(n for what, n in outcomes.items() if "without" in what) > 0.8 * outcomes.total()

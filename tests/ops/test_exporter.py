@@ -119,6 +119,7 @@ def test_the_numbers_are_those_of_what_was_done(site):
     assert scrape.value(f"{durations}_sum", **active) == told["arvados"]["latency_sum_ms"] / 1000
     for name in ("in_flight", "queued"):
         assert scrape.value(f"arvados_auth_upstream_{name}", **active) == 0
+    assert scrape.value("arvados_auth_upstream_limit", **active) == told["arvados"]["limit"] >= 1
     ends = datetime.datetime.fromisoformat(told["service_token_expires_at"].replace("Z", "+00:00")).timestamp()
     assert scrape.value("arvados_auth_service_token_expires_timestamp_seconds", **active) == ends
     assert scrape.values("arvados_auth_problem") == []
@@ -281,7 +282,7 @@ def once(liar, *options: str) -> Scrape:
     return Scrape(answer.stdout)
 
 
-GOOD = {"data": {"arvados": {"calls": {}, "in_flight": 0, "latency_buckets_ms": {"5": 0, "inf": 0}, "latency_sum_ms": 0, "queued": 0}, "cache": {"hits": 0, "misses": 0},
+GOOD = {"data": {"arvados": {"calls": {}, "in_flight": 0, "latency_buckets_ms": {"5": 0, "inf": 0}, "latency_sum_ms": 0, "limit": 8, "queued": 0}, "cache": {"hits": 0, "misses": 0},
                  "dropped_grants": {}, "logins": {"granted": 0}, "renewals": {"granted": 0}, "service_token_expires_at": None,
                  "since": "2026-01-01T00:00:00Z"}, "warnings": None}
 

@@ -72,13 +72,12 @@ static enum vp_code run(struct http_exchange *exchange)
     return VP_OK;
 }
 
-enum vp_code http_round(struct http_site *site, struct http_exchange *exchanges, size_t n, int64_t deadline_ms,
-                        struct vp_cancel *cancel, struct vp_error *err)
+enum vp_code http_round(struct http_site *site, struct http_exchange *exchanges, size_t n,
+                        const struct http_terms *terms, struct vp_error *err)
 {
     enum vp_code first = VP_OK;
     (void)site;
-    (void)deadline_ms;
-    (void)cancel;
+    (void)terms;
     for (size_t i = 0; i < n; i++) {
         http_exchange_clear(&exchanges[i]);
         enum vp_code code = run(&exchanges[i]);

@@ -13,13 +13,14 @@
 #include "vp/plugin.h"
 #include "vp/version.h"
 
-enum { VALUE_MAX = 4096, STEP_MS = 10 };
+enum { VALUE_MAX = 4096, STEP_MS = 10, REQUEST_TIMEOUT_MS = 6000 };
 
 struct toy {
     pthread_mutex_t lock; /* guards all below */
     int64_t n_cancelled;
     int64_t n_invalidated;
-    int64_t n_logins; /* begun */
+    int64_t n_logins;  /* begun */
+    int64_t n_refused; /* before they began */
 };
 
 static const char *text_of(const struct logical_call *call, const char *key)
@@ -251,6 +252,7 @@ static enum vp_code toy_process(const struct logical_call *call, struct vp_error
     vp_json_add_int(&writer, "cancelled", toy->n_cancelled);
     vp_json_add_int(&writer, "invalidated", toy->n_invalidated);
     vp_json_add_int(&writer, "logins", toy->n_logins);
+    vp_json_add_int(&writer, "refused", toy->n_refused);
     pthread_mutex_unlock(&toy->lock);
     vp_json_add_bool(&writer, "standby", call->standby);
     vp_json_close_object(&writer);
@@ -375,6 +377,20 @@ static void invalidate(void *mount, const char *key)
     count(toy, &toy->n_invalidated);
 }
 
+static int64_t request_timeout_ms(void *mount)
+{
+    (void)mount;
+    return REQUEST_TIMEOUT_MS;
+}
+
+static void refused(void *mount, bool login, enum vp_reason reason)
+{
+    struct toy *toy = mount;
+
+    if (login && reason == VP_REASON_OVERLOADED)
+        count(toy, &toy->n_refused);
+}
+
 static const char *const SEAL_WRAPPED[] = { "store/secret", NULL };
 
 static const struct logical_backend TOY = {
@@ -388,6 +404,8 @@ static const struct logical_backend TOY = {
     .mount_new = mount_new,
     .mount_free = mount_free,
     .invalidate = invalidate,
+    .request_timeout_ms = request_timeout_ms,
+    .refused = refused,
 };
 
 int main(int argc, char **argv)

@@ -1,3 +1,4 @@
+vpa_unit(base budget)
 vpa_unit(base buf)
 vpa_unit(base cancel)
 vpa_unit(base clock)

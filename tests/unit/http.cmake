@@ -15,6 +15,7 @@ vpa_unit(http scarce vp_base)
 vpa_with_fake_server(test_http_scarce)
 target_link_libraries(test_http_scarce PRIVATE ${CMAKE_DL_LIBS})
 
+vpa_unit(http limit vp_base)
 vpa_unit(http stats vp_base)
 vpa_unit(http torture)
 failing_wrap(test_http_torture)

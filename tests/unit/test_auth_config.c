@@ -48,7 +48,7 @@ TEST(the_presets_of_the_table_are_all_readable)
     EXPECT_INT(64, config.max_policies);
     EXPECT_INT(10, config.request_timeout_s);
     EXPECT_INT(2, config.max_retries);
-    EXPECT_INT(8, config.max_concurrent_requests);
+    EXPECT_INT(64, config.max_concurrent_requests);
     EXPECT(config.verify_connection);
     auth_config_clear(&config);
 }

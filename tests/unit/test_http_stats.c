@@ -116,17 +116,14 @@ TEST(what_was_not_answered_took_no_time_and_neither_does_a_clock_that_went_back)
     EXPECT(atomic_load(&stats.latency_sum_ms) == (uint64_t)INT64_MAX);
 }
 
-TEST(gauges_follow_a_job_from_the_queue_to_its_end)
+TEST(the_gauge_follows_tries_from_their_beginning_to_their_end)
 {
-    http_stats_move(&stats, HTTP_JOB_DONE, HTTP_JOB_QUEUED);
-    EXPECT_INT(1, atomic_load(&stats.queued));
-    http_stats_move(&stats, HTTP_JOB_QUEUED, HTTP_JOB_RUNNING);
-    EXPECT_INT(0, atomic_load(&stats.queued));
-    EXPECT_INT(1, atomic_load(&stats.in_flight));
-    http_stats_move(&stats, HTTP_JOB_RUNNING, HTTP_JOB_PAUSED);
-    EXPECT_INT(1, atomic_load(&stats.queued));
-    http_stats_move(&stats, HTTP_JOB_PAUSED, HTTP_JOB_DONE);
-    EXPECT_INT(0, atomic_load(&stats.queued) + atomic_load(&stats.in_flight));
+    http_stats_in_flight(&stats, 1);
+    http_stats_in_flight(&stats, 1);
+    EXPECT_INT(2, atomic_load(&stats.in_flight));
+    http_stats_in_flight(&stats, -1);
+    http_stats_in_flight(&stats, -1);
+    EXPECT_INT(0, atomic_load(&stats.in_flight));
 }
 
 TEST(nobody_counting_is_fine)
@@ -134,7 +131,7 @@ TEST(nobody_counting_is_fine)
     const struct http_exchange exchange = { .status = 200 };
     http_stats_count(NULL, &exchange);
     http_stats_failed(NULL, VP_REASON_INTERNAL);
-    http_stats_move(NULL, HTTP_JOB_DONE, HTTP_JOB_QUEUED);
+    http_stats_in_flight(NULL, 1);
 }
 
 #define FRESH(name) cmocka_unit_test_setup(name, set_up)
@@ -150,7 +147,7 @@ int main(void)
         FRESH(a_count_by_bound_is_exact_at_its_bound),
         FRESH(counts_by_bound_are_what_counting_one_by_one_gives),
         FRESH(what_was_not_answered_took_no_time_and_neither_does_a_clock_that_went_back),
-        FRESH(gauges_follow_a_job_from_the_queue_to_its_end),
+        FRESH(the_gauge_follows_tries_from_their_beginning_to_their_end),
         FRESH(nobody_counting_is_fine),
     };
     return cmocka_run_group_tests_name("http_stats", cases, NULL, NULL);

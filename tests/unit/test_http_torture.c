@@ -40,8 +40,8 @@ static enum vp_code round_of(struct http_client *client, struct vp_error *err)
         { .target = "/a", .bearer = token, .request_id = "r-1", .body_max = 100 },
         { .target = "/b", .bearer = token, .request_id = "r-2", .body_max = 100 },
     };
-    int64_t deadline_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + 500;
-    enum vp_code code = http_round(site, exchanges, 2, deadline_ms, NULL, err);
+    const struct http_terms terms = { .deadline_ms = VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self) + 500 };
+    enum vp_code code = http_round(site, exchanges, 2, &terms, err);
     for (size_t i = 0; i < 2; i++)
         http_exchange_clear(&exchanges[i]);
     http_site_free(site);

@@ -11,11 +11,10 @@ enum { LONG_MS = 5000, SHORT_MS = 20 };
 static enum vp_code take(struct plugin_broker *broker, uint32_t id, int64_t timeout_ms, const char *expected,
                          struct vp_error *err)
 {
-    char *address = NULL;
+    char address[PLUGIN_BROKER_ADDRESS_SIZE];
 
-    VP_TRY(plugin_broker_take(broker, id, timeout_ms, &address, err));
+    VP_TRY(plugin_broker_take(broker, id, timeout_ms, address, err));
     EXPECT_TEXT(expected, address);
-    free(address);
     return VP_OK;
 }
 

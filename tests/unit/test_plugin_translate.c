@@ -467,7 +467,7 @@ TEST(each_kind_of_failure_has_its_shape)
         struct vp_error failure = { 0 }, err = { 0 };
         struct plugin_bytes bytes = { 0 };
         vp_fail(&failure, CASES[i].reason, "why \"so\"");
-        EXPECT_OK(plugin_translate_failure(&failure, CASES[i].operation, &bytes, &err), &err);
+        EXPECT_OK(plugin_translate_failure(&failure, CASES[i].operation, false, &bytes, &err), &err);
         Wire__HandleRequestReply *got = unpack(&bytes);
         EXPECT_INT(CASES[i].type, got->err == NULL ? -1 : (int)got->err->err_type);
         if (got->err != NULL) {
@@ -477,6 +477,40 @@ TEST(each_kind_of_failure_has_its_shape)
         EXPECT_INT(CASES[i].data == NULL, got->response == NULL);
         if (got->response != NULL)
             EXPECT_TEXT(CASES[i].data, got->response->data);
+        plugin_wire_free(&got->base);
+    }
+}
+
+/* Vault wraps the errors of renewals, so a coded one would end as 500. */
+TEST(a_renewal_on_vault_keeps_its_status)
+{
+    static const struct {
+        enum vp_reason reason;
+        enum logical_operation operation;
+        int type;
+        int64_t http;
+        const char *text;
+    } CASES[] = {
+        { VP_REASON_NO_GRANT, LOGICAL_RENEW, 4, 0, "why" },
+        { VP_REASON_CONTAINER_NOT_RUNNING, LOGICAL_RENEW, 4, 0, "why" },
+        { VP_REASON_UPSTREAM_TIMEOUT, LOGICAL_RENEW, 0, 0, "overloaded, try again later" },
+        { VP_REASON_OVERLOADED, LOGICAL_RENEW, 0, 0, "overloaded, try again later" },
+        { VP_REASON_INTERNAL, LOGICAL_RENEW, 3, 500, "why" },
+        { VP_REASON_NO_GRANT, LOGICAL_UPDATE, 8, 0, "why" },
+        { VP_REASON_UPSTREAM_TIMEOUT, LOGICAL_UPDATE, 3, 503, "why" },
+    };
+
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct vp_error failure = { 0 }, err = { 0 };
+        struct plugin_bytes bytes = { 0 };
+        vp_fail(&failure, CASES[i].reason, "why");
+        EXPECT_OK(plugin_translate_failure(&failure, CASES[i].operation, true, &bytes, &err), &err);
+        Wire__HandleRequestReply *got = unpack(&bytes);
+        EXPECT(got->err != NULL);
+        EXPECT_INT(CASES[i].type, got->err->err_type);
+        EXPECT_INT(CASES[i].http, got->err->err_code);
+        EXPECT_TEXT(CASES[i].text, got->err->err_msg);
+        EXPECT_INT(CASES[i].operation != LOGICAL_RENEW && CASES[i].reason == VP_REASON_NO_GRANT, got->response != NULL);
         plugin_wire_free(&got->base);
     }
 }
@@ -520,6 +554,7 @@ int main(void)
         CASE(a_token_of_a_renewal_may_lack_lease_and_alias),
         CASE(data_and_nothing_are_answered_as_such),
         CASE(each_kind_of_failure_has_its_shape),
+        CASE(a_renewal_on_vault_keeps_its_status),
         CASE(no_reason_makes_an_error_that_the_host_falls_over),
         CASE(times_saturate),
     };
