@@ -26,9 +26,9 @@ TEST(options_take_their_value_in_both_forms_and_the_rest_is_left)
 {
     struct cli_args args;
     struct vp_error err = { 0 };
-    EXPECT_OK(parse(WORDS(W("--address=https://a:1"), W("one"), W("--namespace"), W("team"), W("two"), W("--quiet")),
-                    CLI_ARGS_SERVER, false, &args, &err),
-              &err);
+    char *const *words_1 =
+        WORDS(W("--address=https://a:1"), W("one"), W("--namespace"), W("team"), W("two"), W("--quiet"));
+    EXPECT_OK(parse(words_1, CLI_ARGS_SERVER, false, &args, &err), &err);
     EXPECT_TEXT("https://a:1", args.address);
     EXPECT_TEXT("team", args.name_space);
     EXPECT(args.quiet);
@@ -41,11 +41,12 @@ TEST(the_options_of_the_command_that_is_run_are_its_own)
 {
     struct cli_args args;
     struct vp_error err = { 0 };
-    EXPECT_OK(parse(WORDS(W("--supervise"), W("job"), W("--quiet"), W("--nonsense")), CLI_ARGS_EXEC, true, &args, &err),
-              &err);
+    char *const *words_2 = WORDS(W("--supervise"), W("job"), W("--quiet"), W("--nonsense"));
+    EXPECT_OK(parse(words_2, CLI_ARGS_EXEC, true, &args, &err), &err);
     EXPECT(args.supervise && !args.quiet);
     EXPECT_INT(3, args.n_rest);
-    EXPECT_OK(parse(WORDS(W("--"), W("--supervise")), CLI_ARGS_EXEC, true, &args, &err), &err);
+    char *const *words_3 = WORDS(W("--"), W("--supervise"));
+    EXPECT_OK(parse(words_3, CLI_ARGS_EXEC, true, &args, &err), &err);
     EXPECT(!args.supervise);
     EXPECT_TEXT("--supervise", args.rest[0]);
 }
@@ -54,9 +55,8 @@ TEST(secrets_keep_the_order_of_the_command_line)
 {
     struct cli_args args;
     struct vp_error err = { 0 };
-    EXPECT_OK(parse(WORDS(W("--file=a=x"), W("--env=B=y"), W("--template=c=z"), W("--env"), W("D=w")), CLI_ARGS_EXEC,
-                    true, &args, &err),
-              &err);
+    char *const *words_4 = WORDS(W("--file=a=x"), W("--env=B=y"), W("--template=c=z"), W("--env"), W("D=w"));
+    EXPECT_OK(parse(words_4, CLI_ARGS_EXEC, true, &args, &err), &err);
     static const enum cli_args_kind KINDS[] = { CLI_ARGS_ITEM_FILE, CLI_ARGS_ITEM_ENV, CLI_ARGS_ITEM_TEMPLATE,
                                                 CLI_ARGS_ITEM_ENV };
     static const char *const TEXTS[] = { "a=x", "B=y", "c=z", "D=w" };
@@ -113,7 +113,8 @@ TEST(an_empty_setting_counts_as_not_given)
 {
     struct cli_args args;
     struct vp_error err = { 0 };
-    EXPECT_OK(parse(WORDS(W("--namespace="), W("--role="), W("--kind=")), ~0U, false, &args, &err), &err);
+    char *const *words_5 = WORDS(W("--namespace="), W("--role="), W("--kind="));
+    EXPECT_OK(parse(words_5, ~0U, false, &args, &err), &err);
     EXPECT_NULL(args.name_space);
     EXPECT_NULL(args.role);
     EXPECT_TEXT("", args.kind); /* no setting */
@@ -123,11 +124,13 @@ TEST(store_may_stand_alone)
 {
     struct cli_args args;
     struct vp_error err = { 0 };
-    EXPECT_OK(parse(WORDS(W("--store"), W("file")), CLI_ARGS_STORE, false, &args, &err), &err);
+    char *const *words_6 = WORDS(W("--store"), W("file"));
+    EXPECT_OK(parse(words_6, CLI_ARGS_STORE, false, &args, &err), &err);
     EXPECT(args.has_store);
     EXPECT_NULL(args.store);
     EXPECT_INT(1, args.n_rest);
-    EXPECT_OK(parse(WORDS(W("--store=file")), CLI_ARGS_STORE, false, &args, &err), &err);
+    char *const *words_7 = WORDS(W("--store=file"));
+    EXPECT_OK(parse(words_7, CLI_ARGS_STORE, false, &args, &err), &err);
     EXPECT_TEXT("file", args.store);
 }
 
@@ -135,8 +138,10 @@ TEST(a_line_that_was_parsed_leaves_nothing_to_the_next)
 {
     struct cli_args args;
     struct vp_error err = { 0 };
-    EXPECT_OK(parse(WORDS(W("a"), W("--quiet"), W("b")), ~0U, false, &args, &err), &err);
-    EXPECT_OK(parse(WORDS(W("c")), ~0U, false, &args, &err), &err);
+    char *const *words_8 = WORDS(W("a"), W("--quiet"), W("b"));
+    EXPECT_OK(parse(words_8, ~0U, false, &args, &err), &err);
+    char *const *words_9 = WORDS(W("c"));
+    EXPECT_OK(parse(words_9, ~0U, false, &args, &err), &err);
     EXPECT(!args.quiet);
     EXPECT_INT(1, args.n_rest);
     EXPECT_TEXT("c", args.rest[0]);

@@ -40,11 +40,21 @@ TEST(only_so_many_bytes_are_read)
     cli_ref_clear(&ref);
 }
 
+TEST(slashes_around_a_path_and_blanks_in_it_are_taken_as_people_copy_them)
+{
+    struct cli_ref ref = { 0 };
+    struct vp_error err = { 0 };
+    const char *text = "/secret/my app/db/#password";
+    EXPECT_OK(cli_ref_parse(text, strlen(text), &ref, &err), &err);
+    EXPECT_TEXT("secret/my app/db", ref.path);
+    EXPECT_TEXT("password", ref.field);
+    cli_ref_clear(&ref);
+}
+
 TEST(invalid_references_are_refused)
 {
-    static const char *const BAD[] = { "",          "?",           "#x",         "/secret/x", "secret/x/",
-                                       "secret//x", "secret/../x", "secret/./x", "secret/x#", "?secret/x#",
-                                       "a b",       "x\ny/z",      "??secret/x#" };
+    static const char *const BAD[] = { "",           "?",         "#x",         "/",      "secret//x",  "secret/../x",
+                                       "secret/./x", "secret/x#", "?secret/x#", "x\ny/z", "??secret/x#" };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         struct cli_ref ref = { 0 };
         struct vp_error err = { 0 };
@@ -58,6 +68,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(path_field_and_question_mark_are_told_apart),
         CASE(only_so_many_bytes_are_read),
+        CASE(slashes_around_a_path_and_blanks_in_it_are_taken_as_people_copy_them),
         CASE(invalid_references_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
