@@ -60,7 +60,7 @@ const struct logical_field AUTH_CONFIG_FIELDS[] = {
       "Arvados roles that Vault should know as external groups: a login puts the user into the groups whose alias at this "
       "mount is the role's uuid. Needs service_token." },
     { "cache_ttl", LOGICAL_DURATION, AT(cache_ttl_s), 0, "10s", 0, 3600,
-      "How long the table of grants and memberships may be remembered, and so how late a withdrawn grant may act. 0: not at "
+      "How long grants, memberships and users' records are remembered, and so how late a withdrawal takes effect. 0: not at "
       "all. Whether a token or container is valid is never remembered." },
     { "logins", LOGICAL_TEXT, AT(logins), 0, AUTH_LOGINS_ON, 0, 0,
       "on; off refuses every login, and off-and-renewals renewals as well: a switch for incidents. Tokens that were issued "
