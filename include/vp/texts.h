@@ -27,5 +27,8 @@ void vp_texts_sort(struct vp_texts *texts);
 /* Frees everything and leaves an empty list. */
 void vp_texts_clear(struct vp_texts *texts);
 
+/* Leaves blanks (space, tab, line ends) at both ends of text[0..len) out. */
+void vp_trim(const char **text, size_t *len);
+
 /* Neither NULL nor empty: whoever leaves a text field out and whoever clears it mean the same. */
 bool vp_text_is_set(const char *text);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vp/thread.h"
+
 enum {
     ENTRIES_MAX = 4096,                /* entries of one table */
     OWN_LINKS_MAX = 2 * ARV_LINKS_MAX, /* of all entries together: some 50 MB */
@@ -52,15 +54,6 @@ struct auth_grant_cache {
 static int64_t now_ms(const struct auth_request *request)
 {
     return request->clock->monotonic_ms(request->clock->self);
-}
-
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &monotonic);
-    pthread_condattr_destroy(&monotonic);
 }
 
 /* Waits for a signal, at most LOOK_AROUND_MS: the caller has a deadline and a cancel flag of its
@@ -209,7 +202,7 @@ static enum vp_code load(const struct auth_request *request, bool recount, const
         return vp_fail_no_memory(err);
     atomic_init(&table->references, 1);
     pthread_mutex_init(&table->lock, NULL);
-    init_condition(&table->completed);
+    vp_condition_init(&table->completed);
     table->asked_ms = now_ms(request);
     enum vp_code code = config_of(request)->service_token != NULL
                             ? fill(request, recount, table, err)
@@ -230,7 +223,7 @@ enum vp_code auth_grant_cache_new(struct auth_grant_cache **ret_cache, struct vp
     if (cache == NULL)
         return vp_fail_no_memory(err);
     pthread_mutex_init(&cache->lock, NULL);
-    init_condition(&cache->refreshed);
+    vp_condition_init(&cache->refreshed);
     *ret_cache = cache;
     return VP_OK;
 }

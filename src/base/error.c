@@ -41,6 +41,8 @@ static void tidy(char *text)
     size_t left = strlen(text);
     for (char *at = text; left > 0;) {
         size_t width = vp_utf8_len(at, left);
+        if (*at == '\t' || *at == '\n' || *at == '\r')
+            *at = ' '; /* servers' messages have several lines */
         if (width == 0 || (unsigned char)*at < 0x20 || *at == 0x7F) {
             *at = '?';
             width = 1;

@@ -68,3 +68,18 @@ bool vp_text_is_set(const char *text)
 {
     return text != NULL && *text != '\0';
 }
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+void vp_trim(const char **text, size_t *len)
+{
+    while (*len > 0 && is_blank(**text)) {
+        (*text)++;
+        (*len)--;
+    }
+    while (*len > 0 && is_blank((*text)[*len - 1]))
+        (*len)--;
+}

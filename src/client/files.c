@@ -12,6 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "vp/io.h"
+
 #include "signals.h"
 
 enum { PIECE = 65536, NAME_SIZE = 32, PATH_LIMIT = 4096, TOKEN_FILE_MAX = 4096 };
@@ -144,17 +146,7 @@ void cli_files_place_close(struct cli_files_place *place)
 
 enum vp_code cli_files_write_all(int fd, const void *bytes, size_t len, const char *what, struct vp_error *err)
 {
-    const char *at = bytes;
-    while (len > 0) {
-        ssize_t n = write(fd, at, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return io_fault(err, "can't write", what);
-        at += n;
-        len -= (size_t)n;
-    }
-    return VP_OK;
+    return vp_write_all(fd, bytes, len) ? VP_OK : io_fault(err, "can't write", what);
 }
 
 static bool random_name(char name[NAME_SIZE])

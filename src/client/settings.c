@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vp/clock.h"
+#include "vp/duration.h"
 
 #include "exit.h"
 #include "files.h"
@@ -20,7 +21,7 @@ enum {
     RETRIES_DEFAULT = 2,
     RETRIES_PATIENT = 8, /* with their pauses some ten seconds: a vault that restarts, a leader that is elected */
     RETRIES_MAX = 100,
-    DURATION_DIGITS = 9,
+    DURATION_MAX_S = 10 * 366 * 24 * 3600, /* in milliseconds too far from the end of int64_t */
 };
 
 /* Where crunch-run binds the node's certificates (lib/crunchrun of Arvados), and where its tools look first. */
@@ -53,22 +54,11 @@ static const char *pick(const char *option, const char *option_name, const char 
 
 bool cli_settings_duration(const char *text, int64_t *ret_seconds)
 {
-    static const struct {
-        const char *suffix;
-        int64_t seconds;
-    } UNITS[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
-    size_t n_digits = strspn(text, "0123456789");
-    int64_t number = 0;
-    if (n_digits == 0 || n_digits > DURATION_DIGITS)
+    int64_t seconds = 0;
+    if (!vp_duration_parse(text, &seconds) || seconds <= 0 || seconds > DURATION_MAX_S)
         return false;
-    for (size_t i = 0; i < n_digits; i++)
-        number = number * 10 + (text[i] - '0');
-    for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++)
-        if (strcmp(text + n_digits, UNITS[i].suffix) == 0) {
-            *ret_seconds = number * UNITS[i].seconds;
-            return number > 0;
-        }
-    return false;
+    *ret_seconds = seconds;
+    return true;
 }
 
 static bool home_path(const char *rest, char path[HOME_PATH_MAX])
@@ -174,7 +164,7 @@ static enum vp_code read_limits(const struct cli_args *args, bool patient, struc
     const char *timeout = pick(args->timeout, "--timeout", "BAO_CLIENT_TIMEOUT", NULL);
     const char *retries = pick(args->max_retries, "--max-retries", "BAO_MAX_RETRIES", NULL);
     if (timeout != NULL && !cli_settings_duration(timeout, &timeout_s))
-        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the timeout must be a number of seconds, or like 90s, 5m, 1h");
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the timeout must be a number of seconds, or like 90s, 5m, 1h30m");
     settings->max_retries = patient ? RETRIES_PATIENT : RETRIES_DEFAULT;
     if (retries != NULL) {
         char *end;

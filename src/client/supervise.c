@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "vp/clock.h"
+#include "vp/thread.h"
 
 #include "become.h"
 #include "exit.h"
@@ -191,13 +192,9 @@ static void *keep(void *context)
 
 static enum vp_code start_keeper(struct keeper *keeper, struct vp_error *err)
 {
-    pthread_condattr_t attributes;
     (void)pthread_mutex_init(&keeper->lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&keeper->change, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0)
+    vp_condition_init(&keeper->change);
+    if (!vp_thread_start(&keeper->thread, keep, keeper))
         return vp_fail(err, VP_REASON_INTERNAL, "no thread for renewals can be had");
     return VP_OK;
 }
