@@ -20,10 +20,11 @@ struct arv_request {
     const struct vp_buf *body; /* JSON; NULL for a GET. With one, refusals are told in Arvados' own words */
     enum vp_reason not_found;  /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
     bool may_be_missing;       /* a 404 is as good as an answer */
-    const char *missing_word;  /* if Arvados' own words with it contain this; NULL: any 404 */
+    const char *missing_word;  /* if Arvados' own message contains this; NULL: any 404 */
     const struct vp_json_source *source;
     const struct arv_credentials *credentials; /* NULL: the round's. Only the token is used */
     bool missing;                              /* out: it was a 404 that may be */
+    bool unreadable;          /* out: there is an answer, but it is too large, or no JSON within the limits */
     struct vp_json *document; /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it */
 };
 

@@ -8,33 +8,71 @@
 enum {
     PAGE_LIMIT = 1000,
     PAGES_MAX = 64,
-    TEXT_MAX = 4 * 255, /* the columns hold 255 characters */
-    /* Of all pages of one list, which are kept until it is read: ARV_LINKS_MAX links take 30 MB, and what their properties say. */
+    TEXT_MAX = 4 * 255, /* bytes; no name, class or uuid that counts is longer */
+    /* Of all pages of one list, which are kept until it is read: ARV_LINKS_MAX links take 30 MB,
+     * and what their properties say. */
     MEMORY_MAX = 128 * 1024 * 1024,
 };
 
 #define LINK_COLUMNS \
     "\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\""
 #define LINK_SELECT "[" LINK_COLUMNS ",\"properties\"]"
+#define LINK_SELECT_UUID "[\"uuid\"]"
 #define LINK_SELECT_PLAIN "[" LINK_COLUMNS "]" /* what anybody may write as long as he likes stays out */
 
 static const char TOO_MANY[] = "there are too many, or they hold too much";
 
 #define AT(member) offsetof(struct arv_link, member)
 
-static const struct vp_json_field LINK_FIELDS[] = {
+/* The uuid is Arvados' own, and the order of the pages rests on it. */
+static const struct vp_json_field UUID_FIELD[] = {
     { "uuid", VP_JSON_TO_TEXT, AT(uuid), 0, ARV_UUID_LEN },
-    { "owner_uuid", VP_JSON_TO_TEXT, AT(owner_uuid), VP_JSON_OR_NULL, TEXT_MAX },
-    { "link_class", VP_JSON_TO_TEXT, AT(link_class), VP_JSON_OR_NULL, TEXT_MAX },
-    { "name", VP_JSON_TO_TEXT, AT(name), VP_JSON_OR_NULL, TEXT_MAX },
-    { "tail_uuid", VP_JSON_TO_TEXT, AT(tail_uuid), VP_JSON_OR_NULL, TEXT_MAX },
-    { "head_uuid", VP_JSON_TO_TEXT, AT(head_uuid), VP_JSON_OR_NULL, TEXT_MAX },
-    { "modified_by_user_uuid", VP_JSON_TO_TEXT, AT(modified_by_user_uuid), VP_JSON_OR_NULL, TEXT_MAX },
     { 0 },
 };
 
-/* A page of 1000 links has some 400 kB, and what people note in their properties. One that can't be read keeps everybody out, so it may
- * be as deep as Rails takes JSON (100 levels). */
+/* What users write. A value of another type or length than any that counts must not refuse a
+ * login: it drops the one link. */
+static const struct {
+    const char *name;
+    size_t offset;
+} WRITTEN[] = {
+    { "owner_uuid", AT(owner_uuid) },
+    { "link_class", AT(link_class) },
+    { "name", AT(name) },
+    { "tail_uuid", AT(tail_uuid) },
+    { "head_uuid", AT(head_uuid) },
+    { "modified_by_user_uuid", AT(modified_by_user_uuid) },
+};
+
+/* NULL: null, which only a head may be. UNUSABLE: no string of a length that counts; no policy,
+ * owner or user is called so. */
+static const char UNUSABLE[] = "(unusable)";
+
+static const char *read_written(const struct vp_json *value)
+{
+    if (value != NULL && vp_json_type(value) == VP_JSON_NULL)
+        return NULL;
+    if (vp_json_type(value) != VP_JSON_TEXT || strlen(vp_json_text(value)) > TEXT_MAX)
+        return UNUSABLE;
+    return *vp_json_text(value) == '\0' ? NULL : vp_json_text(value);
+}
+
+static enum vp_code decode_link(const struct vp_json *record, struct arv_link *link, struct vp_error *err)
+{
+    VP_TRY(arv_decode(record, UUID_FIELD, "links", link, err));
+    if (!arv_is_uuid(link->uuid, "o0j2j"))
+        return arv_bad_answer(err, "links", "a uuid is no link's");
+    for (size_t i = 0; i < VP_LEN(WRITTEN); i++) {
+        const char *value = read_written(vp_json_get(record, WRITTEN[i].name));
+        memcpy((char *)link + WRITTEN[i].offset, &value, sizeof value);
+    }
+    const struct vp_json *properties = vp_json_get(record, "properties");
+    link->properties = vp_json_type(properties) == VP_JSON_OBJECT ? properties : NULL;
+    return VP_OK;
+}
+
+/* A page of 1000 links has some 400 kB, and what people note in their properties. One that can't
+ * be read keeps everybody out, so it may be as deep as Rails takes JSON (100 levels). */
 static const struct vp_json_source LINKS = {
     .what = "the answer",
     .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
@@ -62,6 +100,13 @@ struct listing {
     const char *select;
 };
 
+/* Where a page starts, how many links it may have, and which of their fields. */
+struct page_start {
+    const char *after_uuid;
+    unsigned limit;
+    const char *select;
+};
+
 static void write_filters(const struct listing *listing, const char *after_uuid, struct vp_buf *filters)
 {
     const struct arv_link_query *query = listing->query;
@@ -86,23 +131,26 @@ static void write_filters(const struct listing *listing, const char *after_uuid,
 enum { LINKS_REQUEST, PROOF_REQUEST, N_REQUESTS };
 
 static enum vp_code ask_page(struct arv_client *client, const struct arv_credentials *credentials,
-                             const struct listing *listing, const char *after_uuid, struct vp_json **ret_document,
-                             struct vp_error *err)
+                             const struct listing *listing, struct page_start start, struct vp_json **ret_document,
+                             bool *ret_unreadable, struct vp_error *err)
 {
+    char limit[16];
     const char *proof_user_uuid = listing->query->proof_user_uuid;
-    bool proven = *after_uuid != '\0' || *proof_user_uuid == '\0';
+    bool proven = *start.after_uuid != '\0' || *proof_user_uuid == '\0';
     VP_AUTO(vp_buf_clear) struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
-    write_filters(listing, after_uuid, &filters);
+    write_filters(listing, start.after_uuid, &filters);
     VP_TRY(vp_buf_check(&filters, "the filters of a link query", err));
+    (void)snprintf(limit, sizeof limit, "%u", start.limit);
     struct arv_request requests[N_REQUESTS] = {
         [LINKS_REQUEST] = { .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS },
     };
     arv_target_build(&requests[LINKS_REQUEST].target, "/arvados/v1/links",
-                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", listing->select, "order",
-                                            "[\"uuid asc\"]", "limit", "1000", "count", "exact", NULL });
+                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", start.select, "order",
+                                            "[\"uuid asc\"]", "limit", limit, "count", "exact", NULL });
     if (!proven)
         requests[PROOF_REQUEST] = arv_user_request(proof_user_uuid);
     enum vp_code code = arv_send(client, credentials, requests, proven ? 1 : N_REQUESTS, err);
+    *ret_unreadable = requests[LINKS_REQUEST].unreadable;
     if (code == VP_OK && !proven)
         code = arv_check_list(requests[PROOF_REQUEST].document, requests[PROOF_REQUEST].name, err);
     if (code == VP_OK)
@@ -123,11 +171,7 @@ static enum vp_code incomplete(struct vp_error *err, const char *what)
 static enum vp_code add_item(const struct vp_json *record, struct arv_links *links, struct vp_error *err)
 {
     struct arv_link *link = &links->items[links->n];
-    VP_TRY(arv_decode(record, LINK_FIELDS, "links", link, err));
-    if (!arv_is_uuid(link->uuid, "o0j2j"))
-        return arv_bad_answer(err, "links", "a uuid is no link's");
-    const struct vp_json *properties = vp_json_get(record, "properties");
-    link->properties = vp_json_type(properties) == VP_JSON_OBJECT ? properties : NULL;
+    VP_TRY(decode_link(record, link, err));
     if (links->n > 0 && strcmp(link->uuid, links->items[links->n - 1].uuid) <= 0)
         return incomplete(err, "its pages repeat or go back");
     links->n++;
@@ -135,12 +179,13 @@ static enum vp_code add_item(const struct vp_json *record, struct arv_links *lin
 }
 
 /* *ret_whole: nothing comes behind this page. Where there are too many, nothing is added. */
-static enum vp_code add_page(struct vp_json *document, struct arv_links *links, bool *ret_whole, struct vp_error *err)
+static enum vp_code add_page(struct vp_json *document, unsigned limit, struct arv_links *links, bool *ret_whole,
+                             struct vp_error *err)
 {
     struct page page = { 0 };
     VP_TRY(arv_decode(document, PAGE_FIELDS, "links", &page, err));
     size_t n = vp_json_len(page.items);
-    if (n > PAGE_LIMIT)
+    if (n > limit)
         return incomplete(err, "more items than asked for");
     if (page.items_available < (int64_t)n || (n == 0 && page.items_available > 0))
         return incomplete(err, "items and items_available contradict each other");
@@ -173,22 +218,44 @@ static enum vp_code keep_page(struct arv_links *links, struct vp_json *document,
     return VP_OK;
 }
 
-/* Until a page says that it is the whole rest. Its length alone does not tell: the server sends fewer items than asked for
- * when it reaches a ceiling of bytes read. */
+/* A page that can't be read is asked for again with fewer links, at last without what users
+ * write into the one that is left: a link is as large as its author likes, and must not hide
+ * those of others. */
+static enum vp_code ask_readable_page(struct arv_client *client, const struct arv_credentials *credentials,
+                                      const struct listing *listing, struct page_start *start,
+                                      struct vp_json **ret_document, struct vp_error *err)
+{
+    for (;;) {
+        bool unreadable = false;
+        enum vp_code code = ask_page(client, credentials, listing, *start, ret_document, &unreadable, err);
+        if (code == VP_OK || !unreadable || strcmp(start->select, LINK_SELECT_UUID) == 0)
+            return code;
+        if (start->limit == 1)
+            start->select = LINK_SELECT_UUID;
+        else
+            start->limit /= 10;
+    }
+}
+
+/* Until a page says that it is the whole rest. Its length alone does not tell: the server sends
+ * fewer items than asked for when it reaches a ceiling of bytes read. */
 static enum vp_code read_pages(struct arv_client *client, const struct arv_credentials *credentials,
                                const struct listing *listing, struct arv_links *links, struct vp_error *err)
 {
+    struct page_start start = { .limit = PAGE_LIMIT };
     for (size_t n_pages = 0; n_pages < PAGES_MAX; n_pages++) {
         struct vp_json *document = NULL;
         bool whole = false;
-        const char *after_uuid = links->n == 0 ? "" : links->items[links->n - 1].uuid;
-        VP_TRY(ask_page(client, credentials, listing, after_uuid, &document, err));
+        start.after_uuid = links->n == 0 ? "" : links->items[links->n - 1].uuid;
+        start.select = listing->select;
+        VP_TRY(ask_readable_page(client, credentials, listing, &start, &document, err));
         VP_TRY(keep_page(links, document, err));
-        VP_TRY(add_page(document, links, &whole, err));
+        VP_TRY(add_page(document, start.limit, links, &whole, err));
         if (links->too_many)
             return listing->query->too_many_is_fine ? VP_OK : incomplete(err, TOO_MANY);
         if (whole)
             return VP_OK;
+        start.limit = start.limit < PAGE_LIMIT ? start.limit * 10 : PAGE_LIMIT;
     }
     return incomplete(err, "its pages don't end");
 }
@@ -215,12 +282,14 @@ enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_cre
 {
     const struct listing listing = { query, "not in", LINK_SELECT_PLAIN };
     struct arv_links links = { 0 };
+    struct page_start start = { "", PAGE_LIMIT, listing.select };
     struct vp_json *document = NULL;
     bool whole = false;
-    VP_TRY(ask_page(client, credentials, &listing, "", &document, err));
+    bool unreadable = false;
+    VP_TRY(ask_page(client, credentials, &listing, start, &document, &unreadable, err));
     enum vp_code code = keep_page(&links, document, err);
     if (code == VP_OK)
-        code = add_page(document, &links, &whole, err);
+        code = add_page(document, start.limit, &links, &whole, err);
     if (code == VP_OK && links.too_many)
         code = incomplete(err, TOO_MANY);
     if (code != VP_OK) {
@@ -276,9 +345,7 @@ enum vp_code arv_link_create(struct arv_client *client, const struct arv_credent
     if (code == VP_OK)
         code = arv_send(client, credentials, &request, 1, err);
     if (code == VP_OK)
-        code = arv_decode(request.document, LINK_FIELDS, "links", &made, err);
-    if (code == VP_OK && !arv_is_uuid(made.uuid, "o0j2j"))
-        code = arv_bad_answer(err, "links", "the new uuid is no link's");
+        code = decode_link(request.document, &made, err);
     if (code == VP_OK)
         memcpy(ret_uuid, made.uuid, ARV_UUID_LEN + 1);
     arv_request_clear(&request);
