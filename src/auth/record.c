@@ -126,5 +126,7 @@ bool auth_is_narrower(const char *prefix, const struct vp_texts *wider)
 
 const char *auth_quotable(const char *text)
 {
-    return strlen(text) <= QUOTE_MAX && strchr(text, '/') == NULL ? text : "...";
+    size_t len = strlen(text);
+    bool like_network = strspn(text, "0123456789abcdefABCDEF:./") == len; /* tokens have a slash too, behind "v2" */
+    return len <= QUOTE_MAX && (like_network || strchr(text, '/') == NULL) ? text : "...";
 }
