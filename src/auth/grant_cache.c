@@ -15,11 +15,11 @@ enum {
     RECENT_MS = 1000,
 };
 
-/* What Arvados answered about one user for one role: the role's bound groups were part of the
- * request. */
+/* What Arvados answered about one user, asked among the groups of the table and a role's bound groups.
+ * The groups are the key, not the role: a role that changes must not find the answer to its former groups. */
 struct user_entry {
     char *user_uuid;
-    char *role;
+    struct vp_texts bound_groups;
     struct auth_user *user; /* NULL: pending, a request is under way */
 };
 
@@ -98,7 +98,7 @@ static void free_entry(void *object)
     if (entry == NULL)
         return;
     free(entry->user_uuid);
-    free(entry->role);
+    vp_texts_clear(&entry->bound_groups);
     auth_user_release(&entry->user);
     free(entry);
 }
@@ -363,12 +363,22 @@ enum vp_code auth_grant_table_groups(const struct auth_request *request, const s
     return VP_OK;
 }
 
+static int compare_texts(const struct vp_texts *left, const struct vp_texts *right)
+{
+    for (size_t i = 0; i < left->n && i < right->n; i++) {
+        int order = strcmp(left->items[i], right->items[i]);
+        if (order != 0)
+            return order;
+    }
+    return left->n < right->n ? -1 : left->n > right->n;
+}
+
 static int compare_entries(const void *a, const void *b)
 {
     const struct user_entry *left = a;
     const struct user_entry *right = b;
     int order = strcmp(left->user_uuid, right->user_uuid);
-    return order != 0 ? order : strcmp(left->role, right->role);
+    return order != 0 ? order : compare_texts(&left->bound_groups, &right->bound_groups);
 }
 
 /* Inserts a pending entry, so that other requests wait for it. NULL: the cache is full or there
@@ -380,8 +390,9 @@ static struct user_entry *insert_pending(struct auth_grant_table *table, const s
     if (entry == NULL)
         return NULL;
     entry->user_uuid = strdup(wanted->user_uuid);
-    entry->role = strdup(wanted->role);
-    if (entry->user_uuid == NULL || entry->role == NULL || tsearch(entry, &table->entries, compare_entries) == NULL) {
+    struct vp_error ignored;
+    if (entry->user_uuid == NULL || vp_texts_copy(&wanted->bound_groups, &entry->bound_groups, &ignored) != VP_OK ||
+        tsearch(entry, &table->entries, compare_entries) == NULL) {
         free_entry(entry);
         return NULL;
     }
@@ -395,7 +406,8 @@ static enum vp_code lookup_or_insert(const struct auth_request *request, struct 
                                      const char *user_uuid, struct auth_user **ret_user, struct user_entry **ret_mine,
                                      struct vp_error *err)
 {
-    const struct user_entry wanted = { .user_uuid = (char *)(uintptr_t)user_uuid, .role = request->role->name };
+    const struct user_entry wanted = { .user_uuid = (char *)(uintptr_t)user_uuid,
+                                       .bound_groups = request->role->bound_group_uuids };
     enum vp_code code = VP_OK;
     void *const *found;
     pthread_mutex_lock(&table->lock);

@@ -4,9 +4,9 @@
  * With a service token there is one table for all users. It stays valid for `cache_ttl`,
  * together with the entries of single users; so a withdrawn grant or membership takes effect at
  * most that much later. It has all links; above ARV_LINKS_MAX only those to groups, and the
- * links of one user are requested with their memberships. The cache belongs to the snapshot: a
- * change of the config or a role, here or on another node, drops it. Without a service token a
- * table has the links that the login's own token can read, and is not cached. */
+ * links of one user are requested with their memberships. The cache outlives a change of a role;
+ * a change of the config, here or on another node, drops it. Without a service token a table has
+ * the links that the login's own token can read, and is not cached. */
 #pragma once
 
 #include "request.h"
@@ -14,7 +14,7 @@
 /* Links, and entries of single users, which are added over time. Reference-counted. */
 struct auth_grant_table;
 
-/* The cache of one snapshot. */
+/* The cache of one config, shared by its snapshots. */
 struct auth_grant_cache;
 VP_MUST_USE enum vp_code auth_grant_cache_new(struct auth_grant_cache **ret_cache, struct vp_error *err);
 void auth_grant_cache_free(struct auth_grant_cache *cache);

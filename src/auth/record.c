@@ -73,7 +73,7 @@ static enum vp_code put(const struct logical_call *call, const char *key, const 
 {
     enum vp_code code =
         call->storage->put(call->storage->self, key, vp_buf_text(text), text->len, seal_wrap, NULL, err);
-    auth_mount_written(call->mount, code);
+    auth_mount_written(call->mount, key, code);
     return code;
 }
 
@@ -100,7 +100,7 @@ enum vp_code auth_record_store(const struct auth_record *record, const struct lo
 enum vp_code auth_record_remove(const struct logical_call *call, const char *key, struct vp_error *err)
 {
     enum vp_code code = call->storage->remove(call->storage->self, key, NULL, err);
-    auth_mount_written(call->mount, code);
+    auth_mount_written(call->mount, key, code);
     return code;
 }
 
