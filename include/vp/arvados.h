@@ -165,6 +165,9 @@ VP_MUST_USE enum vp_code arv_identify_salted(struct arv_client *client, const st
                                              const char *token_uuid, struct arv_identity *ret_identity,
                                              struct vp_error *err);
 
+/* Are the scopes of a token ["all"]? */
+bool arv_scopes_are_all(const struct vp_json *scopes);
+
 /* Whose token is credentials->token: api_client_authorizations/current alone. Freed by arv_token_clear(). */
 VP_MUST_USE enum vp_code arv_token_current(struct arv_client *client, const struct arv_credentials *credentials,
                                            struct arv_token *ret_token, struct vp_error *err);
@@ -208,7 +211,8 @@ void arv_members_clear(struct arv_members *members);
 
 /* One link as Arvados tells it; owned by its list. Texts are NULL where Arvados has null or "". */
 struct arv_link {
-    const char *uuid; /* form checked */
+    const char *uuid; /* form checked; the others are as users wrote them: NULL for null or "", and "(unusable)" for
+                       * another type or more than 1020 bytes */
     const char *link_class;
     const char *owner_uuid;
     const char *modified_by_user_uuid;

@@ -17,6 +17,9 @@
 /* Frees at the end of the scope: VP_AUTO(arv_user_freep) struct arv_user *user = NULL; */
 #define VP_AUTO(freep) __attribute__((cleanup(freep)))
 
+/* Number of items of an array. */
+#define VP_LEN(array) (sizeof(array) / sizeof(array)[0])
+
 /* Moves ownership out of a variable that a VP_AUTO would free. */
 #define VP_TAKE(pointer)                      \
     __extension__({                           \
@@ -118,9 +121,9 @@ const char *vp_reason_word(enum vp_reason reason);
 enum vp_code vp_reason_code(enum vp_reason reason);
 
 /* Fills `err` (its old content is dropped) and returns the reason's code, so that raising is one line. Text that does
- * not fit is cut at a whole UTF-8 character; control characters, bidirectional marks and
- * bytes that are not UTF-8 become '?'. `err` may be NULL. Untrusted text in
- * formats is capped by the caller (%.64s). */
+ * not fit is cut at a whole UTF-8 character. Line ends and tabs become blanks; other control
+ * characters, bidirectional marks and bytes that are not UTF-8 become '?'. `err` may be NULL.
+ * Untrusted text in formats is capped by the caller (%.64s). */
 enum vp_code vp_fail(struct vp_error *err, enum vp_reason reason, const char *format, ...) VP_PRINTF(3, 4);
 
 /* Adds to the detail, with "; " between; the way to give context on the way up. `err` may be NULL. */

@@ -13,6 +13,7 @@
 
 #include "vp/buf.h"
 #include "vp/error.h"
+#include "vp/texts.h"
 
 /* ---- in ---- */
 
@@ -131,6 +132,9 @@ void vp_json_put_text(struct vp_json_writer *writer, const char *text);
 void vp_json_put_int(struct vp_json_writer *writer, int64_t number);
 void vp_json_put_bool(struct vp_json_writer *writer, bool boolean);
 void vp_json_put_null(struct vp_json_writer *writer);
+
+/* All items as an array. */
+void vp_json_put_texts(struct vp_json_writer *writer, const struct vp_texts *texts);
 
 /* A parsed value as it is; numbers that are not whole as they were written. */
 void vp_json_put_value(struct vp_json_writer *writer, const struct vp_json *value);

@@ -192,7 +192,7 @@ enum logical_field_type {
     LOGICAL_SECRET,   /* struct vp_secret *, owned; never shown, stored only seal-wrapped */
     LOGICAL_BOOL,     /* bool; in: true, false, "true", "false", 1, 0, "1", "0" */
     LOGICAL_INT,      /* int64_t; in: a whole number or its text */
-    LOGICAL_DURATION, /* int64_t seconds; in: seconds as number or text, or "1h30m", "10m", "1d" */
+    LOGICAL_DURATION, /* int64_t seconds; in: whole seconds as a number, or a string as in vp/duration.h */
     LOGICAL_TEXTS,    /* struct vp_texts; in: an array of texts or one comma-separated text; blanks trimmed, empty
                        * items dropped */
     LOGICAL_MAP, /* struct logical_pairs; in: an object of texts, or "key=value" texts in the forms of a list; a key
@@ -252,6 +252,7 @@ struct logical_route {
     bool unauthenticated;                     /* the server calls it without a token */
     bool frequent;                            /* clients call it all the time, and it waits for Arvados: kept apart
                                                * from administrators' requests, as logins are */
+    bool stores;                              /* its writes and deletes change storage: a standby forwards them */
     logical_handler on[LOGICAL_N_OPERATIONS]; /* NULL: the operation is refused */
     /* Tells create from update; NULL: every write is an update. */
     enum vp_code (*exists)(const struct logical_call *call, bool *ret_exists, struct vp_error *err);

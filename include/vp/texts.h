@@ -31,5 +31,8 @@ void vp_texts_clear(struct vp_texts *texts);
  * set among them), bidirectional marks, and bytes that are not UTF-8. For untrusted strings in messages, tables and logs. */
 void vp_text_make_visible(char *text);
 
+/* Leaves blanks (space, tab, line ends) at both ends of text[0..len) out. */
+void vp_trim(const char **text, size_t *len);
+
 /* Neither NULL nor empty: whoever leaves a text field out and whoever clears it mean the same. */
 bool vp_text_is_set(const char *text);

@@ -66,10 +66,7 @@ void arv_put_list_filter(struct vp_json_writer *writer, const char *attribute, c
     vp_json_open_array(writer);
     vp_json_put_text(writer, attribute);
     vp_json_put_text(writer, comparison);
-    vp_json_open_array(writer);
-    for (size_t i = 0; i < operands->n; i++)
-        vp_json_put_text(writer, operands->items[i]);
-    vp_json_close_array(writer);
+    vp_json_put_texts(writer, operands);
     vp_json_close_array(writer);
 }
 
@@ -197,6 +194,15 @@ static enum vp_code judge_status(const struct arv_credentials *credentials, cons
                 status);
 }
 
+/* What Arvados itself says. Its Go services put the request before it: "request failed: https://.../containers/current:
+ * 404 Not Found: <message>", so a word of the path proves nothing. */
+static const char *own_message(const char *text)
+{
+    for (const char *colon = strstr(text, ": "); colon != NULL; colon = strstr(text, ": "))
+        text = colon + 2;
+    return text;
+}
+
 /* A 404 alone may be a proxy's, or for a path that this Arvados does not have. */
 static enum vp_code find_missing(const struct arv_request *request, const struct http_exchange *exchange,
                                  bool *ret_missing, struct vp_error *err)
@@ -209,7 +215,8 @@ static enum vp_code find_missing(const struct arv_request *request, const struct
     if (vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &ANSWER, &document, err) != VP_OK)
         return err->reason == VP_REASON_INTERNAL ? VP_ERR_INTERNAL : VP_OK;
     const struct vp_json *words = vp_json_at(vp_json_get(document, "errors"), 0);
-    *ret_missing = vp_json_type(words) == VP_JSON_TEXT && strstr(vp_json_text(words), request->missing_word) != NULL;
+    *ret_missing =
+        vp_json_type(words) == VP_JSON_TEXT && strstr(own_message(vp_json_text(words)), request->missing_word) != NULL;
     vp_json_free(document);
     return VP_OK;
 }
@@ -230,7 +237,7 @@ static int weight(enum vp_reason reason)
     if (reason == VP_REASON_TOKEN_SCOPE)
         return 2;
     enum vp_code code = vp_reason_code(reason);
-    return (size_t)code < sizeof BY_CODE / sizeof BY_CODE[0] ? BY_CODE[code] : 0;
+    return (size_t)code < VP_LEN(BY_CODE) ? BY_CODE[code] : 0;
 }
 
 /* ---- asking ---- */
@@ -244,6 +251,7 @@ static enum vp_code read_answer(const struct arv_credentials *credentials, struc
                                 const struct http_exchange *exchange, struct vp_error *err)
 {
     if (exchange->error.reason != VP_REASON_NONE) {
+        request->unreadable = exchange->error.reason == VP_REASON_UPSTREAM_BAD_ANSWER;
         *err = exchange->error;
         vp_error_add_detail(err, "%s", request->name);
         return vp_reason_code(err->reason);
@@ -257,7 +265,8 @@ static enum vp_code read_answer(const struct arv_credentials *credentials, struc
     struct vp_error fault = { 0 };
     enum vp_code code =
         vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source_of(request), &request->document, &fault);
-    if (code != VP_OK && fault.reason == VP_REASON_UPSTREAM_BAD_ANSWER)
+    request->unreadable = code != VP_OK && fault.reason == VP_REASON_UPSTREAM_BAD_ANSWER;
+    if (request->unreadable)
         return arv_bad_answer(err, request->name, fault.message);
     if (code != VP_OK)
         *err = fault;

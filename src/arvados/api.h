@@ -20,10 +20,11 @@ struct arv_request {
     const struct vp_buf *body; /* JSON; NULL for a GET. With one, refusals are told in Arvados' own words */
     enum vp_reason not_found;  /* what a 404 means; VP_REASON_NONE: an answer that can't be right */
     bool may_be_missing;       /* a 404 is as good as an answer */
-    const char *missing_word;  /* if Arvados' own words with it contain this; NULL: any 404 */
+    const char *missing_word;  /* if Arvados' own message contains this; NULL: any 404 */
     const struct vp_json_source *source;
     const struct arv_credentials *credentials; /* NULL: the round's. Only the token is used */
     bool missing;                              /* out: it was a 404 that may be */
+    bool unreadable;          /* out: there is an answer, but it is too large, or no JSON within the limits */
     struct vp_json *document; /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it */
 };
 
@@ -66,11 +67,15 @@ struct arv_link_list {
     const struct arv_link_query *query;
     const char *owners; /* operator: among those of the query ("in"), or not ("not in") */
     bool plain;         /* without properties */
+    unsigned limit;     /* links of the next page; 0: the most */
+    bool bare;          /* the next page has uuids only: its link can't be read otherwise */
     struct arv_links links;
     bool whole;
 };
 VP_MUST_USE enum vp_code arv_links_page_request(const struct arv_link_list *list, struct arv_request *ret_request,
                                                 struct vp_error *err);
+/* After an answer that could not be read: asks for less. False: there is no less. */
+bool arv_links_shrink(struct arv_link_list *list);
 VP_MUST_USE enum vp_code arv_links_take(struct arv_request *request, struct arv_link_list *list, struct vp_error *err);
 VP_MUST_USE enum vp_code arv_links_rest(struct arv_client *client, const struct arv_credentials *credentials,
                                         struct arv_link_list *list, struct vp_error *err);

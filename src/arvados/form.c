@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "vp/arvados.h"
+#include "vp/texts.h"
 
 enum { SECRET_MIN = 20, SECRET_MAX = 128, SALTED_LEN = 40, TOKEN_MAX = 256, TAIL_LEN = 15, INFIX_LEN = 5 };
 
@@ -80,22 +81,6 @@ bool arv_is_anonymous_role(const char *group_uuid)
     return arv_is_uuid(group_uuid, "j7d0g") && strcmp(group_uuid + ARV_UUID_LEN - TAIL_LEN, "anonymouspublic") == 0;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* text[0..len) without the blanks around it. */
-static void trim(const char **text, size_t *len)
-{
-    while (*len > 0 && is_blank(**text)) {
-        (*text)++;
-        (*len)--;
-    }
-    while (*len > 0 && is_blank((*text)[*len - 1]))
-        (*len)--;
-}
-
 static bool parse(const char *text, size_t len, struct arv_token_text *parts)
 {
     static const char VERSION[] = "v2/";
@@ -127,7 +112,7 @@ enum vp_code arv_token_parse(const struct vp_secret *given, struct vp_secret **r
     struct arv_token_text parts = { 0 };
     const char *text = vp_secret_reveal(given);
     size_t len = vp_secret_len(given);
-    trim(&text, &len);
+    vp_trim(&text, &len);
     if (!parse(text, len, &parts))
         return vp_fail(err, VP_REASON_TOKEN_MALFORMED,
                        "the token is not an Arvados v2 token (v2/<token uuid>/<secret>, or with /<container uuid> "

@@ -1,4 +1,5 @@
 /* Who is it: the records of a container, its user and its token. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api.h"
@@ -184,6 +185,11 @@ enum vp_code arv_container_current(struct arv_client *client, const struct arv_c
     return VP_OK;
 }
 
+bool arv_scopes_are_all(const struct vp_json *scopes)
+{
+    return vp_json_len(scopes) == 1 && strcmp(vp_json_text(vp_json_at(scopes, 0)), "all") == 0;
+}
+
 enum vp_code arv_token_current(struct arv_client *client, const struct arv_credentials *credentials,
                                struct arv_token *ret_token, struct vp_error *err)
 {
@@ -219,13 +225,11 @@ static struct arv_request by_uuid(const char *name, const char *path, const char
                                   const char *uuid, const char *option)
 {
     struct arv_request request = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
-    struct vp_buf filters = VP_BUF_INIT(256);
-    vp_buf_add_format(&filters, "[[\"%s\",\"=\",\"%s\"]]", attribute,
-                      uuid); /* its form was checked: nothing to escape */
+    char filters[96]; /* the uuid's form was checked: nothing to escape */
+    (void)snprintf(filters, sizeof filters, "[[\"%s\",\"=\",\"%.27s\"]]", attribute, uuid);
     arv_target_build(&request.target, path,
-                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", select, "count", "none",
-                                            "limit", "2", option, "true", NULL });
-    vp_buf_clear(&filters);
+                     (const char *const[]){ "filters", filters, "select", select, "count", "none", "limit", "2", option,
+                                            "true", NULL });
     return request;
 }
 
@@ -302,7 +306,7 @@ enum vp_code arv_look_up(struct arv_client *client, const struct arv_credentials
 {
     struct arv_identity identity = { .has_container = true };
     struct arv_request requests[] = { container_request(container_uuid), arv_user_request(user_uuid) };
-    enum vp_code code = arv_send(client, credentials, requests, sizeof requests / sizeof requests[0], err);
+    enum vp_code code = arv_send(client, credentials, requests, VP_LEN(requests), err);
     if (code == VP_OK)
         code = take_both(requests, container_uuid, user_uuid, &identity, err);
     arv_request_clear(&requests[CONTAINER]);

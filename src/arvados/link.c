@@ -1,4 +1,5 @@
 /* Links, page by page in the order of their uuids. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,33 +8,71 @@
 enum {
     PAGE_LIMIT = 1000,
     PAGES_MAX = 64,
-    TEXT_MAX = 4 * 255, /* the columns hold 255 characters */
-    /* Of all pages of one list, which are kept until it is read: ARV_LINKS_MAX links take 30 MB, and what their properties say. */
+    TEXT_MAX = 4 * 255, /* bytes; no name, class or uuid that counts is longer */
+    /* Of all pages of one list, which are kept until it is read: ARV_LINKS_MAX links take 30 MB,
+     * and what their properties say. */
     MEMORY_MAX = 128 * 1024 * 1024,
 };
 
 #define LINK_COLUMNS \
     "\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\""
 #define LINK_SELECT "[" LINK_COLUMNS ",\"properties\"]"
+#define LINK_SELECT_UUID "[\"uuid\"]"
 #define LINK_SELECT_PLAIN "[" LINK_COLUMNS "]" /* what anybody may write as long as he likes stays out */
 
 static const char TOO_MANY[] = "there are too many, or they hold too much";
 
 #define AT(member) offsetof(struct arv_link, member)
 
-static const struct vp_json_field LINK_FIELDS[] = {
+/* The uuid is Arvados' own, and the order of the pages rests on it. */
+static const struct vp_json_field UUID_FIELD[] = {
     { "uuid", VP_JSON_TO_TEXT, AT(uuid), 0, ARV_UUID_LEN },
-    { "owner_uuid", VP_JSON_TO_TEXT, AT(owner_uuid), VP_JSON_OR_NULL, TEXT_MAX },
-    { "link_class", VP_JSON_TO_TEXT, AT(link_class), VP_JSON_OR_NULL, TEXT_MAX },
-    { "name", VP_JSON_TO_TEXT, AT(name), VP_JSON_OR_NULL, TEXT_MAX },
-    { "tail_uuid", VP_JSON_TO_TEXT, AT(tail_uuid), VP_JSON_OR_NULL, TEXT_MAX },
-    { "head_uuid", VP_JSON_TO_TEXT, AT(head_uuid), VP_JSON_OR_NULL, TEXT_MAX },
-    { "modified_by_user_uuid", VP_JSON_TO_TEXT, AT(modified_by_user_uuid), VP_JSON_OR_NULL, TEXT_MAX },
     { 0 },
 };
 
-/* A page of 1000 links has some 400 kB, and what people note in their properties. One that can't be read keeps everybody out, so it may
- * be as deep as Rails takes JSON (100 levels). */
+/* What users write. A value of another type or length than any that counts must not refuse a
+ * login: it drops the one link. */
+static const struct {
+    const char *name;
+    size_t offset;
+} WRITTEN[] = {
+    { "owner_uuid", AT(owner_uuid) },
+    { "link_class", AT(link_class) },
+    { "name", AT(name) },
+    { "tail_uuid", AT(tail_uuid) },
+    { "head_uuid", AT(head_uuid) },
+    { "modified_by_user_uuid", AT(modified_by_user_uuid) },
+};
+
+/* NULL: null, which only a head may be. UNUSABLE: no string of a length that counts; no policy,
+ * owner or user is called so. */
+static const char UNUSABLE[] = "(unusable)";
+
+static const char *read_written(const struct vp_json *value)
+{
+    if (value != NULL && vp_json_type(value) == VP_JSON_NULL)
+        return NULL;
+    if (vp_json_type(value) != VP_JSON_TEXT || strlen(vp_json_text(value)) > TEXT_MAX)
+        return UNUSABLE;
+    return *vp_json_text(value) == '\0' ? NULL : vp_json_text(value);
+}
+
+static enum vp_code decode_link(const struct vp_json *record, struct arv_link *link, struct vp_error *err)
+{
+    VP_TRY(arv_decode(record, UUID_FIELD, "links", link, err));
+    if (!arv_is_uuid(link->uuid, "o0j2j"))
+        return arv_bad_answer(err, "links", "a uuid is no link's");
+    for (size_t i = 0; i < VP_LEN(WRITTEN); i++) {
+        const char *value = read_written(vp_json_get(record, WRITTEN[i].name));
+        memcpy((char *)link + WRITTEN[i].offset, &value, sizeof value);
+    }
+    const struct vp_json *properties = vp_json_get(record, "properties");
+    link->properties = vp_json_type(properties) == VP_JSON_OBJECT ? properties : NULL;
+    return VP_OK;
+}
+
+/* A page of 1000 links has some 400 kB, and what people note in their properties. One that can't
+ * be read keeps everybody out, so it may be as deep as Rails takes JSON (100 levels). */
 static const struct vp_json_source LINKS = {
     .what = "the answer",
     .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
@@ -72,17 +111,24 @@ static void write_filters(const struct arv_link_list *list, struct vp_buf *filte
     vp_json_close_array(&writer);
 }
 
+static unsigned page_limit(const struct arv_link_list *list)
+{
+    return list->limit == 0 ? PAGE_LIMIT : list->limit;
+}
+
 enum vp_code arv_links_page_request(const struct arv_link_list *list, struct arv_request *ret_request,
                                     struct vp_error *err)
 {
+    char limit[16];
+    const char *select = list->bare ? LINK_SELECT_UUID : list->plain ? LINK_SELECT_PLAIN : LINK_SELECT;
     VP_AUTO(vp_buf_clear) struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
     write_filters(list, &filters);
     VP_TRY(vp_buf_check(&filters, "the filters of a link query", err));
+    (void)snprintf(limit, sizeof limit, "%u", page_limit(list));
     *ret_request = (struct arv_request){ .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
     arv_target_build(&ret_request->target, "/arvados/v1/links",
-                     (const char *const[]){ "filters", vp_buf_text(&filters), "select",
-                                            list->plain ? LINK_SELECT_PLAIN : LINK_SELECT, "order", "[\"uuid asc\"]",
-                                            "limit", "1000", "count", "exact", NULL });
+                     (const char *const[]){ "filters", vp_buf_text(&filters), "select", select, "order",
+                                            "[\"uuid asc\"]", "limit", limit, "count", "exact", NULL });
     return VP_OK;
 }
 
@@ -97,11 +143,7 @@ static enum vp_code incomplete(struct vp_error *err, const char *what)
 static enum vp_code add_item(const struct vp_json *record, struct arv_links *links, struct vp_error *err)
 {
     struct arv_link *link = &links->items[links->n];
-    VP_TRY(arv_decode(record, LINK_FIELDS, "links", link, err));
-    if (!arv_is_uuid(link->uuid, "o0j2j"))
-        return arv_bad_answer(err, "links", "a uuid is no link's");
-    const struct vp_json *properties = vp_json_get(record, "properties");
-    link->properties = vp_json_type(properties) == VP_JSON_OBJECT ? properties : NULL;
+    VP_TRY(decode_link(record, link, err));
     if (links->n > 0 && strcmp(link->uuid, links->items[links->n - 1].uuid) <= 0)
         return incomplete(err, "its pages repeat or go back");
     links->n++;
@@ -109,12 +151,13 @@ static enum vp_code add_item(const struct vp_json *record, struct arv_links *lin
 }
 
 /* *ret_whole: nothing comes behind this page. Where there are too many, nothing is added. */
-static enum vp_code add_page(struct vp_json *document, struct arv_links *links, bool *ret_whole, struct vp_error *err)
+static enum vp_code add_page(struct vp_json *document, unsigned limit, struct arv_links *links, bool *ret_whole,
+                             struct vp_error *err)
 {
     struct page page = { 0 };
     VP_TRY(arv_decode(document, PAGE_FIELDS, "links", &page, err));
     size_t n = vp_json_len(page.items);
-    if (n > PAGE_LIMIT)
+    if (n > limit)
         return incomplete(err, "more items than asked for");
     if (page.items_available < (int64_t)n || (n == 0 && page.items_available > 0))
         return incomplete(err, "items and items_available contradict each other");
@@ -147,11 +190,25 @@ static enum vp_code keep_page(struct arv_links *links, struct vp_json *document,
     return VP_OK;
 }
 
+/* A link is as large as its author likes, and must not hide those of others. */
+bool arv_links_shrink(struct arv_link_list *list)
+{
+    if (list->bare)
+        return false;
+    if (page_limit(list) == 1)
+        list->bare = true;
+    else
+        list->limit = page_limit(list) / 10;
+    return true;
+}
+
 enum vp_code arv_links_take(struct arv_request *request, struct arv_link_list *list, struct vp_error *err)
 {
     struct vp_json *document = VP_TAKE(request->document);
     VP_TRY(keep_page(&list->links, document, err));
-    VP_TRY(add_page(document, &list->links, &list->whole, err));
+    VP_TRY(add_page(document, page_limit(list), &list->links, &list->whole, err));
+    list->limit = page_limit(list) < PAGE_LIMIT ? page_limit(list) * 10 : PAGE_LIMIT;
+    list->bare = false;
     if (!list->links.too_many)
         return VP_OK;
     if (!list->query->too_many_is_fine)
@@ -164,7 +221,7 @@ enum vp_code arv_links_take(struct arv_request *request, struct arv_link_list *l
 
 /* The next page; with the first one, where the query wants it, the proof that the token is an administrator's. */
 static enum vp_code read_page(struct arv_client *client, const struct arv_credentials *credentials,
-                              struct arv_link_list *list, struct vp_error *err)
+                              struct arv_link_list *list, bool *ret_unreadable, struct vp_error *err)
 {
     enum { PAGE, PROOF };
     const char *proof_user_uuid = list->query->proof_user_uuid;
@@ -175,6 +232,7 @@ static enum vp_code read_page(struct arv_client *client, const struct arv_creden
     enum vp_code code = arv_links_page_request(list, &requests[PAGE], err);
     if (code == VP_OK)
         code = arv_send(client, credentials, requests, proves ? 2 : 1, err);
+    *ret_unreadable = requests[PAGE].unreadable;
     if (code == VP_OK && proves)
         code = arv_check_list(requests[PROOF].document, requests[PROOF].name, err);
     if (code == VP_OK)
@@ -192,7 +250,10 @@ enum vp_code arv_links_rest(struct arv_client *client, const struct arv_credenti
     while (!list->whole) {
         if (list->links.n_pages >= PAGES_MAX)
             return incomplete(err, "its pages don't end");
-        VP_TRY(read_page(client, credentials, list, err));
+        bool unreadable = false;
+        enum vp_code code = read_page(client, credentials, list, &unreadable, err);
+        if (code != VP_OK && !(unreadable && arv_links_shrink(list)))
+            return code;
     }
     return VP_OK;
 }
@@ -214,7 +275,8 @@ enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_cre
                                  struct vp_error *err)
 {
     struct arv_link_list list = { .query = query, .owners = "not in", .plain = true };
-    enum vp_code code = read_page(client, credentials, &list, err);
+    bool unreadable = false;
+    enum vp_code code = read_page(client, credentials, &list, &unreadable, err);
     if (code != VP_OK) {
         arv_links_clear(&list.links);
         return code;
@@ -268,9 +330,7 @@ enum vp_code arv_link_create(struct arv_client *client, const struct arv_credent
     if (code == VP_OK)
         code = arv_send(client, credentials, &request, 1, err);
     if (code == VP_OK)
-        code = arv_decode(request.document, LINK_FIELDS, "links", &made, err);
-    if (code == VP_OK && !arv_is_uuid(made.uuid, "o0j2j"))
-        code = arv_bad_answer(err, "links", "the new uuid is no link's");
+        code = decode_link(request.document, &made, err);
     if (code == VP_OK)
         memcpy(ret_uuid, made.uuid, ARV_UUID_LEN + 1);
     arv_request_clear(&request);

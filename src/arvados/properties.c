@@ -44,7 +44,7 @@ static const struct {
 struct arv_properties arv_properties_read(const struct vp_json *properties)
 {
     struct arv_properties read = { .good = properties != NULL, .expires_at_s = VP_TIME_NONE };
-    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
+    for (size_t i = 0; i < VP_LEN(KNOWN); i++) {
         const struct vp_json *value = vp_json_get(properties, KNOWN[i].key);
         if (value != NULL && !KNOWN[i].read(value, &read))
             read.good = false;

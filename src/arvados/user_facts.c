@@ -17,15 +17,30 @@ void arv_user_facts_clear(struct arv_user_facts *facts)
     *facts = (struct arv_user_facts){ 0 };
 }
 
+/* One round; if the links can't be read, again with fewer of them. */
+static enum vp_code send_round(struct arv_client *client, const struct arv_credentials *credentials,
+                               const char *user_uuid, struct arv_request *requests, struct arv_link_list *links,
+                               const struct arv_member_list *members, struct vp_error *err)
+{
+    for (;;) {
+        for (size_t i = 0; i < N_PARTS; i++)
+            arv_request_clear(&requests[i]);
+        requests[USER] = arv_user_request(user_uuid);
+        VP_TRY(arv_links_page_request(links, &requests[LINKS], err));
+        if (!members->whole)
+            VP_TRY(arv_members_page_request(members, &requests[MEMBERS], err));
+        enum vp_code code = arv_send(client, credentials, requests, members->whole ? MEMBERS : N_PARTS, err);
+        if (code == VP_OK || !requests[LINKS].unreadable || !arv_links_shrink(links))
+            return code;
+    }
+}
+
 static enum vp_code ask(struct arv_client *client, const struct arv_credentials *credentials, const char *user_uuid,
                         struct arv_request *requests, struct arv_link_list *links, struct arv_member_list *members,
                         struct arv_user *user, struct vp_error *err)
 {
     bool with_members = !members->whole;
-    VP_TRY(arv_links_page_request(links, &requests[LINKS], err));
-    if (with_members)
-        VP_TRY(arv_members_page_request(members, &requests[MEMBERS], err));
-    VP_TRY(arv_send(client, credentials, requests, with_members ? N_PARTS : MEMBERS, err));
+    VP_TRY(send_round(client, credentials, user_uuid, requests, links, members, err));
     VP_TRY(arv_user_take(&requests[USER], user_uuid, user, err));
     VP_TRY(arv_links_take(&requests[LINKS], links, err));
     if (with_members)
@@ -45,7 +60,7 @@ enum vp_code arv_user_facts(struct arv_client *client, const struct arv_credenti
     struct arv_member_list members = { .user_uuid = user_uuid,
                                        .group_uuids = group_uuids,
                                        .whole = group_uuids->n == 0 };
-    struct arv_request requests[N_PARTS] = { [USER] = arv_user_request(user_uuid) };
+    struct arv_request requests[N_PARTS] = { 0 };
     struct arv_user_facts facts = { 0 };
     own.tail_uuids = &tails;
     own.proof_user_uuid[0] = '\0'; /* the record is the proof */

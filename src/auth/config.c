@@ -182,6 +182,23 @@ static bool is_trusted_owner(const char *text)
     return arv_is_uuid(text, "j7d0g") || (arv_is_uuid(text, "tpzed") && arv_is_system_user(text));
 }
 
+/* On a user mount the 404 of containers/current tells a user's token from a container's. For a token of another cluster, that
+ * cluster would answer. */
+static enum vp_code check_token_clusters(const struct auth_config *config, struct vp_error *err)
+{
+    VP_TRY(auth_check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id",
+                           err));
+    if (!auth_config_is_for_users(config) || !vp_text_is_set(config->cluster_id))
+        return VP_OK;
+    for (size_t i = 0; i < config->allowed_token_clusters.n; i++)
+        if (strcmp(config->allowed_token_clusters.items[i], config->cluster_id) != 0)
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"allowed_token_clusters\": \"%s\": only tokens of cluster %s can log in at a user "
+                           "mount",
+                           config->allowed_token_clusters.items[i], config->cluster_id);
+    return VP_OK;
+}
+
 static enum vp_code check_links(const struct auth_config *config, struct vp_error *err)
 {
     static const char *const RESERVED[] = { "permission", "name", "signature", "star", "tag", "published_port" };
@@ -282,8 +299,7 @@ enum vp_code auth_config_check(const struct auth_config *config, struct vp_error
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"logins\" must be on, off or off-and-renewals");
     VP_TRY(check_server(config, err));
     VP_TRY(check_service_token(config, err));
-    VP_TRY(auth_check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id",
-                           err));
+    VP_TRY(check_token_clusters(config, err));
     VP_TRY(auth_check_each(&config->allowed_user_clusters, arv_is_cluster_id, "allowed_user_clusters", "a cluster id",
                            err));
     VP_TRY(check_links(config, err));

@@ -147,11 +147,6 @@ static enum vp_code check_salted_token(const struct auth_request *request, struc
 
 /* ---- the token, the container and the user ---- */
 
-static bool is_all(const struct vp_json *scopes)
-{
-    return vp_json_len(scopes) == 1 && strcmp(vp_json_text(vp_json_at(scopes, 0)), "all") == 0;
-}
-
 /* Arvados' sharing links hold tokens of narrow scope in public: such a token does not stand for its user. */
 static enum vp_code check_sent_token(const struct auth_decision *decision, struct vp_error *err)
 {
@@ -160,7 +155,7 @@ static enum vp_code check_sent_token(const struct auth_decision *decision, struc
         return contradiction("the token's record has another uuid than the token sent", err);
     if (strcmp(identity->token_owner_uuid, identity->records.user.uuid) != 0)
         return contradiction("users/current is not the token's owner", err);
-    if (!is_all(identity->token_scopes))
+    if (!arv_scopes_are_all(identity->token_scopes))
         return vp_fail(err, VP_REASON_TOKEN_SCOPE, "the token's scopes are not [\"all\"]");
     return VP_OK;
 }

@@ -4,17 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vp/thread.h"
+
 enum {
     USERS_MAX = 4096,
-    BYTES_MAX = 32 * 1024 * 1024, /* of the table and all users of one snapshot together */
+    BYTES_MAX = 32 * 1024 * 1024, /* of the table and all users together */
     LOOK_AROUND_MS = 100,
     RECENT_MS = 1000,
 };
 
-/* What Arvados answered about one user for one role: the role's bound groups were part of the question. */
+/* What Arvados answered about one user, asked among the groups of the table and a role's bound groups. The groups are the key,
+ * not the role: a role that changes must not find the answer to its former groups. */
 struct user_entry {
     char *user_uuid;
-    char *role;
+    struct vp_texts bound_groups;
     struct auth_user *user; /* NULL: none yet */
     bool refreshing;
 };
@@ -34,15 +37,6 @@ struct auth_grant_cache {
 };
 
 /* ---- waiting for the answer of another request ---- */
-
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
 
 /* Waits for a signal, at most LOOK_AROUND_MS: the caller has a deadline and a cancel flag of its own. Lock held. */
 static enum vp_code wait_a_little(const struct auth_request *request, struct auth_grant_cache *cache,
@@ -302,9 +296,19 @@ static void free_entry(void *object)
     if (entry == NULL)
         return;
     free(entry->user_uuid);
-    free(entry->role);
+    vp_texts_clear(&entry->bound_groups);
     auth_user_release(&entry->user);
     free(entry);
+}
+
+static int compare_texts(const struct vp_texts *left, const struct vp_texts *right)
+{
+    for (size_t i = 0; i < left->n && i < right->n; i++) {
+        int order = strcmp(left->items[i], right->items[i]);
+        if (order != 0)
+            return order;
+    }
+    return left->n < right->n ? -1 : left->n > right->n;
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -312,7 +316,7 @@ static int compare_entries(const void *a, const void *b)
     const struct user_entry *left = a;
     const struct user_entry *right = b;
     int order = strcmp(left->user_uuid, right->user_uuid);
-    return order != 0 ? order : strcmp(left->role, right->role);
+    return order != 0 ? order : compare_texts(&left->bound_groups, &right->bound_groups);
 }
 
 static size_t bytes_of(const struct auth_user *user)
@@ -359,11 +363,12 @@ static bool has_room(const struct auth_grant_cache *cache)
 static struct user_entry *insert_entry(struct auth_grant_cache *cache, const struct user_entry *wanted)
 {
     struct user_entry *entry = calloc(1, sizeof *entry);
+    struct vp_error ignored = { 0 };
     if (entry == NULL)
         return NULL;
     entry->user_uuid = strdup(wanted->user_uuid);
-    entry->role = strdup(wanted->role);
-    if (entry->user_uuid == NULL || entry->role == NULL || tsearch(entry, &cache->users, compare_entries) == NULL) {
+    if (entry->user_uuid == NULL || vp_texts_copy(&wanted->bound_groups, &entry->bound_groups, &ignored) != VP_OK ||
+        tsearch(entry, &cache->users, compare_entries) == NULL) {
         free_entry(entry);
         return NULL;
     }
@@ -378,7 +383,8 @@ static enum vp_code find_user(const struct auth_request *request, enum auth_age 
                               struct user_entry **ret_entry, struct vp_error *err)
 {
     struct auth_grant_cache *cache = request->snapshot->cache;
-    const struct user_entry wanted = { .user_uuid = (char *)(uintptr_t)user_uuid, .role = request->role->name };
+    const struct user_entry wanted = { .user_uuid = (char *)(uintptr_t)user_uuid,
+                                       .bound_groups = request->role->bound_group_uuids };
     enum vp_code code = VP_OK;
     pthread_mutex_lock(&cache->lock);
     while (code == VP_OK) {
@@ -470,7 +476,7 @@ enum vp_code auth_grant_cache_new(struct auth_grant_cache **ret_cache, struct vp
     if (cache == NULL)
         return vp_fail_no_memory(err);
     pthread_mutex_init(&cache->lock, NULL);
-    init_condition(&cache->refreshed);
+    vp_condition_init(&cache->refreshed);
     *ret_cache = cache;
     return VP_OK;
 }

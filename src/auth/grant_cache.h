@@ -5,8 +5,8 @@
  * the user is first seen. So a login costs Arvados the same with ten grants or a million, and a withdrawn grant or
  * membership takes effect `cache_ttl` later at most. The validity of a token and the state of a container are never here.
  *
- * The cache belongs to the snapshot: a change of the config or a role, here or on another node, drops it. What does not fit
- * its budget of bytes is served without being remembered. */
+ * The cache outlives a change of a role; a change of the config, here or on another node, drops it. What does not fit its
+ * budget of bytes is served without being remembered. */
 #pragma once
 
 #include "request.h"
@@ -31,7 +31,7 @@ struct auth_user {
     int64_t asked_ms;
 };
 
-/* The cache of one snapshot. */
+/* The cache of one config, shared by its snapshots. */
 struct auth_grant_cache;
 VP_MUST_USE enum vp_code auth_grant_cache_new(struct auth_grant_cache **ret_cache, struct vp_error *err);
 void auth_grant_cache_free(struct auth_grant_cache *cache);

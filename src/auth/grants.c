@@ -247,6 +247,17 @@ void auth_grants_tell(const struct arv_link *link, enum policy_drop drop, struct
     vp_json_add_text(writer, "reason", drop == POLICY_KEPT ? NULL : policy_drop_word(drop));
 }
 
+void auth_grants_put_line(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer)
+{
+    char text[1024];
+    bool kept = drop == POLICY_KEPT;
+    (void)snprintf(text, sizeof text, "%s %.200s for %.27s%s%s (link %s)", kept ? "kept" : "dropped",
+                   link->name == NULL ? "(no name)" : link->name,
+                   link->tail_uuid == NULL ? "(no user)" : link->tail_uuid, kept ? "" : ": ",
+                   kept ? "" : policy_drop_word(drop), link->uuid);
+    vp_json_put_text(writer, text);
+}
+
 static enum vp_code warn_of(const struct arv_link *link, enum policy_drop drop, struct vp_texts *warnings,
                             struct vp_error *err)
 {

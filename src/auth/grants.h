@@ -53,5 +53,8 @@ void auth_grants_add_drops(const struct auth_grants *grants, struct vp_error *er
 VP_MUST_USE enum vp_code auth_grants_aliases(const struct auth_request *request, const struct auth_grants *grants,
                                              struct vp_texts *ret_names, struct vp_error *err);
 
+/* One item of an open array: the same as a line of text. */
+void auth_grants_put_line(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer);
+
 /* Members of an open object that tell a link and its verdict. */
 void auth_grants_tell(const struct arv_link *link, enum policy_drop drop, struct vp_json_writer *writer);

@@ -10,6 +10,7 @@
 #include "grant_cache.h"
 #include "paths.h"
 #include "refusals.h"
+#include "role.h"
 #include "roles.h"
 
 /* Requests that wait for a place at Arvados, per mount: two calls for each login of a storm of 2,000. */
@@ -19,6 +20,8 @@ enum {
     STANDBY_AGE_MS = 10 * 1000,
     REQUEST_TIMEOUT_S = 10, /* the default of the field */
 };
+
+static void sweep(struct auth_mount *mount);
 
 static int64_t now_ms(const struct auth_mount *mount)
 {
@@ -53,7 +56,8 @@ static void mount_free(void *object)
     struct auth_mount *mount = object;
     if (mount == NULL)
         return;
-    auth_mount_forget(mount);
+    auth_mount_forget(mount, AUTH_CONFIG_KEY);
+    sweep(mount);
     auth_refusals_free(mount->refusals);
     pthread_mutex_destroy(&mount->lock);
     pthread_mutex_destroy(&mount->write_lock);
@@ -79,11 +83,9 @@ static enum vp_code mount_new(void *shared, void **ret_mount, struct vp_error *e
     return VP_OK;
 }
 
-/* Any key: roles and config are both part of the snapshot. */
 static void invalidate(void *mount, const char *key)
 {
-    (void)key;
-    auth_mount_forget(mount);
+    auth_mount_forget(mount, key);
 }
 
 /* Called for each request before it waits: the snapshot's answer, or the default while there is none. */
@@ -105,23 +107,60 @@ static void refused(void *object, bool login, enum vp_reason reason)
     auth_outcomes_count(login ? &mount->counters.logins : &mount->counters.renewals, vp_reason_code(reason), &err);
 }
 
-void auth_mount_forget(struct auth_mount *mount)
+static void site_release(struct auth_site **place)
+{
+    struct auth_site *site = VP_TAKE(*place);
+    if (site == NULL || atomic_fetch_sub(&site->references, 1) > 1)
+        return;
+    auth_grant_cache_free(site->cache);
+    arv_client_free(site->arvados);
+    vp_buf_clear(&site->record);
+    free(site);
+}
+
+static bool is_role_key(const char *key)
+{
+    return strncmp(key, AUTH_ROLE_PREFIX, strlen(AUTH_ROLE_PREFIX)) == 0;
+}
+
+void auth_mount_forget(struct auth_mount *mount, const char *key)
 {
     pthread_mutex_lock(&mount->lock);
     struct auth_snapshot *snapshot = VP_TAKE(mount->snapshot);
     mount->generation++;
+    if (!is_role_key(key))
+        mount->site_is_old = true;
+    if (snapshot != NULL) {
+        snapshot->next_dropped = mount->dropped;
+        mount->dropped = snapshot;
+    }
     pthread_mutex_unlock(&mount->lock);
-    auth_snapshot_release(&snapshot);
 }
 
-void auth_mount_written(struct auth_mount *mount, enum vp_code outcome)
+/* Frees what was dropped since the last request. */
+static void sweep(struct auth_mount *mount)
+{
+    pthread_mutex_lock(&mount->lock);
+    struct auth_snapshot *dropped = VP_TAKE(mount->dropped);
+    struct auth_site *old = mount->site_is_old ? VP_TAKE(mount->site) : NULL;
+    mount->site_is_old = false;
+    pthread_mutex_unlock(&mount->lock);
+    while (dropped != NULL) {
+        struct auth_snapshot *next = dropped->next_dropped;
+        auth_snapshot_release(&dropped);
+        dropped = next;
+    }
+    site_release(&old);
+}
+
+void auth_mount_written(struct auth_mount *mount, const char *key, enum vp_code outcome)
 {
     pthread_mutex_lock(&mount->lock);
     /* One that went well says nothing of an earlier one. */
     if (outcome != VP_OK)
         mount->distrust_until_ms = now_ms(mount) + DISTRUST_MS;
     pthread_mutex_unlock(&mount->lock);
-    auth_mount_forget(mount);
+    auth_mount_forget(mount, key);
 }
 
 void auth_snapshot_release(struct auth_snapshot **place)
@@ -129,9 +168,8 @@ void auth_snapshot_release(struct auth_snapshot **place)
     struct auth_snapshot *snapshot = VP_TAKE(*place);
     if (snapshot == NULL || atomic_fetch_sub(&snapshot->references, 1) > 1)
         return;
-    auth_grant_cache_free(snapshot->cache);
     auth_roles_free(snapshot->roles);
-    arv_client_free(snapshot->arvados);
+    site_release(&snapshot->site);
     auth_config_clear(&snapshot->config);
     free(snapshot);
 }
@@ -214,29 +252,65 @@ static enum vp_code follow_service_token(struct auth_mount *mount, const struct 
     return VP_OK;
 }
 
-static enum vp_code load_parts(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
+static enum vp_code site_new(struct auth_mount *mount, const struct auth_config *config, const struct vp_buf *record,
+                             struct auth_site **ret_site, struct vp_error *err)
 {
-    struct auth_mount *mount = call->mount;
-    struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    VP_AUTO(site_release) struct auth_site *site = calloc(1, sizeof *site);
+    struct vp_error fault = { 0 };
+    if (site == NULL)
+        return vp_fail_no_memory(err);
+    atomic_init(&site->references, 1);
+    site->record = (struct vp_buf)VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    vp_buf_add(&site->record, vp_buf_text(record), record->len);
+    VP_TRY(vp_buf_check(&site->record, "the config", err));
+    VP_TRY(auth_grant_cache_new(&site->cache, err));
+    if (auth_client_new(mount, config, &site->arvados, &fault) != VP_OK)
+        return unreadable(&fault, err);
+    *ret_site = VP_TAKE(site);
+    return VP_OK;
+}
+
+/* The site of the snapshot before, if its config is this one; with a reference of the caller's own. */
+static struct auth_site *kept_site(struct auth_mount *mount, const struct vp_buf *record)
+{
+    pthread_mutex_lock(&mount->lock);
+    struct auth_site *site = mount->site_is_old ? NULL : mount->site;
+    if (site != NULL && site->record.len == record->len &&
+        memcmp(vp_buf_text(&site->record), vp_buf_text(record), record->len) == 0)
+        atomic_fetch_add(&site->references, 1);
+    else
+        site = NULL;
+    pthread_mutex_unlock(&mount->lock);
+    return site;
+}
+
+static enum vp_code load_roles(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
+{
     struct vp_texts roles = { 0 };
-    bool found = false;
-    enum vp_code code = auth_config_load(call, &snapshot->config, &record, &found, err);
-    vp_buf_clear(&record);
-    VP_TRY(code);
-    if (!found)
-        return vp_fail(err, VP_REASON_NOT_CONFIGURED,
-                       "this mount is not configured yet; an admin writes its config first");
-    VP_TRY(check_stored(&snapshot->config, err));
-    VP_TRY(auth_config_fill(&snapshot->config, err));
-    VP_TRY(follow_service_token(mount, &snapshot->config, err));
-    VP_TRY(call->storage->list(call->storage->self, "role/", call->cancel, &roles, err));
+    VP_TRY(call->storage->list(call->storage->self, AUTH_ROLE_PREFIX, call->cancel, &roles, err));
     snapshot->has_roles = roles.n > 0;
     vp_texts_clear(&roles);
-    VP_TRY(auth_grant_cache_new(&snapshot->cache, err));
-    VP_TRY(auth_roles_new(&snapshot->roles, err));
-    struct vp_error fault = { 0 };
-    code = auth_client_new(mount, &snapshot->config, &snapshot->arvados, &fault);
-    return code == VP_OK ? VP_OK : unreadable(&fault, err);
+    return auth_roles_new(&snapshot->roles, err);
+}
+
+static enum vp_code load_parts(const struct logical_call *call, struct auth_snapshot *snapshot, struct vp_error *err)
+{
+    VP_AUTO(vp_buf_clear) struct vp_buf record = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
+    bool found = false;
+    VP_TRY(auth_config_load(call, &snapshot->config, &record, &found, err));
+    if (!found)
+        return vp_fail(err, VP_REASON_NOT_CONFIGURED,
+                       "this mount is not configured yet; an administrator writes its config first");
+    VP_TRY(check_stored(&snapshot->config, err));
+    VP_TRY(auth_config_fill(&snapshot->config, err));
+    VP_TRY(follow_service_token(call->mount, &snapshot->config, err));
+    VP_TRY(load_roles(call, snapshot, err));
+    snapshot->site = kept_site(call->mount, &record);
+    if (snapshot->site == NULL)
+        VP_TRY(site_new(call->mount, &snapshot->config, &record, &snapshot->site, err));
+    snapshot->arvados = snapshot->site->arvados;
+    snapshot->cache = snapshot->site->cache;
+    return VP_OK;
 }
 
 static enum vp_code load(const struct logical_call *call, unsigned generation, struct auth_snapshot **ret_snapshot,
@@ -264,6 +338,8 @@ static void drop_old(const struct logical_call *call, struct auth_snapshot **ret
     struct auth_mount *mount = call->mount;
     if (call->standby && mount->snapshot != NULL && now_ms(mount) - mount->snapshot->loaded_ms >= STANDBY_AGE_MS)
         *ret_dropped = VP_TAKE(mount->snapshot);
+    if (*ret_dropped != NULL)
+        mount->site_is_old = true;
 }
 
 /* The cached one with a reference of the caller's own, or NULL; with the generation it belongs to. */
@@ -287,10 +363,15 @@ static struct auth_snapshot *cached(const struct logical_call *call, unsigned *r
 static void share(struct auth_mount *mount, unsigned generation, struct auth_snapshot **snapshot)
 {
     struct auth_snapshot *spare = NULL;
+    struct auth_site *former = NULL;
     pthread_mutex_lock(&mount->lock);
     if (mount->generation == generation && now_ms(mount) >= mount->distrust_until_ms) {
         if (mount->snapshot == NULL) {
             mount->snapshot = *snapshot;
+            former = mount->site;
+            mount->site = (*snapshot)->site;
+            mount->site_is_old = false;
+            atomic_fetch_add(&mount->site->references, 1);
         } else {
             spare = *snapshot;
             *snapshot = mount->snapshot;
@@ -299,6 +380,7 @@ static void share(struct auth_mount *mount, unsigned generation, struct auth_sna
     }
     pthread_mutex_unlock(&mount->lock);
     auth_snapshot_release(&spare);
+    site_release(&former);
 }
 
 enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snapshot **ret_snapshot,
@@ -306,6 +388,7 @@ enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snap
 {
     struct auth_mount *mount = call->mount;
     unsigned generation = 0;
+    sweep(mount);
     struct auth_snapshot *snapshot = cached(call, &generation);
     if (snapshot == NULL) {
         VP_TRY(load(call, generation, &snapshot, err));

@@ -1,4 +1,5 @@
-/* Private to the room: one mount, and the picture of its configuration that a request works with. */
+/* Private to the room: one mount, and the picture of its configuration that a request works
+ * with. */
 #pragma once
 
 #include <pthread.h>
@@ -11,13 +12,25 @@
 #include "config.h"
 #include "counters.h"
 
-/* The configuration as one request sees it from beginning to end, with the client that follows from it. Immutable,
- * counted: a change of the config makes a new one, and the old one goes with its last request. */
+/* What follows from the config alone, and is expensive: connections, and the grants that were
+ * read. A change of a role keeps it. Counted; `record` is the config that it was made for, byte
+ * for byte. */
+struct auth_site {
+    atomic_uint references;
+    struct vp_buf record;
+    struct arv_client *arvados;
+    struct auth_grant_cache *cache;
+};
+
+/* The configuration as one request sees it from beginning to end. Immutable, counted: a change
+ * of the config or of a role makes a new one, and the old one goes with its last request. */
 struct auth_snapshot {
     atomic_uint references;
-    struct auth_config config; /* filled */
-    struct arv_client *arvados;
-    struct auth_grant_cache *cache;      /* grants, see grant_cache.h */
+    struct auth_snapshot *next_dropped;
+    struct auth_site *site;
+    struct auth_config config;           /* filled */
+    struct arv_client *arvados;          /* the site's */
+    struct auth_grant_cache *cache;      /* the site's; see grant_cache.h */
     struct auth_roles *roles;            /* see roles.h */
     atomic_int_least64_t token_expiry_s; /* of the service token; VP_TIME_NONE: never. 0: not asked yet */
     bool has_roles;                      /* a role record is stored, whichever version of the plugin wrote it */
@@ -39,29 +52,37 @@ struct auth_mount {
     pthread_mutex_t write_lock;     /* held over read-compare-write of the config record */
     pthread_mutex_t lock;           /* guards all below; never held while calling out */
     struct auth_snapshot *snapshot; /* NULL: to be loaded at the next request */
-    int64_t distrust_until_ms;      /* monotonic: till then nothing is cached, since a write's outcome is not known */
+    struct auth_snapshot
+        *dropped;              /* released by the next request: the thread that reads requests must not free so much */
+    struct auth_site *site;    /* for the next snapshot, if the config is the same; NULL: none */
+    bool site_is_old;          /* the config changed: not to be used, but to be released */
+    int64_t distrust_until_ms; /* monotonic: till then nothing is cached, since a write's outcome is not known */
     char service_token_uuid[ARV_UUID_LEN + 1]; /* the token that the health above is of; "": none */
     unsigned generation; /* counts changes, so that a slow load can't bring back what was dropped */
 };
 
-/* The current snapshot, loaded from storage if need be; released by auth_snapshot_release(). VP_REASON_NOT_CONFIGURED. */
+/* The current snapshot, loaded from storage if need be; released by auth_snapshot_release().
+ * VP_REASON_NOT_CONFIGURED. */
 VP_MUST_USE enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snapshot **ret_snapshot,
                                            struct vp_error *err);
 void auth_snapshot_release(struct auth_snapshot **snapshot);
 
-/* False once a config or a role changed after the snapshot was loaded: what was decided on it is to be decided again. */
+/* False once a config or a role changed after the snapshot was loaded: what was decided on it is
+ * to be decided again. */
 bool auth_snapshot_is_current(struct auth_mount *mount, const struct auth_snapshot *snapshot);
 
 /* A client for a configuration that was checked. Its calls count as the mount's. */
 VP_MUST_USE enum vp_code auth_client_new(struct auth_mount *mount, const struct auth_config *config,
                                          struct arv_client **ret_client, struct vp_error *err);
 
-/* Forgets the snapshot; requests under way keep theirs. */
-void auth_mount_forget(struct auth_mount *mount);
+/* Drops what the stored key concerns: a role's, the snapshot; any other, connections and cached
+ * grants as well. Requests under way keep theirs, and are decided again. Frees nothing. */
+void auth_mount_forget(struct auth_mount *mount, const char *key);
 
-/* The same after a write that was sent to storage. One that failed may still land later, and nobody would say so: for a while every
- * request then reads its configuration anew. Refused before it was sent is not written: else who may write a role keeps all busy. */
-void auth_mount_written(struct auth_mount *mount, enum vp_code outcome);
+/* The same after a write that was sent to storage. One that failed may still land later, and
+ * nobody would say so: for a while every request then reads its configuration anew. Refused
+ * before it was sent is not written: else who may write a role keeps all busy. */
+void auth_mount_written(struct auth_mount *mount, const char *key, enum vp_code outcome);
 
 /* Monotonic time by which the request must be answered. */
 int64_t auth_deadline_ms(const struct logical_call *call, const struct auth_config *config);

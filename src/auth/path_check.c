@@ -7,6 +7,7 @@
 #include "mount.h"
 #include "paths.h"
 #include "request.h"
+#include "service_token.h"
 
 #define OLDEST_REVISION "20231117" /* Arvados 2.7: containers/current and four-part tokens as we use them */
 
@@ -23,6 +24,7 @@ struct check {
     struct arv_token token;
     struct arv_discovery discovery;
     struct vp_json_writer *writer;
+    struct vp_texts summary; /* the same verdicts, one line each */
     bool all_ok;
 };
 
@@ -41,6 +43,10 @@ static void verdict(struct check *check, const char *name, bool ok, const char *
     vp_json_add_text(check->writer, "detail", detail);
     vp_json_close_object(check->writer);
     check->all_ok = check->all_ok && ok;
+    char line[DETAIL_MAX + 64];
+    struct vp_error ignored; /* without memory the summary is shorter, the checks are all there */
+    (void)snprintf(line, sizeof line, "%-4s %s: %s", ok ? "ok" : "BAD", name, detail);
+    (void)!vp_texts_add(&check->summary, line, &ignored);
 }
 
 /* A request that failed: the reason's word, and the words for an admin. */
@@ -57,6 +63,13 @@ static const struct auth_config *config_of(const struct check *check)
 
 /* ---- the server ---- */
 
+/* Some HTTP answer came, over a connection whose certificate was trusted. */
+static bool is_answer(enum vp_reason reason)
+{
+    return reason == VP_REASON_UPSTREAM_ERROR || reason == VP_REASON_UPSTREAM_BUSY ||
+           reason == VP_REASON_UPSTREAM_BAD_ANSWER || vp_reason_code(reason) == VP_ERR_DENIED;
+}
+
 static void check_server(struct check *check)
 {
     struct vp_error fault = { 0 };
@@ -67,15 +80,16 @@ static void check_server(struct check *check)
         verdict(check, "tls", true, "its certificate is trusted");
         return;
     }
-    bool tls = fault.reason == VP_REASON_UPSTREAM_TLS;
-    if (tls)
+    if (fault.reason == VP_REASON_UPSTREAM_TLS) {
         verdict(check, "reach", true, "%.200s takes connections", host);
-    else
-        failure(check, "reach", &fault);
-    if (tls)
         failure(check, "tls", &fault);
+        return;
+    }
+    failure(check, "reach", &fault);
+    if (is_answer(fault.reason))
+        verdict(check, "tls", true, "its certificate is trusted");
     else
-        verdict(check, "tls", false, "not asked: the server does not answer");
+        verdict(check, "tls", false, "not checked: the server does not answer");
 }
 
 static void check_cluster(struct check *check)
@@ -108,36 +122,16 @@ static void check_service_token(struct check *check)
         failure(check, "service_token", &fault);
 }
 
-/* Asks what logins and renewals ask, for what nobody has. A refusal by its class is a good sign: the request was allowed. A
- * token of an ordinary user fails here as well: looking users up as renewals do is for admins. */
-static enum vp_code try_requests(struct check *check, struct vp_error *err)
-{
-    struct arv_client *client = check->snapshot->arvados;
-    char nobody[ARV_UUID_LEN + 1];
-    struct arv_identity identity = { 0 };
-    struct arv_links links = { 0 };
-    struct vp_texts tails = { 0 };
-    arv_uuid_of(config_of(check)->cluster_id, "dz642-000000000000000", nobody);
-    enum vp_code code = arv_look_up(client, &check->credentials, nobody, check->token.owner_uuid, &identity, err);
-    arv_identity_clear(&identity);
-    if (code != VP_OK && code != VP_ERR_DENIED)
-        return code;
-    struct arv_link_query query = auth_link_query(config_of(check));
-    VP_TRY(vp_texts_add(&tails, check->token.owner_uuid, err));
-    query.tail_uuids = &tails;
-    code = arv_links_list(client, &check->credentials, &query, &links, err);
-    arv_links_clear(&links);
-    vp_texts_clear(&tails);
-    return code;
-}
-
 static void check_scopes(struct check *check)
 {
     struct vp_error fault = { 0 };
     if (!check->token_good)
         verdict(check, "scopes", false, "not asked: the service token is not good");
-    else if (try_requests(check, &fault) != VP_OK)
+    else if (auth_service_token_try(check->snapshot->arvados, &check->credentials, config_of(check), &check->token,
+                                    &fault) != VP_OK)
         failure(check, "scopes", &fault);
+    else if (arv_scopes_are_all(check->token.scopes))
+        verdict(check, "scopes", true, "links, users and containers may be listed; " AUTH_SERVICE_TOKEN_UNLIMITED);
     else
         verdict(check, "scopes", true, "links, users and containers may be listed");
 }
@@ -208,21 +202,6 @@ static void check_owners(struct check *check)
     vp_texts_clear(&projects);
 }
 
-/* Asks as a login would, for the role that every user is in. */
-/* What a login asks about groups: who is in them, and which are roles in use. */
-static enum vp_code try_memberships(struct check *check, struct vp_error *err)
-{
-    char all_users[ARV_UUID_LEN + 1];
-    VP_AUTO(vp_texts_clear) struct vp_texts groups = { 0 };
-    VP_AUTO(vp_texts_clear) struct vp_texts roles = { 0 };
-    VP_AUTO(arv_members_clear) struct arv_members members = { 0 };
-    struct arv_client *arvados = check->snapshot->arvados;
-    arv_uuid_of(config_of(check)->cluster_id, ARV_ALL_USERS_ROLE, all_users);
-    VP_TRY(vp_texts_add(&groups, all_users, err));
-    VP_TRY(arv_members_among(arvados, &check->credentials, check->token.owner_uuid, &groups, &members, err));
-    return arv_groups_among(arvados, &check->credentials, &groups, "role", &roles, err);
-}
-
 static void check_group_grants(struct check *check)
 {
     struct vp_error fault = { 0 };
@@ -234,7 +213,8 @@ static void check_group_grants(struct check *check)
         verdict(check, "group_grants", true, "without a service token only grants to the user himself count");
     else if (!check->token_good)
         verdict(check, "group_grants", false, "not asked: the service token is not good");
-    else if (try_memberships(check, &fault) != VP_OK)
+    else if (auth_service_token_try_groups(check->snapshot->arvados, &check->credentials, config_of(check),
+                                           &check->token, &fault) != VP_OK)
         failure(check, "group_grants", &fault);
     else
         verdict(check, "group_grants", true, "the cluster tells who is in a role%s",
@@ -276,8 +256,68 @@ static void check_everybody(struct check *check)
     else if (count_for_everybody(check, &n, &fault) != VP_OK)
         failure(check, "everybody", &fault);
     else
-        verdict(check, "everybody", n == 0,
+        verdict(check, "everybody", true,
                 n == 0 ? "%zu grants to all users" : "%zu grants to all users or to anonymous ones: is that meant?", n);
+}
+
+/* ---- roles ---- */
+
+/* What the stored roles look like: the names of those without a binding, and whether default_role is among them. */
+struct roles {
+    size_t n;
+    struct vp_texts open;
+    bool has_default;
+};
+
+static enum vp_code look_at_roles(struct check *check, struct roles *roles, struct vp_error *err)
+{
+    const struct logical_call *call = check->call;
+    struct vp_texts names = { 0 };
+    enum vp_code code = call->storage->list(call->storage->self, AUTH_ROLE_PREFIX, call->cancel, &names, err);
+    for (size_t i = 0; code == VP_OK && i < names.n; i++) {
+        struct auth_role role = { 0 };
+        bool found = false;
+        code = auth_role_load(call, names.items[i], &role, &found, err);
+        if (code == VP_OK && found && !auth_role_is_bound(&role))
+            code = vp_texts_add(&roles->open, names.items[i], err);
+        auth_role_clear(&role);
+    }
+    const char *default_role = config_of(check)->default_role;
+    roles->n = names.n;
+    roles->has_default = !vp_text_is_set(default_role) || vp_texts_has(&names, default_role);
+    vp_texts_clear(&names);
+    return code;
+}
+
+static void add_names(const struct vp_texts *names, struct vp_buf *text)
+{
+    enum { SHOWN_MAX = 5 };
+    for (size_t i = 0; i < names->n && i < SHOWN_MAX; i++)
+        vp_buf_add_format(text, "%s%.64s", i == 0 ? "" : ", ", names->items[i]);
+    if (names->n > SHOWN_MAX)
+        vp_buf_add_format(text, " and %zu more", names->n - SHOWN_MAX);
+}
+
+static void check_roles(struct check *check)
+{
+    struct vp_error fault = { 0 };
+    struct roles roles = { 0 };
+    struct vp_buf open = VP_BUF_INIT(DETAIL_MAX);
+    if (look_at_roles(check, &roles, &fault) != VP_OK) {
+        failure(check, "roles", &fault);
+    } else if (!roles.has_default) {
+        verdict(check, "roles", false, "default_role \"%.128s\" does not exist: logins without a role are refused",
+                config_of(check)->default_role);
+    } else if (roles.open.n > 0) {
+        add_names(&roles.open, &open);
+        verdict(check, "roles", true, "%zu; without any binding: %s", roles.n, vp_buf_text(&open));
+    } else if (roles.n > 0) {
+        verdict(check, "roles", true, "%zu, each with a binding", roles.n);
+    } else {
+        verdict(check, "roles", true, "no roles");
+    }
+    vp_buf_clear(&open);
+    vp_texts_clear(&roles.open);
 }
 
 /* ---- the switch ---- */
@@ -298,7 +338,7 @@ static void check_unreached(struct check *check)
         "trusted_owners", "group_grants", "everybody"
     };
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
-        verdict(check, NAMES[i], false, "not asked: the server does not answer");
+        verdict(check, NAMES[i], false, "not asked: see reach and tls");
 }
 
 static void run_checks(struct check *check)
@@ -340,10 +380,14 @@ static void write_answer(const struct logical_call *call, const struct auth_snap
     vp_json_put_key(writer, "checks");
     vp_json_open_array(writer);
     run_checks(&check);
+    check_roles(&check);
     check_logins(&check);
     vp_json_close_array(writer);
     vp_json_add_bool(writer, "ok", check.all_ok);
+    vp_json_put_key(writer, "summary");
+    vp_json_put_texts(writer, &check.summary);
     vp_json_close_object(writer);
+    vp_texts_clear(&check.summary);
     arv_token_clear(&check.token);
 }
 

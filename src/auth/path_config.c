@@ -1,4 +1,5 @@
 /* The path config: write (proved first), read, delete. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "paths.h"
 #include "record.h"
 #include "request.h"
+#include "role.h"
+#include "service_token.h"
 
 static const char *text_or_empty(const char *text)
 {
@@ -59,24 +62,31 @@ static enum vp_code set_cluster(const struct arv_discovery *discovery, struct au
     return config->cluster_id == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
-/* Is it valid, and may it list links? A token's validity alone says nothing of its scopes. */
+/* The token's own faults are faults of the field. That Arvados is down is not. */
+static enum vp_code blame_field(enum vp_code code, struct vp_error *err)
+{
+    if (code == VP_OK || err->reason != VP_REASON_SERVICE_TOKEN)
+        return code;
+    const struct vp_error fault = *err;
+    (void)vp_fail(err, VP_REASON_BAD_REQUEST, "field \"service_token\": %s", fault.message);
+    vp_error_add_detail(err, "%s", fault.detail);
+    return VP_ERR_INPUT;
+}
+
+/* What config/check would report as bad is refused, what it would remark on is a warning. */
 static enum vp_code prove_service_token(const struct logical_call *call, struct arv_client *client,
-                                        const struct arv_credentials *credentials, const struct auth_config *config,
+                                        const struct arv_credentials *credentials,
+                                        const struct arv_discovery *discovery, const struct auth_config *config,
                                         struct vp_error *err)
 {
+    struct vp_texts *warnings = &call->reply->warnings;
     struct arv_token token = { 0 };
-    struct arv_links links = { 0 };
-    struct vp_texts owners = { 0 };
-    (void)call;
     VP_TRY(arv_token_current(client, credentials, &token, err));
-    enum vp_code code = vp_texts_add(&owners, token.owner_uuid, err);
-    if (code == VP_OK)
-        code = arv_links_list(client, credentials,
-                              &(const struct arv_link_query){
-                                  .link_class = config->link_class, .owner_uuids = &owners, .tail_uuids = &owners },
-                              &links, err);
-    arv_links_clear(&links);
-    vp_texts_clear(&owners);
+    enum vp_code code = auth_service_token_try(client, credentials, config, &token, err);
+    if (code == VP_OK && discovery->has_computed_permissions)
+        code = auth_service_token_try_groups(client, credentials, config, &token, err);
+    if (code == VP_OK && arv_scopes_are_all(token.scopes) && logical_field_given(call->data, "service_token"))
+        code = vp_texts_add(warnings, AUTH_SERVICE_TOKEN_UNLIMITED, err);
     arv_token_clear(&token);
     return code;
 }
@@ -93,14 +103,13 @@ static enum vp_code prove(const struct logical_call *call, struct auth_config *c
     if (code == VP_OK)
         code = set_cluster(&discovery, config, err);
     if (code == VP_OK && config->service_token != NULL)
-        code = prove_service_token(call, client, &credentials, config, err);
+        code = blame_field(prove_service_token(call, client, &credentials, &discovery, config, err), err);
     arv_client_free(client);
     return code;
 }
 
-/* What would surprise the admin at the first login. */
-static enum vp_code add_warnings(const struct logical_call *call, const struct auth_config *config,
-                                 struct vp_error *err)
+static enum vp_code warn_of_hidden_links(const struct logical_call *call, const struct auth_config *config,
+                                         struct vp_error *err)
 {
     if (config->service_token != NULL)
         return VP_OK;
@@ -109,10 +118,27 @@ static enum vp_code add_warnings(const struct logical_call *call, const struct a
             return VP_OK;
     return vp_texts_add(&call->reply->warnings,
                         "no service_token is set and only the system user's links are trusted: Arvados shows those to "
-                        "admins only, so every login will find no grant. Set service_token, or trust a project that "
-                        "the "
-                        "users can read.",
+                        "administrators only, so every login will find no grant. Set service_token, or trust a "
+                        "project that the users can read.",
                         err);
+}
+
+/* A default_role may be written before its role, so this refuses nothing. */
+static enum vp_code warn_of_missing_role(const struct logical_call *call, const struct auth_config *config,
+                                         struct vp_error *err)
+{
+    struct auth_role role = { 0 };
+    char text[250];
+    bool found = false;
+    if (!vp_text_is_set(config->default_role))
+        return VP_OK;
+    VP_TRY(auth_role_load(call, config->default_role, &role, &found, err));
+    auth_role_clear(&role);
+    if (found)
+        return VP_OK;
+    (void)snprintf(text, sizeof text, "default_role: there is no role \"%.128s\"; logins without a role are refused",
+                   config->default_role);
+    return vp_texts_add(&call->reply->warnings, text, err);
 }
 
 static enum vp_code apply(const struct logical_call *call, const struct auth_config *before, bool found,
@@ -127,7 +153,8 @@ static enum vp_code apply(const struct logical_call *call, const struct auth_con
         VP_TRY(prove(call, config, err));
         VP_TRY(auth_config_check(config, err)); /* the cluster id is known now, and some rules look at it */
     }
-    return add_warnings(call, config, err);
+    VP_TRY(warn_of_hidden_links(call, config, err));
+    return warn_of_missing_role(call, config, err);
 }
 
 static enum vp_code store(const struct logical_call *call, const struct auth_config *config,

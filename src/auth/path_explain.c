@@ -1,4 +1,5 @@
 /* The path explain: the same decision as a login's, told instead of taken. Issues nothing. */
+#include <stdio.h>
 #include <string.h>
 
 #include "decision.h"
@@ -68,6 +69,27 @@ static void write_grants(const struct auth_grants *grants, const struct arv_link
     vp_json_close_array(writer);
 }
 
+/* `refusal` with VP_REASON_NONE: a login would be granted. */
+static void write_summary(const struct auth_decision *decision, const struct arv_links *others,
+                          const struct vp_error *refusal, struct vp_json_writer *writer)
+{
+    const struct auth_grants *grants = &decision->grants;
+    char text[sizeof refusal->message + 64];
+    vp_json_put_key(writer, "summary");
+    vp_json_open_array(writer);
+    if (refusal->reason == VP_REASON_NONE)
+        (void)snprintf(text, sizeof text, "granted: %zu policies for %lld seconds", decision->policies.n,
+                       (long long)auth_lifetime_effective_ttl_s(&decision->terms));
+    else
+        (void)snprintf(text, sizeof text, "refused: %s: %.500s", vp_reason_word(refusal->reason), refusal->message);
+    vp_json_put_text(writer, text);
+    for (size_t i = 0; i < grants->result.n_verdicts; i++)
+        auth_grants_put_line(grants->links[i], grants->result.verdicts[i], writer);
+    for (size_t i = 0; i < others->n; i++)
+        auth_grants_put_line(&others->items[i], POLICY_UNTRUSTED_OWNER, writer);
+    vp_json_close_array(writer);
+}
+
 static int status_of(enum vp_reason reason)
 {
     static const int STATUSES[] = {
@@ -101,12 +123,10 @@ static enum vp_code answer(const struct auth_request *request, const struct auth
     vp_json_add_text(&writer, "container_uuid", records->container.uuid);
     vp_json_add_text(&writer, "role", request->role == NULL ? "" : request->role->name);
     vp_json_put_key(&writer, "policies");
-    vp_json_open_array(&writer);
-    for (size_t i = 0; granted && i < decision->policies.n; i++)
-        vp_json_put_text(&writer, decision->policies.items[i]);
-    vp_json_close_array(&writer);
+    vp_json_put_texts(&writer, granted ? &decision->policies : &(const struct vp_texts){ 0 });
     vp_json_add_int(&writer, "ttl", granted ? auth_lifetime_effective_ttl_s(&decision->terms) : 0);
     write_grants(&decision->grants, others, &writer);
+    write_summary(decision, others, refusal, &writer);
     vp_json_close_object(&writer);
     return vp_buf_check(&reply->data, "the explanation", err);
 }
@@ -158,6 +178,10 @@ static enum vp_code explain_refusal(const struct logical_call *call, const char 
     vp_json_add_int(&writer, "ttl", 0);
     vp_json_put_key(&writer, "grants");
     vp_json_open_array(&writer);
+    vp_json_close_array(&writer);
+    vp_json_put_key(&writer, "summary");
+    vp_json_open_array(&writer);
+    vp_json_put_text(&writer, vp_reason_word(refusal.reason));
     vp_json_close_array(&writer);
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the explanation", err);

@@ -236,6 +236,11 @@ static void write_link(const struct arv_link *link, enum policy_drop drop, struc
     vp_json_close_object(writer);
 }
 
+static bool is_of(const struct arv_link *link, const char *tail_uuid)
+{
+    return link->tail_uuid != NULL && strcmp(link->tail_uuid, tail_uuid) == 0;
+}
+
 static enum vp_code read(const struct logical_call *call, const struct view *view, const struct arv_links *links,
                          struct vp_error *err)
 {
@@ -244,11 +249,15 @@ static enum vp_code read(const struct logical_call *call, const struct view *vie
     vp_json_open_object(&writer);
     vp_json_put_key(&writer, "grants");
     vp_json_open_array(&writer);
-    for (size_t i = 0; i < links->n; i++) {
-        const struct arv_link *link = &links->items[i];
-        if (link->tail_uuid != NULL && strcmp(link->tail_uuid, call->name) == 0)
-            write_link(link, judge(view, link), &writer);
-    }
+    for (size_t i = 0; i < links->n; i++)
+        if (is_of(&links->items[i], call->name))
+            write_link(&links->items[i], judge(view, &links->items[i]), &writer);
+    vp_json_close_array(&writer);
+    vp_json_put_key(&writer, "summary");
+    vp_json_open_array(&writer);
+    for (size_t i = 0; i < links->n; i++)
+        if (is_of(&links->items[i], call->name))
+            auth_grants_put_line(&links->items[i], judge(view, &links->items[i]), &writer);
     vp_json_close_array(&writer);
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the grants", err);

@@ -48,14 +48,21 @@ enum vp_code auth_login(const struct logical_call *call, struct vp_error *err)
     return code;
 }
 
-/* For the server's quotas: the role of a login. Sends nothing to Arvados. */
+/* For the server's quotas: the role that a login is counted for, which is the mount's default_role if it names none. Sends
+ * nothing to Arvados. */
 enum vp_code auth_login_role(const struct logical_call *call, struct vp_error *err)
 {
     const struct auth_login_args *args = call->args;
+    VP_AUTO(auth_snapshot_release) struct auth_snapshot *snapshot = NULL;
+    const char *role = args->role;
     struct vp_json_writer writer;
+    if (!vp_text_is_set(role)) {
+        VP_TRY(auth_snapshot_get(call, &snapshot, err));
+        role = auth_effective_role(&snapshot->config, NULL);
+    }
     vp_json_begin(&writer, &call->reply->data);
     vp_json_open_object(&writer);
-    vp_json_add_text(&writer, "role", args->role == NULL ? "" : args->role);
+    vp_json_add_text(&writer, "role", role == NULL ? "" : role);
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the role", err);
 }

@@ -1,4 +1,5 @@
 /* The paths role/<name> and role. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,30 @@ static enum vp_code load_or_new(const struct logical_call *call, struct auth_rol
     return role->name == NULL ? vp_fail_no_memory(err) : logical_fields_init(AUTH_ROLE_FIELDS, role, err);
 }
 
-/* What would surprise the admin at the first login. */
+/* Bindings, and whether the request cleared them: an unset shell variable in bound_group_uuids="$X" opens the role. */
+static enum vp_code warn_of_empty_bindings(const struct logical_call *call, const struct auth_role *role,
+                                           struct vp_error *err)
+{
+    const struct {
+        const char *field;
+        const struct vp_texts *value;
+    } ROWS[] = {
+        { "bound_user_uuids", &role->bound_user_uuids },
+        { "bound_group_uuids", &role->bound_group_uuids },
+        { "bound_container_images", &role->bound_container_images },
+        { "token_bound_cidrs", &role->token_bound_cidrs },
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        char text[100];
+        if (ROWS[i].value->n > 0 || !logical_field_given(call->data, ROWS[i].field))
+            continue;
+        (void)snprintf(text, sizeof text, "field \"%s\" is empty, so it restricts nothing", ROWS[i].field);
+        VP_TRY(vp_texts_add(&call->reply->warnings, text, err));
+    }
+    return VP_OK;
+}
+
+/* What would surprise the administrator at the first login. */
 static enum vp_code add_warnings(const struct logical_call *call, const struct auth_role *role,
                                  const struct auth_config *config, struct vp_error *err)
 {
@@ -54,6 +78,7 @@ static enum vp_code apply(const struct logical_call *call, struct auth_role *rol
     bool configured = false;
     VP_TRY(load_or_new(call, role, err));
     VP_TRY(logical_fields_update(AUTH_ROLE_FIELDS, call->data, true, role, err));
+    VP_TRY(warn_of_empty_bindings(call, role, err));
     VP_TRY(load_config(call, &config, &configured, err));
     enum vp_code code = auth_role_check(role, configured ? &config : NULL, err);
     if (code == VP_OK && configured)

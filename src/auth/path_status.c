@@ -153,6 +153,54 @@ static void write_switch(const struct logical_call *call, struct vp_json_writer 
     auth_snapshot_release(&snapshot);
 }
 
+/* ---- the same as lines of text ---- */
+
+static void add_count(struct vp_buf *line, const char *what, uint64_t count)
+{
+    if (count > 0)
+        vp_buf_add_format(line, ", %" PRIu64 " %s", count, what);
+}
+
+static void put_line(struct vp_buf *line, struct vp_json_writer *writer)
+{
+    vp_json_put_text(writer, vp_buf_text(line));
+    vp_buf_clear(line);
+}
+
+static void summarise_outcomes(const char *what, const struct auth_outcomes *outcomes, struct vp_buf *line)
+{
+    vp_buf_add_format(line, "%s: %" PRIu64 " granted", what,
+                      (uint64_t)atomic_load(&outcomes->by_reason[VP_REASON_NONE]));
+    for (enum vp_reason reason = VP_REASON_NONE + 1; reason < VP_REASON_N; reason++)
+        add_count(line, vp_reason_word(reason), atomic_load(&outcomes->by_reason[reason]));
+}
+
+static void write_summary(const struct auth_mount *mount, struct vp_json_writer *writer)
+{
+    const struct auth_counters *counters = &mount->counters;
+    struct vp_buf line = VP_BUF_INIT(4096);
+    vp_json_put_key(writer, "summary");
+    vp_json_open_array(writer);
+    summarise_outcomes("logins", &counters->logins, &line);
+    put_line(&line, writer);
+    summarise_outcomes("renewals", &counters->renewals, &line);
+    put_line(&line, writer);
+    vp_buf_add_format(&line, "Arvados: %" PRIu64 " calls answered 200, %u in flight, %u queued",
+                      (uint64_t)atomic_load(&mount->stats.by_status[200]),
+                      (unsigned)atomic_load(&mount->stats.in_flight), (unsigned)atomic_load(&mount->stats.queued));
+    put_line(&line, writer);
+    vp_buf_add_format(&line, "cache: %" PRIu64 " hits, %" PRIu64 " misses",
+                      (uint64_t)atomic_load(&counters->cache_hits), (uint64_t)atomic_load(&counters->cache_misses));
+    put_line(&line, writer);
+    vp_buf_add_text(&line, "dropped grants at granted logins:");
+    for (enum policy_drop drop = POLICY_KEPT + 1; drop < POLICY_N_DROPS; drop++)
+        if (atomic_load(&counters->drops[drop]) > 0)
+            vp_buf_add_format(&line, " %" PRIu64 " %s", (uint64_t)atomic_load(&counters->drops[drop]),
+                              policy_drop_word(drop));
+    put_line(&line, writer);
+    vp_json_close_array(writer);
+}
+
 enum vp_code auth_status(const struct logical_call *call, struct vp_error *err)
 {
     const struct auth_mount *mount = call->mount;
@@ -165,6 +213,7 @@ enum vp_code auth_status(const struct logical_call *call, struct vp_error *err)
     write_outcomes("renewals", &mount->counters.renewals, &writer);
     write_arvados(&mount->stats, &writer);
     write_counters(&mount->counters, &writer);
+    write_summary(mount, &writer);
     VP_TRY(write_expiry(call, &writer, err));
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the status", err);

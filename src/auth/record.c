@@ -73,7 +73,7 @@ static enum vp_code put(const struct logical_call *call, const char *key, const 
 {
     enum vp_code code =
         call->storage->put(call->storage->self, key, vp_buf_text(text), text->len, seal_wrap, NULL, err);
-    auth_mount_written(call->mount, code);
+    auth_mount_written(call->mount, key, code);
     return code;
 }
 
@@ -100,7 +100,7 @@ enum vp_code auth_record_store(const struct auth_record *record, const struct lo
 enum vp_code auth_record_remove(const struct logical_call *call, const char *key, struct vp_error *err)
 {
     enum vp_code code = call->storage->remove(call->storage->self, key, NULL, err);
-    auth_mount_written(call->mount, code);
+    auth_mount_written(call->mount, key, code);
     return code;
 }
 
@@ -126,5 +126,7 @@ bool auth_is_narrower(const char *prefix, const struct vp_texts *wider)
 
 const char *auth_quotable(const char *text)
 {
-    return strlen(text) <= QUOTE_MAX && strchr(text, '/') == NULL ? text : "...";
+    size_t len = strlen(text);
+    bool like_network = strspn(text, "0123456789abcdefABCDEF:./") == len; /* tokens have a slash too, behind "v2" */
+    return len <= QUOTE_MAX && (like_network || strchr(text, '/') == NULL) ? text : "...";
 }

@@ -198,8 +198,20 @@ enum vp_code auth_role_check(const struct auth_role *role, const struct auth_con
     VP_TRY(check_salt(role, err));
     VP_TRY(check_bindings(role, err));
     VP_TRY(check_token(role, err));
+    for (size_t i = 0; i < role->token_policies.n; i++)
+        if (policy_name_check(role->token_policies.items[i]) == POLICY_NAME_RESERVED)
+            return vp_fail(err, VP_REASON_BAD_REQUEST,
+                           "field \"token_policies\": \"%s\" is a reserved name and is never granted",
+                           role->token_policies.items[i]);
     VP_TRY(auth_check_each(&role->token_policies, is_good_name, "token_policies", "a policy name", err));
     return config == NULL ? VP_OK : check_against_mount(role, config, err);
+}
+
+bool auth_role_is_bound(const struct auth_role *role)
+{
+    return role->bound_user_uuids.n + role->bound_group_uuids.n + role->bound_container_images.n +
+               role->token_bound_cidrs.n >
+           0;
 }
 
 /* ---- storage ---- */

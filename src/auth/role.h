@@ -55,4 +55,7 @@ VP_MUST_USE enum vp_code auth_role_defaults(struct auth_role *role, struct vp_er
 /* The wire's word for token_type, which was checked. */
 enum logical_token_type auth_role_token_type(const struct auth_role *role);
 
+/* Does any binding (user, group, image, address) restrict who may log in? */
+bool auth_role_is_bound(const struct auth_role *role);
+
 void auth_role_clear(struct auth_role *role);

@@ -30,6 +30,7 @@ const struct logical_route AUTH_ROUTES[] = {
             "Changing arvados_api_host, arvados_ca_cert or tls_server_name needs service_token in the same write when "
             "one is set: a token is never sent to a new place on the strength of an old write.",
         .fields = AUTH_CONFIG_FIELDS,
+        .stores = true,
         .exists = auth_config_exists,
         .on = { [LOGICAL_CREATE] = auth_config_write,
                 [LOGICAL_UPDATE] = auth_config_write,
@@ -76,6 +77,7 @@ const struct logical_route AUTH_ROUTES[] = {
                 "user, not the role: of two roles a caller may use the weaker. A name is lower-case letters, digits "
                 "and . _ -",
         .fields = AUTH_ROLE_FIELDS,
+        .stores = true,
         .exists = auth_role_exists,
         .on = { [LOGICAL_CREATE] = auth_role_write,
                 [LOGICAL_UPDATE] = auth_role_write,

@@ -38,6 +38,9 @@ static void tidy(char *text)
         if (len - start + 1 < want)
             text[start - 1] = '\0';
     }
+    for (char *at = text; *at != '\0'; at++)
+        if (*at == '\t' || *at == '\n' || *at == '\r')
+            *at = ' '; /* servers' messages have several lines */
     vp_text_make_visible(text);
 }
 

@@ -186,6 +186,14 @@ void vp_json_put_value(struct vp_json_writer *writer, const struct vp_json *valu
     }
 }
 
+void vp_json_put_texts(struct vp_json_writer *writer, const struct vp_texts *texts)
+{
+    vp_json_open_array(writer);
+    for (size_t i = 0; i < texts->n; i++)
+        vp_json_put_text(writer, texts->items[i]);
+    vp_json_close_array(writer);
+}
+
 void vp_json_add_text(struct vp_json_writer *writer, const char *key, const char *text)
 {
     vp_json_put_key(writer, key);

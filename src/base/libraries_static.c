@@ -27,7 +27,7 @@ enum vp_code vp_libraries_settle(struct vp_error *err)
     /* OpenSSL reads its settings at its first use and once; libcurl's own wish to load them comes too late. */
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
         return vp_fail(err, VP_REASON_INTERNAL, "OpenSSL can't be initialised");
-    for (size_t i = 0; i < sizeof LOOKUPS / sizeof LOOKUPS[0]; i++)
+    for (size_t i = 0; i < VP_LEN(LOOKUPS); i++)
         if (__nss_configure_lookup(LOOKUPS[i].database, LOOKUPS[i].sources) != 0)
             return vp_fail(err, VP_REASON_INTERNAL, "the look-up of %s can't be set", LOOKUPS[i].database);
     return VP_OK;

@@ -12,6 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "vp/io.h"
+
 #include "signals.h"
 
 /* Where a file is gone with the container, and no disk has it. */

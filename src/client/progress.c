@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vp/thread.h"
+
 enum { SILENT_S = 2 };
 
 struct cli_progress {
@@ -40,21 +42,8 @@ static void *tell(void *context)
     return NULL;
 }
 
-/* Signals are for the thread that waits for them. */
-static bool start_thread(struct cli_progress *progress)
-{
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&progress->thread, NULL, tell, progress) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
-}
-
 struct cli_progress *cli_progress_begin(const char *what, bool quiet)
 {
-    pthread_condattr_t attributes;
     struct cli_progress *progress;
     if (quiet || isatty(STDERR_FILENO) != 1)
         return NULL;
@@ -63,11 +52,8 @@ struct cli_progress *cli_progress_begin(const char *what, bool quiet)
         return NULL;
     progress->what = what;
     (void)pthread_mutex_init(&progress->lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&progress->change, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    if (!start_thread(progress)) {
+    vp_condition_init(&progress->change);
+    if (!vp_thread_start(&progress->thread, tell, progress)) {
         free(progress);
         return NULL;
     }

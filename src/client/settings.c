@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vp/clock.h"
+#include "vp/duration.h"
 
 #include "exit.h"
 #include "files.h"

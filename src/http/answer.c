@@ -2,6 +2,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "vp/texts.h"
+
 #include "try.h"
 
 enum {
@@ -68,21 +70,6 @@ static const struct {
     { "retry-after", take_retry_after },
 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void trim(const char **text, size_t *len)
-{
-    while (*len > 0 && is_space(**text)) {
-        (*text)++;
-        (*len)--;
-    }
-    while (*len > 0 && is_space((*text)[*len - 1]))
-        (*len)--;
-}
-
 static void take_header_line(struct http_try *attempt, const char *line, size_t len)
 {
     static const char STATUS_LINE[] = "HTTP/", VERSION_1[] = "HTTP/1.";
@@ -101,8 +88,8 @@ static void take_header_line(struct http_try *attempt, const char *line, size_t 
     size_t name_len = (size_t)(colon - line);
     const char *value = colon + 1;
     size_t value_len = len - name_len - 1;
-    trim(&name, &name_len);
-    trim(&value, &value_len);
+    vp_trim(&name, &name_len);
+    vp_trim(&value, &value_len);
     for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++)
         if (strlen(HEADERS[i].name) == name_len && strncasecmp(HEADERS[i].name, name, name_len) == 0)
             HEADERS[i].take(attempt, value, value_len);

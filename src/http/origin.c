@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "vp/http.h"
+#include "vp/texts.h"
 
 enum { HOST_MAX = 253, LABEL_MAX = 63, PORT_DIGITS_MAX = 5, PORT_DEFAULT = 443, PLAIN_PORT_DEFAULT = 80 };
 
@@ -88,6 +89,23 @@ static bool parse_port(const char *text, size_t len, uint16_t *ret_port)
     return true;
 }
 
+/* Names what is wrong: most mistakes are pasted URLs. */
+static enum vp_code refuse(const char *host, size_t len, struct vp_error *err)
+{
+    static const struct {
+        const char *characters, *why;
+    } ROWS[] = {
+        { "@", "must not have a user name or password" },
+        { "/\\?#", "must not have a path or a query" },
+        { " \t\r\n", "must not have blanks inside" },
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++)
+        for (size_t at = 0; at < len; at++)
+            if (strchr(ROWS[i].characters, host[at]) != NULL)
+                return vp_fail(err, VP_REASON_BAD_REQUEST, "%s: give host or host:port", ROWS[i].why);
+    return vp_fail(err, VP_REASON_BAD_REQUEST, "is not a host name or address: give host or host:port");
+}
+
 /* host[:port], `len` bytes of it. */
 static enum vp_code parse(const char *host, size_t len, uint16_t default_port, struct http_origin *ret_origin,
                           struct vp_error *err)
@@ -97,33 +115,49 @@ static enum vp_code parse(const char *host, size_t len, uint16_t default_port, s
     const char *from = bracket == NULL ? host : bracket;
     const char *colon = memchr(from, ':', len - (size_t)(from - host));
     size_t host_len = colon == NULL ? len : (size_t)(colon - host);
-    if (!http_is_host(host, host_len))
-        return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "not a server: it must be host, host:port or https://host:port, nothing else");
+    /* The final dot of an absolute name is no part of what a certificate has. */
+    bool dotted = host_len > 1 && host[host_len - 1] == '.' && !is_address(AF_INET, host, host_len - 1);
+    size_t name_len = dotted ? host_len - 1 : host_len;
+    if (memchr(host, '@', len) != NULL || !http_is_host(host, name_len))
+        return refuse(host, len, err);
+    if (colon != NULL && strcspn(colon, "/?#\\ \t\r\n") < len - host_len)
+        return refuse(colon, len - host_len, err);
     if (colon != NULL && !parse_port(colon + 1, len - host_len - 1, &origin.port))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "the port must be a number from 1 to 65535");
+    host_len = name_len;
     for (size_t i = 0; i < host_len; i++)
         origin.host[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] - 'A' + 'a' : host[i]);
     *ret_origin = origin;
     return VP_OK;
 }
 
-/* What follows the scheme, and how long it is without a '/' at its end; NULL if the text has another scheme, or none. */
-static const char *after_scheme(const char *text, const char *scheme, size_t *ret_len)
+/* The text without blanks around it and without one '/' at its end: both come with a paste and mean nothing. */
+static const char *normalise(const char *text, size_t *ret_len)
+{
+    size_t len = strlen(text);
+    vp_trim(&text, &len);
+    *ret_len = len > 1 && text[len - 1] == '/' ? len - 1 : len;
+    return text;
+}
+
+/* Skips the scheme; false if the text has another one, or none. */
+static bool skip_scheme(const char *scheme, const char **text, size_t *len)
 {
     size_t scheme_len = strlen(scheme);
-    if (strncasecmp(text, scheme, scheme_len) != 0)
-        return NULL;
-    size_t len = strlen(text + scheme_len);
-    *ret_len = len > 0 && text[scheme_len + len - 1] == '/' ? len - 1 : len;
-    return text + scheme_len;
+    if (*len < scheme_len || strncasecmp(*text, scheme, scheme_len) != 0)
+        return false;
+    *text += scheme_len;
+    *len -= scheme_len;
+    return true;
 }
 
 enum vp_code http_origin_parse(const char *text, struct http_origin *ret_origin, struct vp_error *err)
 {
-    size_t len = strlen(text);
-    const char *host = after_scheme(text, "https://", &len);
-    return parse(host == NULL ? text : host, len, PORT_DEFAULT, ret_origin, err);
+    size_t len = 0;
+    const char *host = normalise(text, &len);
+    if (!skip_scheme("https://", &host, &len) && memmem(host, len, "://", 3) != NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "only https is spoken: give host, host:port or https://host:port");
+    return parse(host, len, PORT_DEFAULT, ret_origin, err);
 }
 
 /* Names of the hosts file may be changed by nobody but who runs this machine. */
@@ -138,8 +172,8 @@ enum vp_code http_origin_parse_near(const char *text, struct http_origin *ret_or
 {
     struct http_origin origin;
     size_t len = 0;
-    const char *host = after_scheme(text, "http://", &len);
-    if (host == NULL)
+    const char *host = normalise(text, &len);
+    if (!skip_scheme("http://", &host, &len))
         return http_origin_parse(text, ret_origin, err);
     VP_TRY(parse(host, len, PLAIN_PORT_DEFAULT, &origin, err));
     if (!is_near(origin.host))

@@ -185,6 +185,11 @@ static enum vp_code run(const struct logical_match *match, struct logical_call *
     return code;
 }
 
+static bool is_write(enum logical_operation operation)
+{
+    return operation == LOGICAL_CREATE || operation == LOGICAL_UPDATE || operation == LOGICAL_DELETE;
+}
+
 enum vp_code logical_dispatch(const struct logical_backend *backend, const struct logical_match *match,
                               struct logical_call *call, struct vp_error *err)
 {
@@ -202,6 +207,8 @@ enum vp_code logical_dispatch(const struct logical_backend *backend, const struc
     if (match->handler == NULL)
         return vp_fail(err, VP_REASON_UNSUPPORTED_OPERATION, "\"%s\" has no operation %s", route->path,
                        OPERATION_WORDS[call->operation]);
+    if (call->standby && route->stores && is_write(call->operation))
+        return logical_forward(err);
     void *args = route->args_size == 0 ? NULL : calloc(1, route->args_size);
     if (route->args_size > 0 && args == NULL)
         return vp_fail_no_memory(err);

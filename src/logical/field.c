@@ -14,6 +14,16 @@ static const struct logical_field *find_field(const struct logical_field *fields
     return NULL;
 }
 
+/* The fields that older auth methods have without "token_" in front: policies, ttl, period, ... */
+static const struct logical_field *find_token_field(const struct logical_field *fields, const char *name)
+{
+    static const char PREFIX[] = "token_";
+    for (const struct logical_field *field = fields; field->name != NULL; field++)
+        if (strncmp(field->name, PREFIX, strlen(PREFIX)) == 0 && strcmp(field->name + strlen(PREFIX), name) == 0)
+            return field;
+    return NULL;
+}
+
 static void *place(const struct logical_field *field, void *target)
 {
     return (char *)target + field->offset;
@@ -38,6 +48,8 @@ static enum vp_code update_member(void *context, const char *key, const struct v
 {
     struct update *update = context;
     const struct logical_field *field = find_field(update->fields, key);
+    if (field == NULL && update->strict && find_token_field(update->fields, key) != NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "unknown field \"%s\": did you mean \"token_%s\"?", key, key);
     if (field == NULL && update->strict)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "unknown field \"%.64s\"; fields are listed by path-help, and a mistyped one would bind nothing",

@@ -1,8 +1,9 @@
 #include "field_value.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "vp/duration.h"
 
 enum {
     DURATION_MAX_S = 10 * 366 * 24 * 3600, /* sums of a few stay far from the end of int64_t, in nanoseconds too */
@@ -40,12 +41,7 @@ static enum vp_code set_secret(const char *text, void *target, struct vp_error *
 /* Adds text[0..len) without the blanks around it; nothing when only blanks are left. */
 static enum vp_code add_trimmed(struct vp_texts *list, const char *text, size_t len, struct vp_error *err)
 {
-    while (len > 0 && isspace((unsigned char)*text)) {
-        text++;
-        len--;
-    }
-    while (len > 0 && isspace((unsigned char)text[len - 1]))
-        len--;
+    vp_trim(&text, &len);
     if (len == 0)
         return VP_OK;
     char *item = strndup(text, len);
@@ -187,37 +183,6 @@ static bool parse_int(const char *text, int64_t *ret_number)
     return true;
 }
 
-static int64_t unit_s(char unit)
-{
-    static const struct {
-        char unit;
-        int64_t s;
-    } UNITS[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-    for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++)
-        if (UNITS[i].unit == unit)
-            return UNITS[i].s;
-    return 0;
-}
-
-/* Seconds, or numbers with units: "90", "10m", "1h30m", "1d". */
-static bool parse_duration(const char *text, int64_t *ret_s)
-{
-    if (parse_int(text, ret_s))
-        return true;
-    int64_t total = 0;
-    do {
-        int64_t number = 0;
-        if (!parse_digits(&text, &number))
-            return false;
-        int64_t unit = unit_s(*text);
-        if (unit == 0 || __builtin_mul_overflow(number, unit, &number) || __builtin_add_overflow(total, number, &total))
-            return false;
-        text++;
-    } while (*text != '\0');
-    *ret_s = total;
-    return true;
-}
-
 static enum vp_code set_number(const struct logical_field *field, int64_t number, void *target, struct vp_error *err)
 {
     bool bounded = field->min != 0 || field->max != 0;
@@ -248,7 +213,7 @@ static enum vp_code set_bool(const struct logical_field *field, const struct vp_
         *(bool *)target = vp_json_int(value) == 1;
         return VP_OK;
     }
-    for (size_t i = 0; vp_json_type(value) == VP_JSON_TEXT && i < sizeof WORDS / sizeof WORDS[0]; i++) {
+    for (size_t i = 0; vp_json_type(value) == VP_JSON_TEXT && i < VP_LEN(WORDS); i++) {
         if (strcmp(vp_json_text(value), WORDS[i].word) == 0) {
             *(bool *)target = WORDS[i].value;
             return VP_OK;
@@ -268,11 +233,11 @@ static enum vp_code read_number(const struct logical_field *field, const struct 
         good = true;
     } else if (vp_json_type(value) == VP_JSON_TEXT) {
         const char *text = vp_json_text(value);
-        good = duration ? parse_duration(text, &number) : parse_int(text, &number);
+        good = duration ? vp_duration_parse(text, &number) : parse_int(text, &number);
     }
     if (!good)
         return wrong(field,
-                     duration ? "a duration: seconds, or a text such as \"90s\", \"10m\" or \"1h30m\""
+                     duration ? "a duration: seconds, or a string such as \"90s\", \"10m\", \"1h30m\" or \"1d\""
                               : "a whole number",
                      err);
     return set_number(field, number, target, err);
@@ -321,14 +286,6 @@ enum vp_code logical_field_read_text(const struct logical_field *field, const ch
     return logical_field_read(field, value, target, err);
 }
 
-static void write_texts(const struct vp_texts *texts, struct vp_json_writer *writer)
-{
-    vp_json_open_array(writer);
-    for (size_t i = 0; i < texts->n; i++)
-        vp_json_put_text(writer, texts->items[i]);
-    vp_json_close_array(writer);
-}
-
 static void write_map(const struct logical_pairs *pairs, struct vp_json_writer *writer)
 {
     vp_json_open_object(writer);
@@ -359,7 +316,7 @@ void logical_field_write(const struct logical_field *field, const void *target, 
         vp_json_put_int(writer, *(const int64_t *)at);
         break;
     case LOGICAL_TEXTS:
-        write_texts((const struct vp_texts *)at, writer);
+        vp_json_put_texts(writer, (const struct vp_texts *)at);
         break;
     case LOGICAL_MAP:
         write_map((const struct logical_pairs *)at, writer);

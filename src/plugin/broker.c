@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "vp/thread.h"
+
 struct place {
     uint32_t id;
     char address[PLUGIN_BROKER_ADDRESS_SIZE];
@@ -22,15 +24,11 @@ struct plugin_broker {
 struct plugin_broker *plugin_broker_new(void)
 {
     struct plugin_broker *broker = calloc(1, sizeof *broker);
-    pthread_condattr_t attributes;
 
     if (broker == NULL)
         return NULL;
     pthread_mutex_init(&broker->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&broker->told, &attributes);
-    pthread_condattr_destroy(&attributes);
+    vp_condition_init(&broker->told);
     return broker;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "vp/buf.h"
+#include "vp/io.h"
 
 /* The same in OpenBao and Vault; no secret, only a mark that a host started us (go-plugin's handshake config). */
 static const char COOKIE_NAME[] = "VAULT_BACKEND_PLUGIN";
@@ -93,20 +94,6 @@ void plugin_handshake_clear(struct plugin_handshake *handshake)
     *handshake = (struct plugin_handshake){ 0 };
 }
 
-static enum vp_code write_all(int fd, const char *text, size_t len, struct vp_error *err)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return vp_fail(err, VP_REASON_INTERNAL, "cannot write the handshake: %s", strerror(errno));
-        text += n;
-        len -= (size_t)n;
-    }
-    return VP_OK;
-}
-
 enum vp_code plugin_handshake_answer(int fd, const struct plugin_handshake *handshake, const char *socket_path,
                                      const char *certificate, struct vp_error *err)
 {
@@ -116,8 +103,8 @@ enum vp_code plugin_handshake_answer(int fd, const struct plugin_handshake *hand
     vp_buf_add_format(&line, "1|5|unix|%s|grpc|%s%s\n", socket_path, certificate,
                       handshake->multiplex_field ? "|true" : "");
     enum vp_code code = vp_buf_check(&line, "the handshake line", err);
-    if (code == VP_OK)
-        code = write_all(fd, line.data, line.len, err);
+    if (code == VP_OK && !vp_write_all(fd, line.data, line.len))
+        code = vp_fail(err, VP_REASON_INTERNAL, "cannot write the handshake: %s", strerror(errno));
     vp_buf_clear(&line);
     return code;
 }

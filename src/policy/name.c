@@ -31,7 +31,7 @@ enum policy_name_verdict policy_name_check(const char *name)
     size_t len = name_len(name);
     if (len == 0 || len > POLICY_NAME_MAX || name[len] != '\0')
         return POLICY_NAME_BAD;
-    for (size_t i = 0; i < sizeof RESERVED / sizeof RESERVED[0]; i++)
+    for (size_t i = 0; i < VP_LEN(RESERVED); i++)
         if (strcmp(name, RESERVED[i]) == 0)
             return POLICY_NAME_RESERVED;
     return POLICY_NAME_GOOD;

@@ -162,6 +162,23 @@ def test_a_wrong_value_is_refused_and_its_field_named(mount, field, value):
     assert mount.read_config() == before
 
 
+@pytest.mark.parametrize("value, words", [
+    ("http://localhost:1", "only https"), ("ftp://localhost", "only https"),
+    ("user:pw@localhost", "user name or password"), ("https://user@localhost:1", "user name or password"),
+    ("localhost/path", "path"), ("localhost:1/path", "path"), ("https://localhost?x", "path or a query"),
+    ("local host", "blanks"), ("localhost:0", "port"), ("localhost:x", "port"), ("-", "not a host name"),
+])
+def test_a_wrong_host_is_refused_for_what_is_wrong_with_it(mount, value, words):
+    text = refusal(mount.write_config(arvados_api_host=value))
+    assert text.startswith('field "arvados_api_host": ') and words in text
+    assert "pw" not in text
+
+
+@pytest.mark.parametrize("form", [" {} ", "{}/", "https://{}/\n", "HTTPS://{}"])
+def test_what_a_paste_brings_along_is_left_out(bare_mount, form):
+    bare_mount.configure(arvados_api_host=form.format(bare_mount.sim.host).replace("localhost", "LocalHost."))
+
+
 # ---- proved first ----
 
 @pytest.mark.core
@@ -199,14 +216,14 @@ def test_a_certificate_that_no_given_ca_signed_refuses_the_write(bare_mount):
 def test_a_service_token_that_arvados_refuses_is_reported_as_such(bare_mount):
     wrong = bare_mount.sim.admin_token[:-10] + "0123456789"
     answer = bare_mount.write_config(**bare_mount.settings(service_token=wrong))
-    assert answer.status_code == 500
-    assert "service token" in answer.json()["errors"][0].replace("service_token", "service token")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0].startswith('field "service_token": Arvados refuses')
 
 
 def test_a_service_token_whose_scopes_do_not_allow_links_is_refused(bare_mount):
     narrow = bare_mount.sim.new_token("admin", scopes=["GET /arvados/v1/users"])
     answer = bare_mount.write_config(**bare_mount.settings(service_token=narrow))
-    assert answer.status_code == 500
+    assert answer.status_code == 400
 
 
 def test_a_service_token_with_the_documented_scopes_is_enough(bare_mount):

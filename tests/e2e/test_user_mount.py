@@ -53,7 +53,11 @@ def test_a_containers_token_is_refused_in_every_form(people, state, form):
     assert refused(people, getattr(container, form)) == "not_user_token"
 
 
-@pytest.mark.parametrize("answer", [faults.html(404), faults.error(404, "Path not found"), faults.reply(404)], ids=["proxy", "path", "empty"])
+ROUTED = "request failed: https://zzzzz.example/arvados/v1/containers/current: 404 Not Found: Path not found (req-0123456789abcdefghij)"
+
+
+@pytest.mark.parametrize("answer", [faults.html(404), faults.error(404, "Path not found"), faults.reply(404), faults.error(404, ROUTED)],
+                         ids=["proxy", "path", "empty", "routed"])
 def test_that_there_is_no_container_must_be_said_by_arvados_itself(people, answer):
     """A container's token, shortened: what tells it from a person's is the 404 alone."""
     container = people.sim.run_container("active")
@@ -63,6 +67,12 @@ def test_that_there_is_no_container_must_be_said_by_arvados_itself(people, answe
             assert refusal.status_code == 502, refusal.text
             assert people.reason(refusal) == "upstream_bad_answer"
     assert people.login(people.sim.active_token).status_code == 200
+
+
+def test_tokens_of_other_clusters_have_no_place_on_a_user_mount(people):
+    answer = people.write_config(allowed_token_clusters=["zzzzz", "yyyyy"])
+    assert answer.status_code == 400 and '"allowed_token_clusters": "yyyyy"' in errors(answer)
+    assert people.write_config(allowed_token_clusters=["zzzzz"]).status_code == 204
 
 
 def test_a_token_with_a_container_behind_it_is_refused_before_a_byte_leaves(people):

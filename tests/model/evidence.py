@@ -163,11 +163,17 @@ CONTAINER = {"uuid": uuid("dz642"), "state": short(16), "auth_uuid": or_null(uui
 OPTIONAL = {"runtime_auth_scopes"}
 USER = {"uuid": uuid("tpzed"), "username": or_null(short(255)), "is_active": boolean, "is_admin": boolean}
 TOKEN = {"uuid": uuid("gj3su"), "owner_uuid": uuid("tpzed"), "scopes": texts, "expires_at": or_null(moment)}
-COLUMN = or_null(short(1020))
-LINK = {"uuid": uuid("o0j2j"), "owner_uuid": COLUMN, "link_class": COLUMN, "name": COLUMN, "tail_uuid": COLUMN, "head_uuid": COLUMN,
-        "modified_by_user_uuid": COLUMN}
+LINK = {"uuid": uuid("o0j2j")}
+WRITTEN = ("owner_uuid", "link_class", "name", "tail_uuid", "head_uuid", "modified_by_user_uuid")
 GROUP = {"uuid": short(27), "group_class": or_null(short(64))}
 MEMBER = {"target_uuid": short(27), "user_uuid": short(27), "perm_level": short(16)}
+
+
+def written(value: object) -> str | None:
+    """What a user wrote into a link: of no use in another form, and then equal to nothing."""
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) and len(value.encode()) <= 1020 else "(unusable)"
 
 
 def record(value: object, fields: dict) -> dict:
@@ -185,7 +191,7 @@ def says(body: bytes, word: str) -> bool:
     except Bad:
         return False
     errors = document.get("errors") if isinstance(document, dict) else None
-    return isinstance(errors, list) and errors != [] and isinstance(errors[0], str) and word in errors[0]
+    return isinstance(errors, list) and errors != [] and isinstance(errors[0], str) and word in errors[0].rsplit(": ", 1)[-1]
 
 
 def judge(status: int, body: bytes, service: bool, missing: str | None, word: str | None) -> None:
@@ -259,6 +265,7 @@ class Reader:
                 raise incomplete
             for item in items:
                 link = record(item, LINK)
+                link |= {column: written(item.get(column, False)) for column in WRITTEN}
                 link["properties"] = item.get("properties")
                 if found and link["uuid"] <= found[-1]["uuid"]:
                     raise incomplete

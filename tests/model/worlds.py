@@ -154,7 +154,8 @@ def make_config(dice: random.Random, link_class: str) -> dict:
         "default_role": None,
         "cache_ttl": dice.choice([0, 10]),
     }
-    sometimes(dice, 0.1, config, "allowed_token_clusters", [CLUSTER, OTHER_CLUSTER])
+    if config["login_kind"] == "container":  # a user mount refuses tokens of other clusters when it is written
+        sometimes(dice, 0.1, config, "allowed_token_clusters", [CLUSTER, OTHER_CLUSTER])
     sometimes(dice, 0.2, config, "allowed_user_clusters", [CLUSTER, OTHER_CLUSTER])
     sometimes(dice, 0.1, config, "trusted_link_modifiers", [SYSTEM_USER])
     sometimes(dice, 0.1, config, "allowed_policies", some(dice, [name for name in GOOD_NAMES if name.startswith(tuple(prefixes))] or [None]))

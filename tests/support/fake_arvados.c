@@ -55,6 +55,15 @@ const char *fake_arvados_body(enum fake_record record)
     return RECORDS[record].body;
 }
 
+/* Of one record, asked for by its uuid: is it another's? */
+static bool is_of_another(enum fake_record record, const char *target)
+{
+    return (record == FAKE_CONTAINERS && strstr(target, FAKE_CONTAINER) == NULL &&
+            strstr(target, FAKE_TOKEN_UUID) == NULL) ||
+           (record == FAKE_USERS && strstr(target, FAKE_USER) == NULL) ||
+           ((record == FAKE_MEMBERS || record == FAKE_GROUPS) && strstr(target, FAKE_ROLE) == NULL);
+}
+
 void fake_arvados_answer(void *self, const struct http_exchange *exchange, struct fake_answer *answer)
 {
     enum fake_record record = fake_arvados_record(exchange);
@@ -63,6 +72,10 @@ void fake_arvados_answer(void *self, const struct http_exchange *exchange, struc
     if (record == FAKE_CONTAINER_CURRENT && strstr(vp_secret_reveal(exchange->bearer), "-dz642-") == NULL)
         record = FAKE_N_RECORDS;
     answer->status = record == FAKE_N_RECORDS ? 404 : 200;
+    if (is_of_another(record, exchange->target)) {
+        vp_buf_add_text(&answer->body, "{\"items\":[],\"limit\":1000}");
+        return;
+    }
     if (record == FAKE_TOKEN_CURRENT && strcmp(vp_secret_reveal(exchange->bearer), FAKE_SERVICE) == 0)
         vp_buf_add_text(&answer->body, "{\"uuid\":\"zzzzz-gj3su-000000000000009\",\"owner_uuid\":\"" SYSTEM_USER
                                        "\",\"scopes\":[\"all\"],\"expires_at\":null}");

@@ -1,5 +1,6 @@
 /* A cluster of one user in one role with a running container, as answers of the fake http client: a grant to the user, one
- * to the role, and one that does not count. Knows paths, not filters. */
+ * to the role, and one that does not count. Knows paths, and of filters only
+ * whether they are for another container, user or role. */
 #pragma once
 
 #include "fake_http.h"

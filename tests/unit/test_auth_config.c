@@ -309,6 +309,33 @@ static enum vp_code login_by_short(void)
     return fake_mount_call(&mount, LOGICAL_UPDATE, "login", "{\"token\":\"x\",\"role\":\"short\"}");
 }
 
+/* An attempt to store there would fail, and a failed write ends caching for a while. */
+TEST(a_standby_sends_writes_on_before_anything_else)
+{
+    static const struct {
+        enum logical_operation operation;
+        const char *path, *body;
+    } ROWS[] = {
+        { LOGICAL_UPDATE, "config", "{\"cache_ttl\":5}" },
+        { LOGICAL_CREATE, "config", "{\"no_such_field\":1}" },
+        { LOGICAL_DELETE, "config", NULL },
+        { LOGICAL_UPDATE, "role/ci", "{\"bound_user_uuids\":\"\"}" },
+        { LOGICAL_DELETE, "role/ci", NULL },
+    };
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
+    mount.standby = true;
+    unsigned n_before = fake_storage_count(mount.storage, FAKE_GET);
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        EXPECT_FAIL(VP_REASON_HOST, fake_mount_call(&mount, ROWS[i].operation, ROWS[i].path, ROWS[i].body), &mount.err);
+        EXPECT_TEXT("please forward to the active node", mount.err.message);
+    }
+    EXPECT_INT(n_before, fake_storage_count(mount.storage, FAKE_GET));
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_READ, "config", NULL), &mount.err);
+    for (int i = 0; i < 3; i++)
+        (void)fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", NULL);
+    EXPECT_INT(n_before + 2, fake_storage_count(mount.storage, FAKE_GET)); /* the read, and the snapshot once */
+}
+
 /* The host tells a standby what changed, once, and does not wait long for it to be heard. */
 TEST(a_change_that_a_standby_was_not_told_of_counts_there_after_ten_seconds)
 {
@@ -390,9 +417,22 @@ TEST(the_role_a_login_names_is_told_without_asking_anybody)
 {
     EXPECT_OK(fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", "{\"role\":\"ci\",\"token\":\"x\"}"), &mount.err);
     EXPECT_TEXT("{\"role\":\"ci\"}", vp_buf_text(&mount.reply.data));
+    EXPECT_INT(0, fake_storage_count(mount.storage, FAKE_GET));
+    EXPECT_FAIL(VP_REASON_NOT_CONFIGURED, fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", NULL), &mount.err);
+}
+
+/* Else a quota on the role would not apply to a login that names none. */
+TEST(a_login_without_a_role_is_counted_for_the_default_role)
+{
+    static const char *const BODIES[] = { NULL, "{\"token\":\"x\"}", "{\"role\":null}", "{\"role\":\"\"}" };
+    EXPECT_OK(write_config("{" GOOD "}"), &mount.err);
     EXPECT_OK(fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", NULL), &mount.err);
     EXPECT_TEXT("{\"role\":\"\"}", vp_buf_text(&mount.reply.data));
-    EXPECT_INT(0, fake_storage_count(mount.storage, FAKE_GET));
+    EXPECT_OK(write_config("{\"default_role\":\"everybody\"}"), &mount.err);
+    for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++) {
+        EXPECT_OK(fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", BODIES[i]), &mount.err);
+        EXPECT_TEXT("{\"role\":\"everybody\"}", vp_buf_text(&mount.reply.data));
+    }
 }
 
 TEST(a_renewal_of_what_is_not_ours_is_refused)
@@ -428,12 +468,14 @@ int main(void)
         FRESH(a_token_in_the_wrong_field_is_not_quoted),
         FRESH(a_put_that_failed_leaves_no_picture_of_the_new_config),
         FRESH(a_standby_sends_logins_and_renewals_on_and_asks_nobody),
+        FRESH(a_standby_sends_writes_on_before_anything_else),
         FRESH(a_change_that_a_standby_was_not_told_of_counts_there_after_ten_seconds),
         FRESH(a_record_of_an_older_version_has_the_presets_of_what_that_version_did_not_know),
         FRESH(a_mount_that_has_roles_refuses_logins_without_one),
         FRESH(the_config_is_read_from_storage_once_until_it_changes),
         FRESH(an_unconfigured_mount_reads_as_nothing_and_refuses_logins),
         FRESH(the_role_a_login_names_is_told_without_asking_anybody),
+        FRESH(a_login_without_a_role_is_counted_for_the_default_role),
         FRESH(a_renewal_of_what_is_not_ours_is_refused),
     };
     return cmocka_run_group_tests_name("auth_config", cases, NULL, NULL);

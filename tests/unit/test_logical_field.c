@@ -171,7 +171,7 @@ TEST(other_forms_are_refused_and_the_field_is_named)
         { "duration", "\"m\"" },
         { "duration", "\"10x\"" },
         { "duration", "\"1h30\"" },
-        { "duration", "\"1.5h\"" },
+        { "duration", "\"1,5h\"" },
         { "duration", "1.5" },
         { "duration", "\"99999999999999999d\"" },
         { "duration", "\"10 m\"" },
