@@ -42,8 +42,11 @@ def unpacked(tmp_path_factory) -> Path:
 
 def test_the_sums_are_of_all_that_is_there():
     of_system = f"{version()}_linux_{architecture()}"
+    machine = os.uname().machine
     expected = {"parts.txt", "SHA256SUMS.installed", f"{PLUGIN}_{of_system}", f"{CLIENT}_{of_system}", f"{PLUGIN}_{of_system}.tar.gz",
                 f"{PLUGIN}_{of_system}.cdx.json", f"{PLUGIN}_{of_system.replace('linux', 'debian')}.cdx.json",
+                f"{PLUGIN}-{version()}-1.{machine}.rpm", f"{CLIENT}-{version()}-1.{machine}.rpm",
+                f"{PLUGIN}_{version()}_oci.tar", f"{CLIENT}_{version()}_oci.tar",
                 f"{PLUGIN}_{version()}_{architecture()}.deb", f"{CLIENT}_{version()}_{architecture()}.deb"}
     assert sums() == {name: sum_of((DIST / name).read_bytes()) for name in expected}
     assert {file.name for file in DIST.iterdir()} - {"not-for-publishing.txt"} == {"SHA256SUMS", *expected}
@@ -240,3 +243,16 @@ def test_the_packages_work_on_a_debian_that_has_nothing_else(debian, sim, monkey
         assert (got.returncode, got.stdout.strip()) == (0, SECRET), got.stderr
     finally:
         stop_server(server)
+
+
+# ---- rpm ----
+
+
+def test_the_rpm_packages_install_into_an_empty_root_and_hold_the_static_programs(tmp_path):
+    packages = [the_one(f"{name}-*.rpm") for name in INSTALLED]
+    run("rpm", "--root", tmp_path, "--initdb")
+    run("rpm", "--root", tmp_path, "--install", *packages)
+    for name, place in INSTALLED.items():
+        assert (tmp_path / place.lstrip("/")).read_bytes() == bare(name).read_bytes()
+        assert name in run("rpm", "--root", tmp_path, "--query", "--all")
+        assert any((tmp_path / "usr/share/licenses" / name).iterdir())
