@@ -155,6 +155,23 @@ def test_without_git_the_environment_says_what_it_is(tree):
     assert "there is no git checkout here that tells the commit" in refused.value.stderr
 
 
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda tree: (tree / "CMakeLists.txt").write_text("# changed\n" + (tree / "CMakeLists.txt").read_text()), "not committed"),
+    (lambda tree: None, f"CHANGELOG.md has no section [{project_version()}]"),
+])
+def test_what_must_not_be_published_is_refused_before_it_is_built(tree, change, said):
+    for name in ("release-build", "lib/arm64", "lib/curl_static"):
+        source = ROOT / "scripts" / (name if name == "release-build" else f"{name}.sh")
+        shutil.copy(source, tree / source.relative_to(ROOT))
+    (tree / "CHANGELOG.md").write_text("# Changelog\n\n## [Unreleased]\n")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tree)}
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "x"]):
+        run("git", *words, cwd=tree, env=env)
+    change(tree)
+    done = subprocess.run([tree / "scripts/release", "--up-to-date"], capture_output=True, text=True, check=False, env=env)
+    assert done.returncode != 0 and said in done.stderr, done.stderr
+
+
 # ---- on a Debian that has nothing else ----
 
 # What pip has on the PATH is a small program of Python; the server itself needs no library.
