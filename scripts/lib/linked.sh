@@ -36,8 +36,8 @@ static_rows() {
     linked_archives "$2" | while read -r archive; do
         case $archive in
             "$(realpath "$curl_prefix")"/*) printf '%s\t%s\t%s\tcurl\t%s\n' "$1" curl "$curl_version" "$curl_version" ;;
-            "$(realpath "$build")"/*) ;;
             "${VPA_SYSROOT:-/nowhere}"/*) sysroot_row "$1" "$archive" ;;
+            "$(realpath "$build")"/*) ;;
             *) package=$(package_of "$archive") && package_row "$1" "$package" ;;
         esac || exit 1
     done | sort -u
