@@ -17,8 +17,11 @@ curl_options=(
     --disable-{manual,ntlm,ntlm-wb,alt-svc,cookies,doh,mime,dateparse,crypto-auth,tls-srp,unix-sockets}
     --disable-{get-easy-options,progress-meter,libcurl-option}
 )
-curl_cflags="-O2 -g0 -fPIC -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -U_FORTIFY_SOURCE
- -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections"
+curl_hardening=-fcf-protection=full
+curl_cflags="-O2 -g0 -fPIC -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
+curl_cflags+=" -ffunction-sections -fdata-sections"
+# For another processor: what configure is told of it (scripts/lib/arm64.sh).
+curl_host=()
 
 # The same places as the binary packages come from, wherever this machine gets them.
 list_sources() {
@@ -60,8 +63,8 @@ build_curl() {
         mv curl-[0-9]*/ source
         cp source/COPYING "$folder/"
         cd objects
-        ../source/configure -q --prefix="$folder" "${curl_options[@]}" \
-            CFLAGS="$curl_cflags -ffile-prefix-map=$folder/work=curl"
+        ../source/configure -q --prefix="$folder" "${curl_options[@]}" "${curl_host[@]}" \
+            CFLAGS="$curl_cflags $curl_hardening -ffile-prefix-map=$folder/work=curl"
         make -s -j"$(nproc)" -C lib install
         make -s -C include install
         make -s install-pkgconfigDATA
@@ -84,7 +87,9 @@ make_curl() {
     fi
     curl_version=$(newest_source curl)
     [ -n "$curl_version" ] || die "Debian's source package of curl is not to be found"
-    key=$({ cat "${BASH_SOURCE[0]}"; gcc --version; dpkg-query -W -f='${Version}\n' libssl-dev libc6-dev; } | sha256sum | cut -c1-12)
-    curl_prefix=$curl_root/$curl_version-$key
+    key=$({ cat "${BASH_SOURCE[0]}"; gcc --version; dpkg-query -W -f='${Version}\n' libssl-dev libc6-dev; printf '%s\n' "${curl_host[@]}"; } |
+        sha256sum | cut -c1-12)
+    # pkg-config puts a sysroot before every path that is not in it.
+    curl_prefix=${VPA_SYSROOT:-$curl_root}/curl-$curl_version-$key
     [ -f "$curl_prefix/version" ] || build_curl "$curl_version" "$curl_prefix"
 }

@@ -16,6 +16,14 @@ package_of() {
         die "$file was linked and belongs to no Debian package"
 }
 
+# sysroot_row PROGRAM FILE: the same of an archive of another processor (scripts/lib/arm64.sh).
+sysroot_row() {
+    local path=${2#"$VPA_SYSROOT"}
+    awk -F'\t' -v OFS='\t' -v program="$1" -v path="$path" '
+        $1 == path || "/usr" $1 == path { print program, $2, $3, $4, $5; found = 1; exit }
+        END { if (!found) exit 1 }' "$VPA_SYSROOT/files.tsv" || die "$2 was linked and belongs to no Debian package"
+}
+
 # linked_archives MAP: the archives that the linker took something out of, by its own word.
 linked_archives() {
     sed -n '/^Archive member included/,/^Discarded input sections/s/^\(\/[^(]*\.a\)(.*/\1/p' "$1" | sort -u |
@@ -28,6 +36,7 @@ static_rows() {
     linked_archives "$2" | while read -r archive; do
         case $archive in
             "$(realpath "$curl_prefix")"/*) printf '%s\t%s\t%s\tcurl\t%s\n' "$1" curl "$curl_version" "$curl_version" ;;
+            "${VPA_SYSROOT:-/nowhere}"/*) sysroot_row "$1" "$archive" ;;
             "$(realpath "$build")"/*) ;;
             *) package=$(package_of "$archive") && package_row "$1" "$package" ;;
         esac || exit 1

@@ -102,14 +102,19 @@ prepare() {
     export PATH=$venv/bin:$PATH
 }
 
-# prepare_ops: beside that what tests/ops and scripts/check need. Debian's prometheus would start a server at once, for all the
-# world to see: it is masked first (systemctl unmask prometheus undoes it). Only its programs are wanted.
-prepare_ops() {
-    local unit=/etc/systemd/system/prometheus.service as_root=()
+# keep_stopped PACKAGE LIST: Debian's servers start when they are installed. Here only the program is wanted, so the service is masked first
+# (systemctl unmask PACKAGE undoes it).
+keep_stopped() {
+    local unit=/etc/systemd/system/$1.service as_root=()
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-    if missing_packages "$root/scripts/lib/packages-ops.txt" | grep -qx prometheus && [ ! -e "$unit" ]; then
-        "${as_root[@]}" ln -s /dev/null "$unit" || die "prometheus.service could not be masked; install the packages of scripts/lib/packages-ops.txt yourself"
+    if missing_packages "$2" | grep -qx "$1" && [ ! -e "$unit" ]; then
+        "${as_root[@]}" ln -s /dev/null "$unit" || die "$1.service could not be masked; install the packages of $2 yourself"
     fi
+}
+
+# prepare_ops: in addition, what tests/ops and scripts/check need.
+prepare_ops() {
+    keep_stopped prometheus "$root/scripts/lib/packages-ops.txt"
     install_packages "$root/scripts/lib/packages-ops.txt"
     add_python_tools requirements-ops.txt
 }

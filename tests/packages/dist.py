@@ -64,6 +64,8 @@ def page_block(containing: str) -> str:
     return found
 
 
-def page_stanza() -> str:
-    (found,) = re.findall(r"^```hcl\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    return found
+def page_stanza(containing: str) -> str:
+    """The one block of configuration of the page that has that text."""
+    found = re.findall(r"^```hcl\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (stanza,) = [block for block in found if containing in block]
+    return stanza

@@ -45,7 +45,7 @@ def declaring(published: str):
         server.plugin.unlink()
         server.plugin = plugins / program.name
         shutil.copy(program, server.plugin)
-        stanza = page_stanza().replace("/opt/openbao/plugins", str(plugins)).replace(f"{PLUGIN}_0.1.0_linux_amd64", program.name)
+        stanza = page_stanza("command ").replace("/opt/openbao/plugins", str(plugins)).replace(f"{PLUGIN}_0.1.0_linux_amd64", program.name)
         stanza = stanza.replace('"v0.1.0"', f'"{VERSION}"')
         (example,) = (line.split('"')[1] for line in stanza.splitlines() if "sha256sum" in line)
         kept = [line for line in config.splitlines() if not line.startswith("plugin_directory")]

@@ -44,8 +44,11 @@ def unpacked(tmp_path_factory) -> Path:
 
 def test_the_sums_are_of_all_that_is_there():
     of_system = f"{version()}_linux_{architecture()}"
+    machine = os.uname().machine
     expected = {"parts.txt", "SHA256SUMS.installed", f"{PLUGIN}_{of_system}", f"{CLIENT}_{of_system}", f"{PLUGIN}_{of_system}.tar.gz",
                 f"{PLUGIN}_{of_system}.cdx.json", f"{PLUGIN}_{of_system.replace('linux', 'debian')}.cdx.json",
+                f"{PLUGIN}-{version()}-1.{machine}.rpm", f"{CLIENT}-{version()}-1.{machine}.rpm",
+                f"{PLUGIN}_{version()}_oci.tar", f"{CLIENT}_{version()}_oci.tar",
                 f"{PLUGIN}_{version()}_{architecture()}.deb", f"{CLIENT}_{version()}_{architecture()}.deb"}
     assert sums() == {name: sum_of((DIST / name).read_bytes()) for name in expected}
     assert {file.name for file in DIST.iterdir()} - {"not-for-publishing.txt"} == {"SHA256SUMS", *expected}
@@ -154,6 +157,23 @@ def test_without_git_the_environment_says_what_it_is(tree):
     assert "there is no git checkout here that tells the commit" in refused.value.stderr
 
 
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda tree: (tree / "CMakeLists.txt").write_text("# changed\n" + (tree / "CMakeLists.txt").read_text()), "not committed"),
+    (lambda tree: None, f"CHANGELOG.md has no section [{project_version()}]"),
+])
+def test_what_must_not_be_published_is_refused_before_it_is_built(tree, change, said):
+    for name in ("release-build", "lib/arm64", "lib/curl_static"):
+        source = ROOT / "scripts" / (name if name == "release-build" else f"{name}.sh")
+        shutil.copy(source, tree / source.relative_to(ROOT))
+    (tree / "CHANGELOG.md").write_text("# Changelog\n\n## [Unreleased]\n")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tree)}
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "x"]):
+        run("git", *words, cwd=tree, env=env)
+    change(tree)
+    done = subprocess.run([tree / "scripts/release", "--up-to-date"], capture_output=True, text=True, check=False, env=env)
+    assert done.returncode != 0 and said in done.stderr, done.stderr
+
+
 # ---- on a Debian that has nothing else ----
 
 # What pip has on the PATH is a small program of Python; the server itself needs no library.
@@ -243,3 +263,16 @@ def test_the_packages_work_on_a_debian_that_has_nothing_else(debian, sim, monkey
         assert (got.returncode, got.stdout.strip()) == (0, SECRET), got.stderr
     finally:
         stop_server(server)
+
+
+# ---- rpm ----
+
+
+def test_the_rpm_packages_install_into_an_empty_root_and_hold_the_static_programs(tmp_path):
+    packages = [the_one(f"{name}-*.rpm") for name in INSTALLED]
+    run("rpm", "--root", tmp_path, "--initdb")
+    run("rpm", "--root", tmp_path, "--install", *packages)
+    for name, place in INSTALLED.items():
+        assert (tmp_path / place.lstrip("/")).read_bytes() == bare(name).read_bytes()
+        assert name in run("rpm", "--root", tmp_path, "--query", "--all")
+        assert any((tmp_path / "usr/share/licenses" / name).iterdir())
