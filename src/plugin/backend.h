@@ -4,6 +4,7 @@
 #include "methods.h"
 
 enum plugin_lane_kind plugin_backend_control_lane(struct plugin_exchange *exchange);
+enum plugin_lane_kind plugin_backend_cleanup_lane(struct plugin_exchange *exchange);
 enum plugin_lane_kind plugin_backend_request_lane(struct plugin_exchange *exchange);
 enum plugin_lane_kind plugin_backend_exists_lane(struct plugin_exchange *exchange);
 

@@ -101,7 +101,10 @@ static const struct plugin_method METHODS[] = {
     { .path = "/pb.Backend/InvalidateKey",
       .request = &wire__invalidate_key_args__descriptor,
       .run = plugin_backend_invalidate },
-    { .path = "/pb.Backend/Cleanup", .request = EMPTY, .run = plugin_backend_cleanup },
+    { .path = "/pb.Backend/Cleanup",
+      .request = EMPTY,
+      .lane = plugin_backend_cleanup_lane,
+      .run = plugin_backend_cleanup },
     { 0 },
 };
 
@@ -139,6 +142,7 @@ void plugin_exchange_refuse(struct plugin_exchange *exchange, const struct vp_er
 void plugin_exchange_clear(struct plugin_exchange *exchange)
 {
     free(exchange->mount_id);
+    free(exchange->unsettled);
     plugin_wire_free(exchange->request);
     plugin_bytes_clear(&exchange->answer);
     *exchange = (struct plugin_exchange){ 0 };

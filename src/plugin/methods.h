@@ -10,6 +10,7 @@
 #include "vp/logical.h"
 
 #include "broker.h"
+#include "deferred.h"
 #include "instances.h"
 #include "system.h"
 #include "wire.h"
@@ -20,6 +21,7 @@ struct plugin_service {
     bool metadata_mode;
     struct plugin_broker *broker;
     struct plugin_instances *instances;
+    struct plugin_deferred *deferred;
     struct plugin_system system;
     grpc_channel_credentials *credentials;
     void (*stop)(void *context); /* the host wants us to end */
@@ -55,6 +57,8 @@ struct plugin_exchange {
     struct plugin_bytes answer; /* when status is OK; owned */
     grpc_status_code status;
     const char *status_text; /* static */
+
+    char *unsettled; /* what the backend finishes once the answer was delivered; NULL: nothing; owned */
 };
 
 struct plugin_method {
