@@ -4,7 +4,7 @@ set(VPA_PLUGIN_DOC ${CMAKE_INSTALL_DATAROOTDIR}/doc/vault-plugin-auth-arvados)
 set(VPA_CLIENT_DOC ${CMAKE_INSTALL_DATAROOTDIR}/doc/arv-vault)
 
 # A folder that holds plugins only, so that it can be a server's plugin_directory.
-install(TARGETS vault-plugin-auth-arvados RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/vault-plugins COMPONENT plugin)
+install(TARGETS vault-plugin-auth-arvados vault-plugin-secrets-arvados RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/vault-plugins COMPONENT plugin)
 # With its tree, so that links between pages lead somewhere.
 install(FILES README.md DESTINATION ${VPA_PLUGIN_DOC} COMPONENT plugin)
 install(DIRECTORY docs DESTINATION ${VPA_PLUGIN_DOC} COMPONENT plugin

@@ -9,6 +9,8 @@
     service_token.py delete UUID                         ends one of your own
     service_token.py FILE                                short for make FILE
 
+With --for=engine, make and check are about the admin_token of the secrets engine instead; the engine rotates that one itself (config/rotate-root).
+
 make, rotate and delete read ARVADOS_API_HOST and ARVADOS_API_TOKEN (or Arvados' settings.conf): an admin's. The token belongs to that user, and only he
 can delete it: take an admin account that is there for nothing else. check asks as the token itself. rotate reads BAO_ADDR, BAO_TOKEN, BAO_CACERT and
 BAO_NAMESPACE as well (or VAULT_...). Nothing but Python is needed. Exit status: 0 good, 1 not good, 2 wrong use.
@@ -27,7 +29,7 @@ import stat
 import sys
 import time
 import urllib.parse
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 SCOPES = [
     "GET /arvados/v1/links",
@@ -36,6 +38,8 @@ SCOPES = [
     "GET /arvados/v1/groups",
     "GET /arvados/v1/computed_permissions",
 ]
+
+ENGINE_SCOPES = ["POST /arvados/v1/api_client_authorizations", "GET /arvados/v1/users"]
 
 V2_TOKEN = re.compile(r"v2/([a-z0-9]{5})-gj3su-[a-z0-9]{15}/[a-z0-9]{20,128}")
 OUR_CA = "/etc/arvados/ca-certificates.crt"  # where Arvados' own tools look
@@ -183,6 +187,34 @@ def must_not(cluster: str) -> list[Call]:
     ]
 
 
+def engine_may(cluster: str, owner: str) -> list[Call]:
+    """What the secrets engine asks."""
+    nobody = {"owner_uuid": f"{cluster}-tpzed-nobody000000000", "scopes": ["GET /logout"], "expires_at": "1970-01-02T00:00:00Z"}
+    return [
+        Call("GET", "/arvados/v1/users", "who gets a token",
+             {"filters": [["uuid", "=", owner]], "select": ["uuid"], "count": "none", "bypass_federation": "true"}),
+        Call("POST", TOKENS, "minting", None, {"api_client_authorization": nobody}),
+    ]
+
+
+def engine_must_not(cluster: str) -> list[Call]:
+    return [call for call in must_not(cluster) if (call.method, call.path) != ("POST", TOKENS)] + [
+        Call("GET", "/arvados/v1/links", "grants", {"limit": 0}),
+        Call("GET", "/arvados/v1/containers", "containers", {"limit": 0}),
+    ]
+
+
+class Kind(NamedTuple):
+    """A token by what it is for."""
+
+    scopes: list[str]
+    may: Callable[[str, str], list[Call]]
+    must_not: Callable[[str], list[Call]]
+
+
+KINDS = {"auth": Kind(SCOPES, may, must_not), "engine": Kind(ENGINE_SCOPES, engine_may, engine_must_not)}
+
+
 class Report:
     """Lines for a person; `good` is for the exit status."""
 
@@ -208,12 +240,14 @@ def check_expiry(report: Report, expires_at: str | None) -> None:
 
 
 def check_may(report: Report, api: Api, call: Call) -> None:
-    status, answer = api.try_ask(call.method, call.path, call.query)
+    status, answer = api.try_ask(call.method, call.path, call.query, call.body)
     words = f"may      {call.method:6} {call.path}  ({call.why})"
     if status == 404 and call.path.endswith("/computed_permissions"):
         report.verdict(True, f"{words}: this Arvados has none (older than 3.0), so grants to roles don't count")
         return
     allowed = status == 200 and isinstance(answer.get("items"), list)
+    if call.method == "POST":  # for a user that does not exist: past the scopes, and nothing is made
+        allowed = status == 403 and "Owner uuid cannot be nil" in words_of(answer)
     report.verdict(allowed, words if allowed else f"{words}: {status} {words_of(answer)}")
 
 
@@ -225,7 +259,7 @@ def check_must_not(report: Report, api: Api, call: Call) -> None:
     report.verdict(refused, words if refused else f"{words}: its scopes allow it (answer {status})")
 
 
-def check_token(report: Report, token: str) -> Json:
+def check_token(report: Report, token: str, kind: Kind) -> Json:
     """Asks as the token; its record without its secret."""
     form = V2_TOKEN.fullmatch(token)
     if form is None:
@@ -237,11 +271,11 @@ def check_token(report: Report, token: str) -> Json:
         report.say(f"  {scope}")
     check_expiry(report, record.get("expires_at"))
     for scope in record["scopes"]:
-        if scope not in SCOPES:
+        if scope not in kind.scopes:
             report.verdict(False, f"the plugin does not need the scope {scope}")
-    for call in may(form[1], record["owner_uuid"]):
+    for call in kind.may(form[1], record["owner_uuid"]):
         check_may(report, api, call)
-    for call in must_not(form[1]):
+    for call in kind.must_not(form[1]):
         check_must_not(report, api, call)
     return record
 
@@ -257,16 +291,16 @@ def delete_token(admin: Api, uuid: str) -> None:
         raise Failure(f"{uuid} was not deleted: {status} {words_of(answer)}")
 
 
-def make_token(report: Report, admin: Api, days: int | None) -> tuple[str, str]:
+def make_token(report: Report, admin: Api, days: int | None, kind: Kind = KINDS["auth"]) -> tuple[str, str]:
     """UUID and text of a new token that is good; one that isn't is deleted at once."""
-    attributes: Json = {"scopes": SCOPES}
+    attributes: Json = {"scopes": kind.scopes}
     if days is not None:
         end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
         attributes["expires_at"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
     made = admin.ask("POST", TOKENS, body={"api_client_authorization": attributes})
     token = f"v2/{made['uuid']}/{made['api_token']}"
     try:
-        check_token(report, token)
+        check_token(report, token, kind)
         if not report.good:
             raise Failure("the new token is not good (above), and was deleted: is ARVADOS_API_TOKEN an admin's?")
     except BaseException:
@@ -290,7 +324,7 @@ def write_token(name: str, token: str) -> None:
 
 def make(options: argparse.Namespace) -> bool:
     admin = arvados(arvados_setting("ARVADOS_API_TOKEN"))
-    uuid, token = make_token(Report(quiet=options.file == "-"), admin, options.expires_in)
+    uuid, token = make_token(Report(quiet=options.file == "-"), admin, options.expires_in, KINDS[options.kind])
     try:
         write_token(options.file, token)
     except BaseException:
@@ -302,7 +336,7 @@ def make(options: argparse.Namespace) -> bool:
 def check(options: argparse.Namespace) -> bool:
     report = Report(quiet=False)
     with sys.stdin if options.file == "-" else open(options.file, encoding="utf-8") as file:
-        check_token(report, file.read().strip())
+        check_token(report, file.read().strip(), KINDS[options.kind])
     return report.good
 
 
@@ -411,6 +445,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
         command.set_defaults(function=function)
         if function in (make, check):
             command.add_argument("file", metavar="FILE")
+            command.add_argument("--for", dest="kind", choices=sorted(KINDS), default="auth", help="engine: the admin_token of the secrets engine")
         if function in (make, rotate):
             command.add_argument("--expires-in", type=int, metavar="DAYS", help="none: it does not expire, as far as the cluster allows that")
         if function is rotate:

@@ -21,7 +21,7 @@
 
 /* ---- forms ---- */
 
-enum { ARV_UUID_LEN = 27, ARV_CLUSTER_LEN = 5 };
+enum { ARV_UUID_LEN = 27, ARV_CLUSTER_LEN = 5, ARV_SECRET_MAX = 128 };
 
 /* `<5>-<infix>-<15>`, lower-case letters and digits; infix e.g. "tpzed" (user), "gj3su" (token), "dz642" (container),
  * "j7d0g" (group), "o0j2j" (link). */
@@ -186,6 +186,67 @@ VP_MUST_USE enum vp_code arv_find_container(struct arv_client *client, const str
                                             struct vp_error *err);
 VP_MUST_USE enum vp_code arv_find_user(struct arv_client *client, const struct arv_credentials *credentials,
                                        const char *user_uuid, struct arv_user *ret_user, struct vp_error *err);
+
+/* The user of that name, looked up like arv_find_user(). `username`: letters and digits. */
+bool arv_is_username(const char *text);
+VP_MUST_USE enum vp_code arv_find_user_named(struct arv_client *client, const struct arv_credentials *credentials,
+                                             const char *username, struct arv_user *ret_user, struct vp_error *err);
+void arv_user_clear(struct arv_user *user);
+
+/* ---- tokens made and ended (mint.c) ---- */
+
+/* 50 random characters, as Arvados' own secrets; NULL without memory or randomness. */
+struct vp_secret *arv_token_secret_new(void);
+
+/* "v2/<uuid>/<secret>"; NULL without memory. */
+struct vp_secret *arv_token_of(const char *uuid, const struct vp_secret *secret);
+
+/* What comes behind the uuid of a v2 token; NULL without memory or if it is none. */
+struct vp_secret *arv_token_secret_of(const struct vp_secret *token);
+
+struct arv_new_token {
+    const char *owner_uuid;
+    const struct vp_texts *scopes;
+    int64_t expires_at_s; /* VP_TIME_NONE: never */
+    const struct vp_secret
+        *secret; /* what comes behind the uuid: chosen by us, so that it is known before Arvados answers */
+};
+struct arv_minted {
+    char uuid[ARV_UUID_LEN + 1];
+    int64_t expires_at_s; /* what was asked for or, by the site's MaxTokenLifetime, earlier */
+};
+
+/* Mints with an admin's token. Sent once, never repeated: whatever fails but a refusal leaves open whether the token exists.
+ * The answer's owner, scopes, secret and expiry are those asked for, else upstream_bad_answer.
+ * VP_REASON_USER_INACTIVE: no such owner. SERVICE_TOKEN, TOKEN_REJECTED, TOKEN_SCOPE: refused, nothing was made. */
+VP_MUST_USE enum vp_code arv_token_create(struct arv_client *client, const struct arv_credentials *credentials,
+                                          const struct arv_new_token *token, struct arv_minted *ret_minted,
+                                          struct vp_error *err);
+
+/* Makes sure that no token comes to exist with this secret, also by a request that is still under way: an expired one of the
+ * credentials' own user takes its place. *ret_taken: one exists already (and may be valid: see arv_token_log_out). */
+VP_MUST_USE enum vp_code arv_token_claim(struct arv_client *client, const struct arv_credentials *credentials,
+                                         const char *owner_uuid, const struct vp_secret *secret, bool *ret_taken,
+                                         struct vp_error *err);
+
+/* May these credentials mint for others? Asks for a token of a user that does not exist. VP_OK: they may. */
+VP_MUST_USE enum vp_code arv_token_may_create(struct arv_client *client, const struct arv_credentials *credentials,
+                                              const char *cluster_id, struct vp_error *err);
+
+/* Moves the expiry of a token, with the token itself or another one of its user whose scopes allow it.
+ * VP_REASON_TOKEN_REJECTED: it does not exist any more (or Arvados' database is away). TOKEN_SCOPE: not by these credentials. */
+VP_MUST_USE enum vp_code arv_token_extend(struct arv_client *client, const struct arv_credentials *credentials,
+                                          const char *uuid, int64_t expires_at_s, int64_t *ret_expires_at_s,
+                                          struct vp_error *err);
+
+/* Ends the credentials' own token, given as v2 token or bare secret, whatever its scopes. VP_OK also if it was none: then it is
+ * certain that it is invalid. */
+VP_MUST_USE enum vp_code arv_token_log_out(struct arv_client *client, const struct arv_credentials *credentials,
+                                           struct vp_error *err);
+
+/* The same by deleting it, where its scopes allow that. `uuid` is the token's. */
+VP_MUST_USE enum vp_code arv_token_end(struct arv_client *client, const struct arv_credentials *credentials,
+                                       const char *uuid, struct vp_error *err);
 
 /* ---- groups ---- */
 

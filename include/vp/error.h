@@ -72,6 +72,7 @@ enum vp_code {
     X(CIDR_MISMATCH, "cidr_mismatch", VP_ERR_DENIED)                       \
     X(WINDOW_CLOSED, "window_closed", VP_ERR_DENIED)                       \
     X(INTERACTIVE_SESSION, "interactive_session", VP_ERR_DENIED)           \
+    X(NO_ALIAS, "no_alias", VP_ERR_DENIED)                                 \
     X(NO_GRANT, "no_grant", VP_ERR_DENIED)                                 \
     X(TOO_MANY_POLICIES, "too_many_policies", VP_ERR_DENIED)               \
     X(LIFETIME_TOO_SHORT, "lifetime_too_short", VP_ERR_DENIED)             \
@@ -90,6 +91,7 @@ enum vp_code {
     X(LINKS_INCOMPLETE, "links_incomplete", VP_ERR_UPSTREAM)               \
     X(WRONG_CLUSTER, "wrong_cluster", VP_ERR_UPSTREAM)                     \
     X(SERVICE_TOKEN, "service_token", VP_ERR_INTERNAL)                     \
+    X(ADMIN_TOKEN, "admin_token", VP_ERR_INTERNAL)                         \
     X(CONFIG_UNREADABLE, "config_unreadable", VP_ERR_INTERNAL)             \
     X(INTERNAL, "internal", VP_ERR_INTERNAL)                               \
     X(USAGE, "usage", VP_ERR_INPUT)                                        \

@@ -108,6 +108,7 @@ struct logical_reply {
     struct vp_buf data;            /* a JSON object; empty: none */
     struct logical_auth *auth;     /* login */
     struct logical_secret *secret; /* new, or renewed: then with new times and internal data */
+    char *unsettled;               /* for the backend's finish(), which then must be there; NULL: nothing */
     bool renewed;                  /* renewal: the four below replace those of the token */
     int64_t ttl_s;
     int64_t max_ttl_s;
@@ -283,6 +284,9 @@ struct logical_backend {
     void (*shared_free)(void *shared);
     VP_MUST_USE enum vp_code (*mount_new)(void *shared, void **ret_mount, struct vp_error *err); /* no I/O */
     void (*mount_free)(void *mount);
+    /* What a reply left unsettled: its answer was delivered some seconds ago, so that the host holds the secret by now; or the
+     * host certainly does not have it (then it must not block). The call has storage, system and mount only. */
+    void (*finish)(const struct logical_call *call, const char *unsettled, bool delivered);
     void (*invalidate)(void *mount, const char *key); /* a stored key changed elsewhere; must not block */
     int64_t (*request_timeout_ms)(void *mount);       /* from a request's arrival; must not block. NULL: 10 s */
     /* A login, or a renewal, was refused before its handler saw it; must not block. NULL: not of interest. */

@@ -136,8 +136,8 @@ static bool may_work_again(struct arv_token_health *health)
 
 /* 401 is also what Arvados says to every token while its database is away; the callers of this
  * room know that. */
-static enum vp_code judge_refusal(const struct arv_credentials *credentials, const struct arv_request *request,
-                                  int status, struct vp_error *err)
+enum vp_code arv_refusal(const struct arv_credentials *credentials, const struct arv_request *request, int status,
+                         struct vp_error *err)
 {
     if (credentials->service && status == 401 && may_work_again(credentials->health))
         return told(err, VP_REASON_UPSTREAM_ERROR,
@@ -182,7 +182,7 @@ static enum vp_code judge_status(const struct arv_credentials *credentials, cons
     if (request->method != HTTP_GET && status != 401 && status != 429 && status < 500)
         return judge_change(request, exchange, err);
     if (status == 401 || status == 403)
-        return judge_refusal(credentials, request, status, err);
+        return arv_refusal(credentials, request, status, err);
     if (status == 404 && request->not_found != VP_REASON_NONE)
         return told(err, request->not_found, "the token is not a container's", request->name, status);
     /* How an Arvados with more requests than it takes answers: an empty body and no Retry-After. */
@@ -247,6 +247,20 @@ static const struct vp_json_source *source_of(const struct arv_request *request)
     return request->source == NULL ? &ANSWER : request->source;
 }
 
+/* For the caller to judge; an answer that is no JSON is fine but for a 200. */
+static enum vp_code take_any(struct arv_request *request, const struct http_exchange *exchange, struct vp_error *err)
+{
+    struct vp_error fault = { 0 };
+    request->status = exchange->status;
+    if (vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, &ANSWER, &request->document, &fault) == VP_OK)
+        return VP_OK;
+    if (fault.reason == VP_REASON_INTERNAL) {
+        *err = fault;
+        return VP_ERR_INTERNAL;
+    }
+    return exchange->status == 200 ? arv_bad_answer(err, request->name, "it is not the JSON that it should be") : VP_OK;
+}
+
 static enum vp_code read_answer(const struct arv_credentials *credentials, struct arv_request *request,
                                 const struct http_exchange *exchange, struct vp_error *err)
 {
@@ -260,6 +274,8 @@ static enum vp_code read_answer(const struct arv_credentials *credentials, struc
         VP_TRY(find_missing(request, exchange, &request->missing, err));
     if (request->missing)
         return VP_OK;
+    if (request->any_status && exchange->status < 500 && exchange->status != 429)
+        return take_any(request, exchange, err);
     VP_TRY(judge_status(credentials, request, exchange, err));
     note_success(credentials);
     struct vp_error fault = { 0 };
@@ -318,6 +334,9 @@ static enum vp_code send_round(struct arv_client *client, const struct arv_crede
         exchanges[i].bearer = credentials_of(credentials, &requests[i])->token;
         exchanges[i].shared = credentials_of(credentials, &requests[i])->service;
         exchanges[i].request_id = credentials->request_id;
+        exchanges[i].repeatable = requests[i].repeatable;
+        exchanges[i].once = requests[i].once;
+        exchanges[i].may_redirect = requests[i].any_status;
         exchanges[i].body_max = source_of(&requests[i])->max_bytes;
     }
     const struct http_terms terms = { credentials->deadline_ms, credentials->cancel, credentials->yields };

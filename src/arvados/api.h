@@ -23,9 +23,17 @@ struct arv_request {
     const char *missing_word;  /* if Arvados' own message contains this; NULL: any 404 */
     const struct vp_json_source *source;
     const struct arv_credentials *credentials; /* NULL: the round's. Only the token is used */
-    bool missing;                              /* out: it was a 404 that may be */
-    bool unreadable;          /* out: there is an answer, but it is too large, or no JSON within the limits */
-    struct vp_json *document; /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it */
+    bool repeatable; /* sending it twice does no harm: a change that may be tried again after a failure */
+    bool once;       /* never sent twice, not even after a 503: the server may have done it all the same */
+    /* A status below 500 but 429 is the caller's to judge, a redirect too: see `status`. Nothing of the answer's text goes into an
+     * error: it may hold a secret. */
+    bool any_status;
+    int status;      /* out, with any_status */
+    bool missing;    /* out: it was a 404 that may be */
+    bool unreadable; /* out: there is an answer, but it is too large, or no JSON within the limits */
+    struct vp_json
+        *document; /* out: the decoded answer of a 200; NULL for the text "null" too, so decode it. With any_status
+                               * also of another one, NULL if that is no JSON */
 };
 
 /* Path of the API with an optional select list and further parameters, as name and value in
@@ -49,6 +57,10 @@ void arv_request_clear(struct arv_request *request);
 /* The record of one user, in a form that only an administrator may ask for; and the check of an answer that only has to be one. */
 struct arv_request arv_user_request(const char *uuid);
 VP_MUST_USE enum vp_code arv_check_list(const struct vp_json *document, const char *call, struct vp_error *err);
+
+/* A 401 or 403 to these credentials. */
+enum vp_code arv_refusal(const struct arv_credentials *credentials, const struct arv_request *request, int status,
+                         struct vp_error *err);
 
 /* A well-formed answer whose content can't be right. */
 enum vp_code arv_bad_answer(struct vp_error *err, const char *call, const char *what);

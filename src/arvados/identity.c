@@ -11,6 +11,7 @@
 #define TOKEN_SELECT "[\"uuid\",\"owner_uuid\",\"scopes\",\"expires_at\"]"
 
 enum { CONTAINER, USER, TOKEN, N_RECORDS };
+enum { USERNAME_MAX = 128 };
 
 /* ---- decoding ---- */
 
@@ -361,6 +362,52 @@ enum vp_code arv_prove_administrator(struct arv_client *client, const struct arv
     VP_AUTO(arv_request_clear) struct arv_request request = arv_user_request(system_user);
     VP_TRY(arv_send(client, credentials, &request, 1, err));
     return arv_check_list(request.document, request.name, err);
+}
+
+/* As Arvados makes them; case counts. */
+bool arv_is_username(const char *text)
+{
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t len = strspn(text, ALLOWED);
+    return len > 0 && len <= USERNAME_MAX && text[len] == '\0';
+}
+
+void arv_user_clear(struct arv_user *user)
+{
+    vp_json_free(user->document);
+    *user = (struct arv_user){ 0 };
+}
+
+static enum vp_code take_user_named(struct arv_request *request, const char *username, struct arv_user *user,
+                                    struct vp_error *err)
+{
+    const struct vp_json *record = NULL;
+    user->document = VP_TAKE(request->document);
+    VP_TRY(single(user->document, request->name, &record, err));
+    if (record == NULL)
+        return vp_fail(err, VP_REASON_USER_INACTIVE, "Arvados has no such user");
+    VP_TRY(decode_user(record, request->name, user, err));
+    return user->username != NULL && strcmp(user->username, username) == 0
+               ? VP_OK
+               : arv_bad_answer(err, request->name, "another user than asked for");
+}
+
+enum vp_code arv_find_user_named(struct arv_client *client, const struct arv_credentials *credentials,
+                                 const char *username, struct arv_user *ret_user, struct vp_error *err)
+{
+    struct arv_request request =
+        by_uuid("users", "/arvados/v1/users", USER_SELECT, "username", username, "bypass_federation");
+    struct arv_user user = { 0 };
+    enum vp_code code = arv_send(client, credentials, &request, 1, err);
+    if (code == VP_OK)
+        code = take_user_named(&request, username, &user, err);
+    arv_request_clear(&request);
+    if (code != VP_OK) {
+        arv_user_clear(&user);
+        return code;
+    }
+    *ret_user = user;
+    return VP_OK;
 }
 
 /* ---- by a salted token ---- */

@@ -104,7 +104,7 @@ static bool judge_answer(struct http_try *attempt)
     int status = attempt->exchange->status;
     if (is_leaderless(attempt))
         return true;
-    if (status >= 300 && status <= 399) {
+    if (status >= 300 && status <= 399 && !attempt->exchange->may_redirect) {
         struct vp_error *error = &attempt->exchange->error;
         (void)vp_fail(error, VP_REASON_UPSTREAM_BAD_ANSWER, "the server redirects (status %d), which is never followed",
                       status);
@@ -139,6 +139,8 @@ static bool is_put_off(const struct http_try *attempt)
 static bool may_repeat(const struct http_try *attempt)
 {
     const struct http_exchange *exchange = attempt->exchange;
+    if (exchange->once)
+        return false;
     return exchange->method == HTTP_GET || exchange->repeatable || is_put_off(attempt) ||
            !has_reached(attempt->easy, CURLINFO_PRETRANSFER_TIME_T);
 }

@@ -74,6 +74,7 @@ void logical_reply_clear(struct logical_reply *reply)
     if (reply->secret != NULL)
         logical_secret_clear(reply->secret);
     free(reply->secret);
+    free(reply->unsettled);
     vp_texts_clear(&reply->group_aliases);
     vp_texts_clear(&reply->warnings);
     *reply = (struct logical_reply){ .data = VP_BUF_INIT(LOGICAL_REPLY_MAX) };

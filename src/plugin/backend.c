@@ -86,11 +86,19 @@ void plugin_backend_initialize(struct plugin_exchange *exchange)
     plugin_exchange_answer(exchange, &reply.base);
 }
 
+/* What waits for the mount needs the host's storage, which is there until Cleanup is answered. */
+enum plugin_pool_kind plugin_backend_cleanup_pool(struct plugin_exchange *exchange)
+{
+    return plugin_deferred_has(exchange->service->deferred, exchange->mount_id) ? PLUGIN_POOL_CONTROL
+                                                                                : PLUGIN_POOL_NONE;
+}
+
 void plugin_backend_cleanup(struct plugin_exchange *exchange)
 {
     Wire__Empty reply;
 
     wire__empty__init(&reply);
+    plugin_deferred_flush(exchange->service->deferred, exchange->mount_id);
     plugin_instances_remove(exchange->service->instances, exchange->mount_id);
     plugin_exchange_answer(exchange, &reply.base);
 }
@@ -237,8 +245,10 @@ static enum vp_code run_request(struct plugin_exchange *exchange, struct plugin_
     VP_TRY(code);
     VP_TRY(join_mount(exchange, instance, &request->call, err));
     VP_TRY(logical_dispatch(backend, &exchange->match, &request->call, err));
-    return plugin_translate_reply(wire, &request->reply, VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self), &exchange->answer,
-                                  err);
+    VP_TRY(plugin_translate_reply(wire, &request->reply, VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self), &exchange->answer,
+                                  err));
+    exchange->unsettled = VP_TAKE(request->reply.unsettled);
+    return VP_OK;
 }
 
 void plugin_backend_count_refused(struct plugin_exchange *exchange, enum vp_reason reason)
@@ -280,6 +290,8 @@ void plugin_backend_request(struct plugin_exchange *exchange)
     enum vp_code code = run_request(exchange, plugin_exchange_instance(exchange), &request, &err);
     if (code != VP_OK)
         plugin_backend_refuse_request(exchange, &err);
+    if (request.reply.unsettled != NULL)
+        exchange->service->backend->finish(&request.call, request.reply.unsettled, false);
     plugin_request_log(&request.call, code == VP_OK ? NULL : &err, exchange->arrived_ms);
     plugin_request_clear(&request);
 }

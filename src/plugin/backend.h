@@ -4,6 +4,7 @@
 #include "methods.h"
 
 enum plugin_pool_kind plugin_backend_control_pool(struct plugin_exchange *exchange);
+enum plugin_pool_kind plugin_backend_cleanup_pool(struct plugin_exchange *exchange);
 enum plugin_pool_kind plugin_backend_request_pool(struct plugin_exchange *exchange);
 enum plugin_pool_kind plugin_backend_exists_pool(struct plugin_exchange *exchange);
 VP_MUST_USE enum vp_code plugin_backend_check_request(const struct plugin_exchange *exchange, struct vp_error *err);

@@ -1,5 +1,6 @@
 #include "methods.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,7 +106,10 @@ static const struct plugin_method METHODS[] = {
     { .path = "/pb.Backend/InvalidateKey",
       .request = &wire__invalidate_key_args__descriptor,
       .run = plugin_backend_invalidate },
-    { .path = "/pb.Backend/Cleanup", .request = EMPTY, .run = plugin_backend_cleanup },
+    { .path = "/pb.Backend/Cleanup",
+      .request = EMPTY,
+      .pool = plugin_backend_cleanup_pool,
+      .run = plugin_backend_cleanup },
     { 0 },
 };
 
@@ -207,6 +211,7 @@ void plugin_exchange_clear(struct plugin_exchange *exchange)
 {
     if (exchange->service != NULL)
         plugin_exchange_settle(exchange);
+    free(exchange->unsettled);
     plugin_bytes_clear(&exchange->answer);
     *exchange = (struct plugin_exchange){ 0 };
 }

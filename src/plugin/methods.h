@@ -11,6 +11,7 @@
 #include "vp/logical.h"
 
 #include "broker.h"
+#include "deferred.h"
 #include "instances.h"
 #include "system.h"
 #include "wire.h"
@@ -22,6 +23,7 @@ struct plugin_service {
     bool on_vault; /* the host is HashiCorp Vault */
     struct plugin_broker *broker;
     struct plugin_instances *instances;
+    struct plugin_deferred *deferred;
     struct plugin_system system;
     grpc_channel_credentials *credentials;
     void (*stop)(void *context); /* the host wants us to end */
@@ -65,6 +67,8 @@ struct plugin_exchange {
     struct plugin_bytes answer; /* when status is OK; owned */
     grpc_status_code status;
     const char *status_text; /* static */
+
+    char *unsettled; /* what the backend finishes once the answer was delivered; NULL: nothing; owned */
 };
 
 struct plugin_method {

@@ -156,6 +156,9 @@ static enum vp_code build_service(struct process *process, const struct logical_
     };
     if (process->service.broker == NULL || process->service.instances == NULL)
         return vp_fail_no_memory(err);
+    process->service.deferred = plugin_deferred_new(backend, process->service.instances);
+    if (process->service.deferred == NULL)
+        return vp_fail_no_memory(err);
     if (process->service.credentials == NULL)
         return vp_fail(err, VP_REASON_INTERNAL, "gRPC takes neither our certificate nor the host's");
     return VP_OK;
@@ -191,6 +194,7 @@ static void set_last_moment(int64_t in_ms)
 static void clear_process(struct process *process, const struct logical_backend *backend)
 {
     plugin_server_free(process->server);
+    plugin_deferred_free(process->service.deferred);
     plugin_instances_free(process->service.instances);
     plugin_broker_free(process->service.broker);
     grpc_channel_credentials_release(process->service.credentials);

@@ -94,6 +94,7 @@ struct call {
     grpc_byte_buffer *sent_message;
     grpc_slice status_text;
     int cancelled;
+    bool closed; /* `cancelled` says how */
     atomic_bool answered;
     bool large; /* its message; or it broke off, perhaps within a large one */
 
@@ -137,6 +138,10 @@ static void call_release(struct call *call)
 
     if (atomic_fetch_sub(&call->n_users, 1) != 1)
         return;
+    /* Closed by now, with or without the host having the answer. */
+    if (call->exchange.unsettled != NULL)
+        plugin_deferred_add(call->exchange.service->deferred, call->exchange.mount_id,
+                            VP_TAKE(call->exchange.unsettled), call->closed && call->cancelled == 0);
     plugin_exchange_clear(&call->exchange);
     if (call->call != NULL)
         grpc_call_unref(call->call);
@@ -433,7 +438,7 @@ static void call_received(struct call *call, bool ok)
 /* The host is through with the call: it has its answer, or wants none any more. */
 static void call_closed(struct call *call, bool ok)
 {
-    (void)ok;
+    call->closed = ok;
     if (call->cancelled != 0)
         vp_cancel_set(&call->cancel);
     if (call->exchange.pool != PLUGIN_POOL_NONE &&

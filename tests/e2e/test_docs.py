@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # Run by others: the demo by tests/fresh, the release and what its page says by tests/release, the runbook and upgrades by
-# tests/site, operations and development by tests/ops, the service token's page by tests/deploy, the Python page by tests/python, this very command by whoever reads the result.
+# tests/site, operations and development by tests/ops, the service token's page by tests/deploy, the Python page by tests/python, that of the engine by tests/engine, this very command by whoever reads the result.
 RUN_ELSEWHERE = {"scripts/demo\n", "scripts/test\n", "scripts/release-build\n"}
-PAGES_ELSEWHERE = {"release.md", "runbook.md", "upgrade.md", "operations.md", "development.md", "service-token.md", "python.md"}
+PAGES_ELSEWHERE = {"release.md", "runbook.md", "upgrade.md", "operations.md", "development.md", "service-token.md", "python.md", "engine.md"}
 
 
 def blocks() -> list[tuple[str, str]]:

@@ -57,6 +57,10 @@ forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\
     src/logical/field_value.c
     src/auth/lease.c
     src/arvados/salt.c
+    src/arvados/mint.c
+    src/tokens/lease.c
+    src/tokens/mint.c
+    src/tokens/wal.c
     src/vault/ask.c
     src/vault/token.c
     src/vault/wrap.c
@@ -64,6 +68,7 @@ forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\
     src/client/cmd_serve.c
     src/client/cmd_wrap.c"
 # (its own file; the Authorization header; the form check; the stored record; the lease of a mount without service token;
+# the secrets engine: the token that is minted, a lease's internal data, the answer, the write-ahead log;
 # arv-vault: salting; the X-Vault-Token header; the body of a login; of a look-up; the token that login, wrap and serve print)
 
 { grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' -r src include || true; } | sed 's/$/   <- left open/' >>"$found"

@@ -31,7 +31,7 @@ def build(directory: Path, flags: list[str]) -> str:
     return str(program)
 
 
-@pytest.mark.parametrize("program", ["vault-plugin-auth-arvados", "arv-vault"])
+@pytest.mark.parametrize("program", ["vault-plugin-auth-arvados", "vault-plugin-secrets-arvados", "arv-vault"])
 def test_the_release_binaries_are_hardened(program):
     assert faults(f"{os.environ['VPA_BUILD']}/bin/{program}") == []
 

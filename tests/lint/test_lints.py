@@ -37,6 +37,8 @@ PLANTED = [
     ("layers", "src/arvados/link.c", "#include <json-c/json.h>", "arvados/link.c"),
     ("layers", "src/base/json.c", "#include <openssl/ssl.h>", "base/json.c"),
     ("layers", "src/plugin/server.c", '#include "identity.h"', "plugin/server.c"),
+    ("layers", "src/tokens/mint.c", '#include "vp/auth.h"', "tokens/mint.c"),
+    ("layers", "src/mount/record.c", '#include "vp/tokens.h"', "mount/record.c"),
     ("layers", "src/newroom/new.c", '#include "vp/error.h"', "newroom"),
     ("headers", "include/vp/alone.h", "#pragma once\nstruct x { struct vp_buf buf; };", "alone.h"),
     ("banned", "src/auth/path_login.c", "void f(char *a) { strcpy(a, a); }", "auth/path_login.c"),

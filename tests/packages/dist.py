@@ -18,6 +18,7 @@ from test_docs import blocks  # noqa: E402
 ROOT = TESTS.parent
 DIST = Path(os.environ["VPA_BUILD"]).parent / "dist"
 PLUGIN = "vault-plugin-auth-arvados"
+ENGINE = "vault-plugin-secrets-arvados"  # in the package of the other plugin
 CLIENT = "arv-vault"
 PAGE = ROOT / "docs/release.md"
 

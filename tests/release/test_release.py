@@ -30,7 +30,7 @@ from toy import direct  # noqa: E402
 
 ROOT = TESTS.parent
 BUILD = Path(os.environ["VPA_BUILD"])
-PROGRAMS = [Path(plugin_path()), Path(arv_vault_path())]
+PROGRAMS = [Path(plugin_path()), Path(plugin_path()).with_name("vault-plugin-secrets-arvados"), Path(arv_vault_path())]
 NAME = "vault.example.org"
 
 each_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)

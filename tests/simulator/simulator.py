@@ -25,7 +25,7 @@ from .rails import Rails
 from .requestlog import RequestLog
 from .server import Server
 from .store import Row, Store
-from .tokens import salted, v2_form
+from .tokens import Authenticator, salted, v2_form
 
 Json = dict[str, Any]
 
@@ -277,6 +277,18 @@ class Simulator:
         attributes = {"owner_uuid": self.user(user), "scopes": scopes or ["all"], "expires_at": expires_at}
         made = self.call("POST", "api_client_authorizations", {"api_client_authorization": attributes})
         return v2_form(made)
+
+    def is_valid(self, token: str) -> bool:
+        """Would Arvados take it, for whatever its scopes allow? v2 form or bare secret."""
+        with self.store.lock:
+            return Authenticator(self.store).identify([token], None) is not None
+
+    def valid_tokens(self, user: str) -> list[str]:
+        """The uuids of that user's tokens that Arvados would take now."""
+        owner = self.user(user)
+        with self.store.lock:
+            rows = [row for row in self.store.rows(TOKEN) if row["owner_uuid"] == owner]
+        return sorted(row["uuid"] for row in rows if not self.store.expired(row["expires_at"]))
 
     def _token_of(self, user: str) -> str:
         if user in fixtures.TOKENS:

@@ -92,6 +92,10 @@ def e2e(plan: Plan) -> None:
         plan.add_batches("e2e release", "release", test_files("e2e"))
 
 
+def engine(plan: Plan) -> None:
+    plan.add_batches("engine", "asan", test_files("engine"))
+
+
 def client(plan: Plan) -> None:
     plan.add_batches("client", "asan", [*test_files("e2e", "test_client*.py"), "e2e/test_deploy_node.py"])
 
@@ -202,6 +206,7 @@ AREAS = {
     "lint": Area(lint, "form of code and pages", ("ops",)),
     "unit": Area(unit, "the programs of tests/unit, under ASan and UBSan"),
     "e2e": Area(e2e, "end-to-end tests with a real OpenBao, under ASan and UBSan"),
+    "engine": Area(engine, "the secrets engine with a real OpenBao, under ASan and UBSan"),
     "core": Area(core, "the most important end-to-end tests, with the release and the static build", RELEASE),
     "client": Area(client, "the end-to-end tests of arv-vault alone"),
     "torture": Area(torture, "each call of the programs made to fail, and what else needs a build without sanitizers"),

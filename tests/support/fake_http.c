@@ -59,7 +59,7 @@ static enum vp_code run(struct http_exchange *exchange)
         answer.failure = VP_REASON_NONE;
         answerer(answerer_self, exchange, &answer);
     }
-    bool redirected = answer.status >= 300 && answer.status < 400;
+    bool redirected = answer.status >= 300 && answer.status < 400 && !exchange->may_redirect;
     if (answer.failure == VP_REASON_NONE && (redirected || answer.body.len > exchange->body_max || answer.body.failed))
         answer.failure = VP_REASON_UPSTREAM_BAD_ANSWER;
     if (answer.failure != VP_REASON_NONE) {

@@ -56,7 +56,7 @@ static void set(struct fake_storage *storage, const char *key, const char *value
     if (entry == NULL) {
         assert(storage->n < ENTRIES_MAX);
         entry = &storage->entries[storage->n++];
-        entry->key = strdup(key);
+        *entry = (struct entry){ .key = strdup(key) };
     }
     free(entry->value);
     entry->value = strndup(value, len);

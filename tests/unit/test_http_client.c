@@ -401,7 +401,51 @@ TEST(a_redirect_is_an_error_and_nobody_follows_it)
     fake_server_free(other);
 }
 
+TEST(a_redirect_may_be_an_answer_and_is_not_followed_either)
+{
+    struct vp_error err = { 0 };
+    struct fake_server *server = fake_server_new(FAKE_GOOD);
+    struct http_site *site = site_for(server);
+    struct http_exchange exchange = { .target = "/x", .body_max = BODY_MAX, .may_redirect = true };
+    fake_server_answer_with(server, "/x", 302, "Location: /evil\r\n", "");
+
+    EXPECT_OK(run_round(site, &exchange, 1, LONG_MS, NULL, &err), &err);
+
+    EXPECT_INT(302, exchange.status);
+    EXPECT_INT(1, fake_server_count(server, "/"));
+    http_exchange_clear(&exchange);
+    http_site_free(site);
+    fake_server_free(server);
+}
+
 /* ---- trying again ---- */
+
+TEST(what_is_sent_once_is_not_sent_again_whatever_the_answer)
+{
+    static const int STATUSES[] = { 429, 500, 503 };
+    for (size_t i = 0; i < LEN(STATUSES); i++) {
+        struct vp_error err = { 0 };
+        struct vp_buf body = VP_BUF_INIT(16);
+        struct fake_server *server = fake_server_new(FAKE_GOOD);
+        struct http_site_options options = options_for(server);
+        options.max_retries = 2;
+        struct http_site *site = make_site(&options);
+        struct http_exchange exchange = {
+            .method = HTTP_POST, .sent_body = &body, .target = "/x", .body_max = BODY_MAX, .once = true
+        };
+        vp_buf_add_text(&body, "{}");
+        fake_server_answer(server, "/x", STATUSES[i], "");
+
+        EXPECT_OK(run_round(site, &exchange, 1, LONG_MS, NULL, &err), &err);
+
+        EXPECT_INT(STATUSES[i], exchange.status);
+        EXPECT_INT(1, fake_server_count(server, "/x"));
+        http_exchange_clear(&exchange);
+        http_site_free(site);
+        fake_server_free(server);
+        vp_buf_clear(&body);
+    }
+}
 
 /* Connecting has a share of the time only; on a loaded machine it must not be what runs out. */
 static void warm_up(struct http_site *site)
@@ -1382,6 +1426,8 @@ int main(void)
         WITH_CLIENT(a_body_may_be_as_long_as_allowed_and_no_byte_longer),
         WITH_CLIENT(what_never_ends_is_cut_off_by_size),
         WITH_CLIENT(a_redirect_is_an_error_and_nobody_follows_it),
+        WITH_CLIENT(a_redirect_may_be_an_answer_and_is_not_followed_either),
+        WITH_CLIENT(what_is_sent_once_is_not_sent_again_whatever_the_answer),
         WITH_CLIENT(a_server_error_is_tried_again_and_the_last_one_counts),
         WITH_CLIENT(the_second_try_counts_whatever_the_first_one_brought),
         WITH_CLIENT(a_server_that_asks_for_more_time_than_there_is_is_not_asked_again),
