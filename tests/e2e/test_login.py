@@ -139,7 +139,7 @@ def test_connections_to_arvados_are_kept_and_no_token_is_in_a_url(granted):
     for _ in range(5):
         mount.logged_in(container.token)
 
-    assert mount.sim.log.connections() <= 4
+    assert mount.sim.log.connections() <= 5  # three of the logins, two of the check when the config was written
     assert mount.sim.log.tokens_in_urls() == []
 
 
