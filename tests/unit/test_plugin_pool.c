@@ -12,12 +12,14 @@ struct work {
     struct plugin_pool_job job;
     atomic_bool *go;
     atomic_int *n_done;
+    atomic_bool begun;
 };
 
 static void run(struct plugin_pool_job *job)
 {
     struct work *work = (struct work *)(void *)job; /* its first member */
 
+    atomic_store(&work->begun, true);
     while (!atomic_load(work->go))
         nanosleep(&(struct timespec){ .tv_nsec = 1000000L }, NULL);
     atomic_fetch_add(work->n_done, 1);
@@ -29,10 +31,15 @@ static void wait_for_load(struct plugin_pool *pool, size_t load)
         nanosleep(&(struct timespec){ .tv_nsec = 1000000L }, NULL);
 }
 
-/* Lets the threads take what is queued; only then the queue's bound is what a test expects. */
-static void settle(void)
+static void pause_shortly(void)
 {
-    nanosleep(&(struct timespec){ .tv_nsec = 50 * 1000000L }, NULL);
+    nanosleep(&(struct timespec){ .tv_nsec = 1000000L }, NULL);
+}
+
+static void wait_until_begun(struct work *work)
+{
+    while (!atomic_load(&work->begun))
+        pause_shortly();
 }
 
 enum { N = 8 };
@@ -53,7 +60,7 @@ static void prepare(struct fixture *fixture)
 {
     *fixture = (struct fixture){ 0 };
     for (size_t i = 0; i < N; i++)
-        fixture->works[i] = (struct work){ { .run = run }, &fixture->go, &fixture->n_done };
+        fixture->works[i] = (struct work){ { .run = run }, &fixture->go, &fixture->n_done, false };
 }
 
 TEST(all_jobs_are_run)
@@ -78,7 +85,7 @@ TEST(a_full_queue_takes_no_more)
     struct plugin_pool *pool = pool_of(1, 2);
 
     EXPECT(plugin_pool_add(pool, &fixture.works[0].job));
-    settle(); /* it runs */
+    wait_until_begun(&fixture.works[0]);
     EXPECT(plugin_pool_add(pool, &fixture.works[1].job));
     EXPECT(plugin_pool_add(pool, &fixture.works[2].job));
     EXPECT(!plugin_pool_add(pool, &fixture.works[3].job));
@@ -95,7 +102,7 @@ TEST(a_waiting_job_can_be_taken_back_and_makes_room)
     prepare(&fixture);
     struct plugin_pool *pool = pool_of(1, 3);
     EXPECT(plugin_pool_add(pool, &fixture.works[0].job));
-    settle();
+    wait_until_begun(&fixture.works[0]);
     for (size_t i = 1; i <= 3; i++)
         EXPECT(plugin_pool_add(pool, &fixture.works[i].job));
 
@@ -132,7 +139,7 @@ TEST(a_pool_whose_threads_are_lost_is_told_from_one_that_is_busy_or_idle)
     EXPECT(!plugin_pool_is_stuck(pool, 1)); /* idle */
 
     EXPECT(plugin_pool_add(pool, &fixture.works[0].job));
-    settle();
+    wait_until_begun(&fixture.works[0]);
     for (int i = 0; i < 5; i++)
         EXPECT(!plugin_pool_is_stuck(pool, 1)); /* at work, and nobody waits */
 
@@ -157,7 +164,8 @@ TEST(threads_come_with_the_work)
     /* All at once, before the first thread had a chance to come: none may be left to wait for another's end. */
     for (size_t i = 0; i < N; i++)
         EXPECT(plugin_pool_add(pool, &fixture.works[i].job));
-    settle();
+    for (size_t i = 0; i < N; i++)
+        wait_until_begun(&fixture.works[i]);
 
     EXPECT_INT(N, plugin_pool_threads(pool));
     for (size_t i = 0; i < N; i++)
@@ -174,13 +182,14 @@ TEST(threads_go_when_there_is_nothing_left_to_do)
     struct plugin_pool *pool = plugin_pool_new(&(struct plugin_pool_size){ 2, N, 2 * N, 1, 2 * N, 1 });
     for (size_t i = 0; i < N; i++)
         EXPECT(plugin_pool_add(pool, &fixture.works[i].job));
-    settle();
+    for (size_t i = 0; i < N; i++)
+        wait_until_begun(&fixture.works[i]);
     EXPECT_INT(N, plugin_pool_threads(pool));
 
     atomic_store(&fixture.go, true);
     wait_for_load(pool, 0);
     while (plugin_pool_threads(pool) > 2)
-        settle();
+        pause_shortly();
 
     EXPECT(plugin_pool_add(pool, &fixture.works[0].job)); /* and come again */
     plugin_pool_free(pool);
@@ -197,22 +206,22 @@ TEST(mounts_that_hang_never_delay_another_however_many_they_are)
     atomic_bool go_on = true;
     atomic_int n_done = 0;
     atomic_int n_healthy = 0;
-    struct work healthy[2] = { { { .run = run, .mount = 100 }, &go_on, &n_healthy },
-                               { { .run = run, .mount = 100 }, &go_on, &n_healthy } };
+    struct work healthy[2] = { { { .run = run, .mount = 100 }, &go_on, &n_healthy, false },
+                               { { .run = run, .mount = 100 }, &go_on, &n_healthy, false } };
     struct plugin_pool *pool = plugin_pool_new(&(struct plugin_pool_size){ 1, 8, 32, 2, 1000, 60000 });
     for (size_t m = 0; m < MOUNTS; m++) {
         for (size_t i = 0; i < JOBS; i++) {
-            hanging[m][i] = (struct work){ { .run = run, .mount = m }, &go, &n_done };
+            hanging[m][i] = (struct work){ { .run = run, .mount = m }, &go, &n_done, false };
             EXPECT(plugin_pool_add(pool, &hanging[m][i].job));
         }
-        settle(); /* each takes all the threads that it can get before the next one comes */
+        wait_until_begun(&hanging[m][1]); /* the last one that it surely gets a thread for */
 
         /* Nothing ends until the healthy mount's jobs are done: if they had to wait, this would hang. */
         atomic_store(&n_healthy, 0);
         EXPECT(plugin_pool_add(pool, &healthy[0].job));
         EXPECT(plugin_pool_add(pool, &healthy[1].job));
         while (atomic_load(&n_healthy) < 2)
-            settle();
+            pause_shortly();
         EXPECT_INT(0, atomic_load(&n_done));
     }
     EXPECT(plugin_pool_threads(pool) <= 32);
@@ -228,15 +237,13 @@ TEST(a_mount_that_is_alone_gets_more_threads_than_one_of_two)
     struct plugin_pool *pool = plugin_pool_new(&(struct plugin_pool_size){ 1, 4, 16, 1, 100, 60000 });
     for (size_t i = 0; i < 5; i++)
         EXPECT(plugin_pool_add(pool, &fixture.works[i].job));
-    settle();
-    EXPECT(!plugin_pool_remove(pool, &fixture.works[3].job)); /* runs, the fifth waits */
+    wait_until_begun(&fixture.works[3]); /* the fifth waits */
     for (size_t i = 5; i < N; i++) {
         fixture.works[i].job.mount = 1;
         EXPECT(plugin_pool_add(pool, &fixture.works[i].job));
     }
-    settle();
-    EXPECT(!plugin_pool_remove(pool, &fixture.works[6].job)); /* two of the second mount's run, */
-    EXPECT(plugin_pool_remove(pool, &fixture.works[7].job));  /* the third waits */
+    wait_until_begun(&fixture.works[6]);                     /* two of the second mount's run, */
+    EXPECT(plugin_pool_remove(pool, &fixture.works[7].job)); /* the third waits */
     EXPECT(plugin_pool_remove(pool, &fixture.works[4].job));
 
     atomic_store(&fixture.go, true);
@@ -267,11 +274,11 @@ TEST(mounts_take_turns_whatever_they_queue)
     static struct note jobs[11];
     atomic_bool go = false;
     atomic_int n_done = 0;
-    struct work first = { { .run = run, .mount = 1 }, &go, &n_done };
+    struct work first = { { .run = run, .mount = 1 }, &go, &n_done, false };
     /* One thread; a job of mount 1 runs when the others come. */
     struct plugin_pool *pool = plugin_pool_new(&(struct plugin_pool_size){ 1, 1, 1, 1, 100, 60000 });
     EXPECT(plugin_pool_add(pool, &first.job));
-    settle();
+    wait_until_begun(&first);
     static const int QUEUED[] = { 20, 21, 22, 23, 24, 25, 30, 31, 10, 11, 12 };
     for (size_t i = 0; i < 11; i++) {
         jobs[i] = (struct note){ { .run = take_note, .mount = (uint64_t)QUEUED[i] / 10 }, QUEUED[i] };
@@ -295,13 +302,13 @@ TEST(one_mount_can_not_fill_the_queue)
     atomic_int n_done = 0;
     struct plugin_pool *pool = plugin_pool_new(&(struct plugin_pool_size){ 1, 1, 1, 1, PLACES, 60000 });
     static const size_t FITS[] = { 8, 4, 2, 1 }; /* half of what is left */
-    struct work running = { { .run = run, .mount = 9 }, &go, &n_done };
+    struct work running = { { .run = run, .mount = 9 }, &go, &n_done, false };
     int n_queued = 1;
     EXPECT(plugin_pool_add(pool, &running.job));
-    settle();
+    wait_until_begun(&running);
     for (size_t m = 0; m < 4; m++)
         for (size_t i = 0; i < PLACES; i++) {
-            works[m][i] = (struct work){ { .run = run, .mount = m }, &go, &n_done };
+            works[m][i] = (struct work){ { .run = run, .mount = m }, &go, &n_done, false };
             bool added = plugin_pool_add(pool, &works[m][i].job);
             EXPECT(added == (i < FITS[m]));
             n_queued += added;
@@ -318,7 +325,7 @@ TEST(a_job_whose_time_is_over_is_taken_back)
     prepare(&fixture);
     struct plugin_pool *pool = plugin_pool_new(&(struct plugin_pool_size){ 1, 1, 1, 1, 2 * N, 60000 });
     EXPECT(plugin_pool_add(pool, &fixture.works[0].job));
-    settle();
+    wait_until_begun(&fixture.works[0]);
     EXPECT(plugin_pool_take_late(pool, INT64_MAX, &next_ms) == NULL); /* it runs */
     EXPECT(next_ms == INT64_MAX);
     for (size_t i = 1; i < 4; i++) {
