@@ -130,7 +130,7 @@ void mount_forget(struct mount_core *core);
 VP_MUST_USE enum vp_code mount_client_new(struct mount_core *core, const struct mount_site *site,
                                           struct arv_client **ret_client, struct vp_error *err);
 
-/* With this token, for this request, until its budget from now on is used up. */
+/* With this token, for this request, until its budget, which counts from its arrival, is used up. */
 struct arv_credentials mount_credentials(const struct logical_call *call, const struct mount_site *site,
                                          const struct vp_secret *token, bool service);
 

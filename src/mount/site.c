@@ -92,11 +92,14 @@ struct arv_credentials mount_credentials(const struct logical_call *call, const 
 {
     const struct mount_core *core = call->mount;
     const struct vp_clock *clock = core->shared->clock;
+    /* A rollback goes through many entries, each with a budget of its own. */
+    bool from_now = call->arrived_ms == 0 || call->operation == LOGICAL_ROLLBACK;
+    int64_t from_ms = from_now ? clock->monotonic_ms(clock->self) : call->arrived_ms;
     return (struct arv_credentials){
         .token = token,
         .service = service,
         .request_id = call->request_id,
-        .deadline_ms = clock->monotonic_ms(clock->self) + site->request_timeout_s * 1000,
+        .deadline_ms = from_ms + site->request_timeout_s * 1000,
         .cancel = call->cancel,
     };
 }

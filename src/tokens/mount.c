@@ -12,6 +12,8 @@
 #include "paths.h"
 #include "wal.h"
 
+enum { REQUEST_TIMEOUT_S = 10 }; /* the config's default */
+
 static enum vp_code load(const struct logical_call *call, struct mount_snapshot *base, struct vp_error *err)
 {
     struct tokens_snapshot *snapshot = (struct tokens_snapshot *)(void *)base;
@@ -112,6 +114,18 @@ static void invalidate(void *mount, const char *key)
         mount_forget(mount);
 }
 
+/* From a request's arrival, as far as the config is known by now. */
+static int64_t request_timeout_ms(void *object)
+{
+    struct mount_core *core = object;
+    int64_t timeout_s = REQUEST_TIMEOUT_S;
+    pthread_mutex_lock(&core->lock);
+    if (core->snapshot != NULL)
+        timeout_s = ((struct tokens_snapshot *)(void *)core->snapshot)->config.site.request_timeout_s;
+    pthread_mutex_unlock(&core->lock);
+    return timeout_s * 1000;
+}
+
 static const char *const SEAL_WRAPPED[] = { TOKENS_CONFIG_KEY, TOKENS_WAL_PREFIX, NULL };
 
 const struct logical_backend *tokens_backend(void)
@@ -134,6 +148,7 @@ const struct logical_backend *tokens_backend(void)
         .mount_new = mount_new,
         .mount_free = mount_free,
         .invalidate = invalidate,
+        .request_timeout_ms = request_timeout_ms,
     };
     return &BACKEND;
 }
