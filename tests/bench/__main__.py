@@ -73,7 +73,7 @@ def run(size: dict, chosen: argparse.Namespace, directory: Path) -> dict:
         client = measures.client(world, chosen.static / "arv-vault", measures.real_bao(), size["client"])
         step("HTTP/1.1 and HTTP/2")
         http2 = None if chosen.smoke else peers.build_http2(chosen.peers)
-        versions_of_http = measures.http_versions(http2, chosen.shared / "bench-rounds", directory, world.answers["/arvados/v1/users/current"], size["clients"],
+        versions_of_http = measures.http_versions(http2, chosen.shared / "bench-rounds", directory, world.answers["/arvados/v1/containers/current"], size["clients"],
                                                   size["delays"], size["repeats"], size["seconds"]) if http2 else []
         step("Growth")
         grants = measures.grants(world, size["grants"])

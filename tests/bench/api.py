@@ -66,7 +66,9 @@ def record(mount, container) -> dict[str, bytes]:
         headers = {"Authorization": f"Bearer {entry.token}"} if entry.token else {}
         answer = requests.get(f"https://{mount.sim.host}{entry.path}?{entry.query}", headers=headers, verify=mount.sim.ca_pem, timeout=10)
         assert answer.status_code == 200, answer.text
+        # The same path is asked for different things: the longest prefix answers.
         answers[entry.path] = answer.content
+        answers[f"{entry.path}?{entry.query}"] = answer.content
     return answers
 
 

@@ -86,7 +86,7 @@ static void add_route(const char *prefix, const char *status, const char *body, 
 
 static void add_file(char *word)
 {
-    char *path = strchr(word, '=');
+    char *path = strrchr(word, '='); /* a prefix may have a query */
     static char body[4 * 1024 * 1024];
     MUST(path != NULL);
     *path++ = '\0';

@@ -66,7 +66,7 @@ def test_a_login_at_a_standby_asks_arvados_once_and_on_the_active_node(spread):
     active.sim.log.clear()
     auth = standby.logged_in(container.token)["auth"]
     assert auth["token_type"] == "service" and auth["policies"] == ["arvados-read", "default"]
-    assert active.sim.log.count(IDENTITY) == 1 and active.sim.log.count(LINKS) == 1
+    assert active.sim.log.count(IDENTITY) == 1 and active.sim.log.count(LINKS) == 2  # to groups, and to the user
     assert status(active)["logins"] == {"granted": 1}
     assert status(standby)["logins"] == {"granted": 0}
 
