@@ -2,7 +2,7 @@
 #include "vp/arvados.h"
 
 #include "fuzz.h"
-#include "issue.h"
+#include "lease.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

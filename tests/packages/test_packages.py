@@ -49,7 +49,7 @@ def test_the_sums_are_of_all_that_is_there():
     expected = {"parts.txt", "SHA256SUMS.installed", f"{PLUGIN}_{of_system}", f"{ENGINE}_{of_system}", f"{CLIENT}_{of_system}", f"{PLUGIN}_{of_system}.tar.gz",
                 f"{PLUGIN}_{of_system}.cdx.json", f"{PLUGIN}_{of_system.replace('linux', 'debian')}.cdx.json",
                 f"{PLUGIN}-{version()}-1.{machine}.rpm", f"{CLIENT}-{version()}-1.{machine}.rpm",
-                f"{PLUGIN}_{version()}_oci.tar", f"{CLIENT}_{version()}_oci.tar",
+                f"{PLUGIN}_{version()}_oci.tar", f"{ENGINE}_{version()}_oci.tar", f"{CLIENT}_{version()}_oci.tar",
                 f"{PLUGIN}_{version()}_{architecture()}.deb", f"{CLIENT}_{version()}_{architecture()}.deb"}
     assert sums() == {name: sum_of((DIST / name).read_bytes()) for name in expected}
     assert {file.name for file in DIST.iterdir()} - {"not-for-publishing.txt"} == {"SHA256SUMS", *expected}
