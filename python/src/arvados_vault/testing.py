@@ -52,6 +52,7 @@ class FakeVault(Base):
         given: Sealed = Sealed(copy.deepcopy(arguments.reveal()))
         path = str(given.reveal().get("ref", given.reveal().get("path", "")))
         path = path.split("#", maxsplit=1)[0].lstrip("?")
+        path = path.strip("/")
         with self._lock:
             self.calls.append((operation, path))
             self._check(operation, path)
