@@ -301,8 +301,8 @@ def test_a_satellite_of_a_login_cluster(own_bao, sim):
     # On a satellite a plain user list would go to the login cluster, which does not know our token.
     sim.log.clear()
     assert mount.renew(auth["client_token"]).status_code == 200
-    (asked,) = sim.log.entries("/arvados/v1/users")
-    assert asked.params()["bypass_federation"] == "true"
+    asked = sim.log.entries("/arvados/v1/users")
+    assert asked and {entry.params()["bypass_federation"] for entry in asked} == {"true"}
 
 
 def test_a_token_of_another_cluster_is_asked_about_only_where_that_cluster_is_allowed(mount):
