@@ -140,6 +140,7 @@ def test_all_users_is_a_role_like_any_other(mount):
 
 def test_a_group_of_another_cluster_is_not_even_asked_for(mount):
     sim = mount.sim
+    sim.log.clear()
     stranger = "yyyyy-j7d0g-000000000000001"
     sim.store.strangers.add(stranger)
     sim.grant("arvados-far", stranger)
@@ -150,6 +151,7 @@ def test_a_group_of_another_cluster_is_not_even_asked_for(mount):
 
 def test_many_roles_are_asked_for_piece_by_piece_in_short_urls(mount):
     sim = mount.sim
+    sim.log.clear()
     roles = [sim.new_role(f"team {number}")["uuid"] for number in range(310)]
     for role in roles:
         sim.grant("arvados-team", role)
@@ -165,6 +167,7 @@ def test_many_roles_are_asked_for_piece_by_piece_in_short_urls(mount):
 def test_memberships_beyond_one_page_are_read(team):
     mount, _, _, container = team
     sim = mount.sim
+    sim.log.clear()
     for number in range(5):
         role = sim.new_role(f"more {number}")["uuid"]
         sim.add_member(role, "active")
