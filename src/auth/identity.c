@@ -116,7 +116,7 @@ static enum vp_code ask_container(const struct auth_request *request, const stru
     VP_TRY(arv_container_current(request->snapshot->arvados, &own, container, err));
     identity->records.has_container = true;
     if (container->auth_uuid == NULL || container->runtime_user_uuid == NULL ||
-        container->runtime_auth_scopes == NULL || strcmp(container->auth_uuid, token->parts.uuid) != 0)
+        vp_json_len(container->runtime_auth_scopes) == 0 || strcmp(container->auth_uuid, token->parts.uuid) != 0)
         return VP_OK;
     enum vp_code code = look_up_user(request, container->runtime_user_uuid, identity, err);
     if (code != VP_OK && err->reason == VP_REASON_USER_INACTIVE)

@@ -117,7 +117,7 @@ def section(path: str, item: dict, mount, calls: list, steady: Steady) -> list[s
 def sample(method: str, where: str, body: dict | None, mount, steady: Steady) -> list[str]:
     sent = body if body is None or "arvados_ca_cert" not in body else {**body, "arvados_ca_cert": Path(mount.sim.ca_pem).read_text()}
     answer = mount.bao.call(method, f"auth/{mount.path}/{where}", sent, token="" if where == "login" else None)
-    assert answer.status_code in (200, 204), (where, answer.text)
+    assert answer.status_code in (200, 204), (where, answer.text, mount.reason(answer) if where == "login" else "")
     lines = [f"`{method} /v1/auth/{MOUNT}/{where}`", ""]
     if body is not None:
         lines += ["```json", steady.apply(json.dumps(body, indent=2)), "```", ""]

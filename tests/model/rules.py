@@ -120,7 +120,7 @@ def one_call(case: Case, setting: Setting, role: dict, reader: Reader, token_uui
     """What containers/current says together with what the service token reads of its user. None: it does not say enough."""
     probe = Case()
     container = probe.attempt(reader.one, "containers/current", CONTAINER, "not_container_token")
-    if container is None or container["auth_uuid"] != token_uuid or None in (container["runtime_user_uuid"], container["runtime_auth_scopes"]):
+    if container is None or container["auth_uuid"] != token_uuid or not container["runtime_user_uuid"] or not container["runtime_auth_scopes"]:
         return None
     facts = facts_of(probe, setting, role, container["runtime_user_uuid"])
     if "user_inactive" in probe.reasons:  # no such user: accounts were merged
