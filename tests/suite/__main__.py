@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .areas import AREAS, DEFAULT, OTHER_SERVER, QUICK, ROOT, Plan
+from .areas import ALL, AREAS, DEFAULT, OTHER_SERVER, QUICK, ROOT, Plan
 from .hermetic import clean_environment
 from .report import print_report
 from .runner import Runner
@@ -36,7 +36,7 @@ def parse() -> argparse.Namespace:
 
 
 def chosen(options: argparse.Namespace) -> list[str]:
-    return options.areas or (QUICK if options.quick else OTHER_SERVER if options.server else DEFAULT)
+    return options.areas or (QUICK if options.quick else OTHER_SERVER if options.server else ALL if options.whole else DEFAULT)
 
 
 def with_server(program: str, environment: dict[str, str], scratch: Path) -> dict[str, str]:
