@@ -63,6 +63,7 @@ variable "config" {
     group_alias_uuids       = optional(list(string))
     link_class              = optional(string)
     login_kind              = optional(string)
+    logins                  = optional(string)
     max_concurrent_requests = optional(number)
     max_policies            = optional(number)
     max_retries             = optional(number)
