@@ -13,7 +13,7 @@ install(DIRECTORY docs/examples DESTINATION ${VPA_PLUGIN_DOC}/docs COMPONENT plu
   PATTERN cwl EXCLUDE PATTERN __pycache__ EXCLUDE)
 
 install(TARGETS arv-vault RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT client)
-install(FILES docs/client.md docs/crunch-run-hook.md docs/arv-vault-spec.schema.json DESTINATION ${VPA_CLIENT_DOC} COMPONENT client)
+install(FILES docs/reference/client.md docs/explanation/crunch-run-hook.md docs/reference/arv-vault-spec.schema.json DESTINATION ${VPA_CLIENT_DOC} COMPONENT client)
 install(DIRECTORY docs/examples/cwl deploy/node DESTINATION ${VPA_CLIENT_DOC}/examples COMPONENT client
   PATTERN __pycache__ EXCLUDE)
 

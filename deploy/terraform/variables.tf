@@ -47,7 +47,7 @@ variable "description" {
 }
 
 variable "config" {
-  description = "Fields of auth/<mount>/config (docs/api.md); durations are seconds. A field that is left out is not managed: it keeps its value. The service token is not here, since it would stand in the state."
+  description = "Fields of auth/<mount>/config (docs/reference/api.md); durations are seconds. A field that is left out is not managed: it keeps its value. The service token is not here, since it would stand in the state."
   nullable    = false
 
   type = object({
@@ -87,7 +87,7 @@ variable "config" {
 }
 
 variable "roles" {
-  description = "Fields of auth/<mount>/role/<name> (docs/api.md), by name; durations are seconds. A field that is left out is not managed."
+  description = "Fields of auth/<mount>/role/<name> (docs/reference/api.md), by name; durations are seconds. A field that is left out is not managed."
   default     = {}
   nullable    = false
 

@@ -1,6 +1,6 @@
 /* What went wrong, in one closed list, with words for two readers.
  *
- * A reason is a stable word (docs/reasons.md) that stands in the log and that admins see; its code says what a
+ * A reason is a stable word (docs/reference/reasons.md) that stands in the log and that admins see; its code says what a
  * caller may do about it and is the only thing that src/plugin/translate.c turns into a status on the wire.
  * `message` is for whoever sent the request: one line, no secret, nothing of an upstream body.
  * `detail` is for the log: which call, which status, a library's own text. Never a secret either.

@@ -1,4 +1,4 @@
-"""Writes docs/fuzzing.md: the targets, the figures of their last run, and which lines of src/ their corpora alone reach.
+"""Writes docs/evidence/fuzzing.md: the targets, the figures of their last run, and which lines of src/ their corpora alone reach.
 
 fuzz_coverage.py BUILD CORPORA LOGS PAGE"""
 

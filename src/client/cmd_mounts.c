@@ -1,4 +1,4 @@
-/* secret-mounts: what a hook of crunch-run would run (docs/crunch-run-hook.md): JSON in, JSON out. */
+/* secret-mounts: what a hook of crunch-run would run (docs/explanation/crunch-run-hook.md): JSON in, JSON out. */
 #include <string.h>
 
 #include "vp/json.h"

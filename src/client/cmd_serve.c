@@ -1,5 +1,5 @@
 /* serve: one session for another program, as a Python interpreter. Requests are lines of JSON on standard input, answers are
- * lines of JSON on standard output (docs/client.md). It ends when standard input ends. */
+ * lines of JSON on standard output (docs/reference/client.md). It ends when standard input ends. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

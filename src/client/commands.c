@@ -63,7 +63,7 @@ const struct cli_command CLI_COMMANDS[] = {
       "way.",
       CLI_ARGS_SERVER | CLI_ARGS_UNWRAP, false, false, 0, 0, cli_cmd_unwrap },
     { "secret-mounts", "", "fill in vault: references of a container's secret_mounts (JSON in, JSON out)",
-      "For a hook of crunch-run, docs/crunch-run-hook.md.", ASKS, true, false, 0, 0, cli_cmd_secret_mounts },
+      "For a hook of crunch-run, docs/explanation/crunch-run-hook.md.", ASKS, true, false, 0, 0, cli_cmd_secret_mounts },
     { "serve", "--stdio", "answer requests of another program on standard input and output",
       "Requests and answers are lines of JSON. It logs in once, renews the token, and ends when standard input ends. "
       "The "

@@ -1,4 +1,4 @@
-/* The --spec file: JSON, docs/arv-vault-spec.schema.json. Keys that it does not know are refused. */
+/* The --spec file: JSON, docs/reference/arv-vault-spec.schema.json. Keys that it does not know are refused. */
 #pragma once
 
 #include "plan.h"

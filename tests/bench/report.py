@@ -191,10 +191,10 @@ def page(figures: dict) -> str:
 Written by `scripts/dev bench`; do not edit. {about['date']}, commit {about['commit']}, OpenBao {about['openbao']}, Go peer vault-plugin-auth-kubernetes {about['peer']}.{_of_another_run(about)}
 {about['machine']}; OpenBao, plugin, API server and clients share the cores, so look at ratios. Each figure is a median, with the lowest and highest in brackets.
 
-To repeat: `scripts/dev bench --full` (a quarter of an hour), `scripts/dev bench` (its short form); `--page docs/performance.md` writes this page. Where the time goes:
+To repeat: `scripts/dev bench --full` (a quarter of an hour), `scripts/dev bench` (its short form); `--page docs/explanation/performance.md` writes this page. Where the time goes:
 [profile.md](performance/profile.md); what it means for a site: [scale.md](scale.md).
 
-The plugin is the self-contained release ([release.md](release.md)). Its login asks the API three times in parallel, the peer's once. The API is a server of constant
+The plugin is the self-contained release ([release.md](../guides/release.md)). Its login asks the API three times in parallel, the peer's once. The API is a server of constant
 answers over TLS; both plugins keep their connections. `approle` has no plugin and asks nobody: the floor.
 
 ## Against the Go peer

@@ -23,8 +23,8 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def known_fields(path: str) -> dict[str, str]:
-    """The fields of one path and their types, as docs/api.md tells them; that page is compared with the plugin at each run of its test."""
-    section = (ROOT / "docs/api.md").read_text().split(f"\n## `{path}`")[1].split("\n## ")[0]
+    """The fields of one path and their types, as docs/reference/api.md tells them; that page is compared with the plugin at each run of its test."""
+    section = (ROOT / "docs/reference/api.md").read_text().split(f"\n## `{path}`")[1].split("\n## ")[0]
     return dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE))
 
 

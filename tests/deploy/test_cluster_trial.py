@@ -186,7 +186,7 @@ def test_the_quota_can_be_set_for_logins_and_for_nothing_else(trial):
 
 
 def test_who_is_on_call_can_do_what_the_runbook_says(trial):
-    """With the token of `up`, of all three policies; what each is for stands in docs/runbook.md."""
+    """With the token of `up`, of all three policies; what each is for stands in docs/guides/runbook.md."""
     at_login = trial.call("POST", "auth/arvados/login", {"token": trial.job}, token="").json()["auth"]
     accessor, entity = at_login["accessor"], at_login["entity_id"]
     assert accessor in trial.call("LIST", "auth/token/accessors").json()["data"]["keys"]
@@ -233,7 +233,7 @@ def test_the_audit_log_shows_who_and_hides_tokens(trial):
     granted = [entry for entry in ours if entry["type"] == "response" and "metadata" in entry.get("auth", {})]
     assert granted[-1]["auth"]["metadata"]["container_uuid"] == "zzzzz-dz642-runningcontainr"
     shown = trial.call("GET", "sys/auth/arvados/tune").json()["data"]
-    page = (ROOT / "docs/operations.md").read_text()
+    page = (ROOT / "docs/guides/operate.md").read_text()
     for kind in ("request", "response"):
         assert shown[f"audit_non_hmac_{kind}_keys"] == re.findall(rf"-audit-non-hmac-{kind}-keys=(\w+)", page)
 

@@ -315,7 +315,7 @@ def test_only_ones_own_token_is_deleted(program, sim):
 
 def test_the_commands_of_its_page_work_in_their_order(follow, mount):
     mount.configure(service_token=None, request_timeout="1s")
-    printed = follow("docs/service-token.md", MOUNT=mount.path, ARVADOS_API_HOST=mount.sim.host, SSL_CERT_FILE=mount.sim.ca_pem,
+    printed = follow("docs/guides/service-token.md", MOUNT=mount.path, ARVADOS_API_HOST=mount.sim.host, SSL_CERT_FILE=mount.sim.ca_pem,
                      ARVADOS_API_TOKEN=mount.sim.admin_token, **vault_env(mount))
     assert "WRONG" not in printed and f"{mount.path} has zzzzz-gj3su-" in printed and printed.rstrip().endswith("is deleted")
     checks = mount.bao.call("GET", f"auth/{mount.path}/config/check").json()["data"]

@@ -1,4 +1,4 @@
-"""docs/api.md is what the plugin says of itself, with answers it really gave.
+"""docs/reference/api.md is what the plugin says of itself, with answers it really gave.
 
     VPA_WRITE_DOCS=1 scripts/test   (or pytest on this file) writes the page anew.
 """
@@ -11,14 +11,14 @@ import re
 from pathlib import Path
 
 from conftest import make_mount
-PAGE = Path(__file__).resolve().parents[2] / "docs/api.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference/api.md"
 MOUNT = "arvados"
 
 HEAD = """# The API
 
 Every path of a mount, as `bao path-help auth/arvados/<path>` and the server's OpenAPI document tell it, with requests and answers that
 were really made. `vault` is the same as `bao`. This page is written by a test (tests/e2e/test_api_page.py) and compared with the plugin at
-each run. What the outcomes mean is in [reasons.md](reasons.md); how it all fits together in [auth.md](auth.md).
+each run. What the outcomes mean is in [reasons.md](reasons.md); how it all fits together in [grants.md](../guides/grants.md).
 
 Durations go in as seconds or as `"10m"` and come out as seconds. Lists go in as an array or as one text with commas, maps as an object or as
 texts `key=value`. A field left out of an update keeps its value; on `config` and `role` a field that does not exist is refused.

@@ -233,7 +233,7 @@ def test_a_number_that_would_change_is_told_by_its_key(granted, tmp_path):
 
 
 def test_kv_v2_itself_changes_numbers_of_more_than_53_bits(client):
-    """As docs/client.md says; should a server keep them, the page is to be mended."""
+    """As docs/reference/client.md says; should a server keep them, the page is to be mended."""
     path = client.put("mine/large", n=9007199254740993)
     assert client.ok("get", f"{path}#n") == "9007199254740992"
     client.put("mine/large", n=9223372036854775807)

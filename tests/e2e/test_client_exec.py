@@ -311,7 +311,7 @@ def test_specs_that_are_none(client, spec):
 
 
 def test_the_schema_of_the_docs_takes_what_the_program_takes():
-    schema = json.loads((ROOT / "docs/arv-vault-spec.schema.json").read_text())
+    schema = json.loads((ROOT / "docs/reference/arv-vault-spec.schema.json").read_text())
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == {"mount", "role", "env", "files", "templates"}
     source = (ROOT / "src/client/spec.c").read_text()

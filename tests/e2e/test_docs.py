@@ -20,12 +20,13 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Run by others: the demo by tests/fresh, the release and what its page says by tests/release, the runbook and upgrades by
 # tests/site, operations and development by tests/ops, the service token's page by tests/deploy, the Python page by tests/python, that of the engine by tests/engine, this very command by whoever reads the result.
 RUN_ELSEWHERE = {"scripts/demo\n", "scripts/test\n", "scripts/release-build\n"}
-PAGES_ELSEWHERE = {"release.md", "runbook.md", "upgrade.md", "operations.md", "development.md", "service-token.md", "python.md", "engine.md"}
+FOLDERS = (".", "guides", "reference", "explanation", "evidence")  # docs/tutorials is run by tests/site
+PAGES_ELSEWHERE = {"release.md", "runbook.md", "upgrade.md", "operate.md", "development.md", "service-token.md", "federation.md"}
 
 
 def blocks() -> list[tuple[str, str]]:
     found = []
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in [ROOT / "README.md", *(page for folder in FOLDERS for page in sorted((ROOT / "docs" / folder).glob("*.md")))]:
         found += [(page.name, text) for text in BLOCK.findall(page.read_text())]
     return found
 
@@ -88,7 +89,7 @@ def test_the_commands_of_the_documents_work_in_their_order(shell):
 
 
 def test_every_document_link_leads_somewhere():
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *(ROOT / "deploy").rglob("*.md")]:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *(ROOT / "deploy").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
@@ -97,5 +98,5 @@ def test_every_document_link_leads_somewhere():
 def test_every_reason_that_the_code_knows_is_explained_and_no_other():
     known = set(re.findall(r'^ +X\(\w+, "([\w:]+)"', (ROOT / "include/vp/error.h").read_text(), re.MULTILINE))
     known |= set(re.findall(r'^ +X\(\w+, "(\w+)"\)', (ROOT / "include/vp/policy.h").read_text(), re.MULTILINE))
-    explained = set(re.findall(r"^\| `([\w:]+)` \|", (ROOT / "docs/reasons.md").read_text(), re.MULTILINE))
+    explained = set(re.findall(r"^\| `([\w:]+)` \|", (ROOT / "docs/reference/reasons.md").read_text(), re.MULTILINE))
     assert explained == known

@@ -1,4 +1,4 @@
-"""Faults of docs/faults.md that no other test brings about. After each: no grant but the right one, the class of failure that the contract
+"""Faults of docs/evidence/faults.md that no other test brings about. After each: no grant but the right one, the class of failure that the contract
 says, nothing left behind, and the next login is served."""
 
 from __future__ import annotations

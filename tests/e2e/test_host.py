@@ -228,7 +228,7 @@ def test_all_of_a_users_containers_are_one_entity_with_facts_of_the_user_only(gr
 
 
 def test_a_user_is_cut_off_at_once_by_his_entity_and_his_tokens(secret):
-    """The recipe of docs/auth.md, step by step."""
+    """The recipe of docs/guides/grants.md, step by step."""
     mount, container = secret
     auth = mount.logged_in(container.token)["auth"]
     mount.bao.call("POST", f"identity/entity/id/{auth['entity_id']}", {"disabled": True})

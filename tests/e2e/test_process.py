@@ -104,7 +104,7 @@ def anonymous_memory(pid: int) -> bytes:
 @pytest.mark.plain_build
 def test_few_copies_of_a_run_token_stay_in_memory(own_bao, sim):
     """The service token stays, in the arena: it is needed. Of a run token none of ours does, but what libraries received or sent and freed
-    without wiping may (docs/security.md), until something else lies there. In a process of its own: others' threads would keep copies too."""
+    without wiping may (docs/explanation/security.md), until something else lies there. In a process of its own: others' threads would keep copies too."""
     mount = make_mount(own_bao, sim)
     mount.configure()
     sim.grant("arvados-read", sim.user("active"))

@@ -165,7 +165,7 @@ def test_a_mount_that_lost_its_service_token_says_log_in_again(session):
 
 
 def test_an_entity_that_was_disabled_is_cut_off_at_once(session):
-    # The recipe of docs/security.md for cutting a user off without waiting for the end of the TTL.
+    # The recipe of docs/explanation/security.md for cutting a user off without waiting for the end of the TTL.
     mount, container, auth = session
     client = mount.bao.client()
     client.secrets.identity.update_entity(auth["entity_id"], disabled=True)

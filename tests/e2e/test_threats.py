@@ -1,4 +1,4 @@
-"""Threats of docs/threats.md that have no test in the room they belong to: what needs the whole, or many of something."""
+"""Threats of docs/evidence/threats.md that have no test in the room they belong to: what needs the whole, or many of something."""
 
 from __future__ import annotations
 

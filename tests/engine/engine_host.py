@@ -21,7 +21,7 @@ from simulator import Simulator  # noqa: E402
 ENGINE = "vault-plugin-secrets-arvados"
 AUTH = "vault-plugin-auth-arvados"
 
-# What docs/engine.md gives the administrator's token.
+# What docs/tutorials/engine.md gives the administrator's token.
 ADMIN_SCOPES = ["POST /arvados/v1/api_client_authorizations", "GET /arvados/v1/users"]
 
 

@@ -1,4 +1,4 @@
-"""The commands of docs/engine.md and the program that makes the administrator's token, as they stand there."""
+"""The commands of docs/tutorials/engine.md and the program that makes the administrator's token, as they stand there."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_page_from_nothing_to_a_token(own_bao, sim, shell):
     own_bao.call("DELETE", "sys/plugins/catalog/secret/arvados")
     own_bao.plugin.unlink()
     assert own_bao.call("POST", "sys/auth/people", {"type": "arvados"}).status_code == 204
-    for indent, block in BLOCK.findall((ROOT / "docs/engine.md").read_text()):
+    for indent, block in BLOCK.findall((ROOT / "docs/tutorials/engine.md").read_text()):
         script = textwrap.dedent(block)
         done = shell(script)
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"

@@ -1,4 +1,4 @@
-"""Runs the tests of every fault, as often as asked, and writes docs/faults.md.
+"""Runs the tests of every fault, as often as asked, and writes docs/evidence/faults.md.
 
 Long: VPA_FAULTS=all is set, which makes some of them bigger than in scripts/test."""
 

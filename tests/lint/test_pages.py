@@ -8,7 +8,7 @@ import pytest
 
 from pages import ROOT, missing_tests, named_tests, rows
 
-PAGES = ["threats.md", "security.md", "promises.md", "release.md", "compatibility.md", "upgrade.md", "tutorials/cwl.md", "operations.md", "versioning.md"]
+PAGES = ["evidence/threats.md", "explanation/security.md", "evidence/promises.md", "guides/release.md", "reference/compatibility.md", "guides/upgrade.md", "tutorials/cwl.md", "guides/operate.md", "reference/versioning.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -19,21 +19,21 @@ def test_every_test_that_a_page_names_exists(page):
 
 
 def test_every_threat_has_a_row_with_a_test_or_a_reason():
-    found = {cells[0]: cells for cells in rows((ROOT / "docs/threats.md").read_text())}
+    found = {cells[0]: cells for cells in rows((ROOT / "docs/evidence/threats.md").read_text())}
     for number in range(1, 43):
         cells = found[f"A-{number:02}"]
         assert named_tests(cells[-1]) or cells[-1].startswith("none: "), cells
 
 
 def test_every_promise_has_a_test_and_a_figure():
-    promises = rows((ROOT / "docs/promises.md").read_text())[1:]
+    promises = rows((ROOT / "docs/evidence/promises.md").read_text())[1:]
     assert len(promises) >= 12
     for cells in promises:
         assert named_tests(cells[1]) and cells[2], cells
 
 
 def test_the_readme_quotes_the_page_of_the_last_benchmark():
-    measured = rows((ROOT / "docs/performance.md").read_text())
+    measured = rows((ROOT / "docs/explanation/performance.md").read_text())
     section = (ROOT / "README.md").read_text().split("## Fast and small")[1].split("\n## ")[0]
     quoted = rows(section)[1:]
     assert len(quoted) == 3
@@ -55,7 +55,7 @@ def missing_hops(text: str) -> list[str]:
 
 
 def test_the_path_of_a_login_is_fifteen_hops_at_most_and_each_function_exists():
-    section = (ROOT / "docs/architecture.md").read_text().split("## Life of a login")[1].split("\n## ")[0]
+    section = (ROOT / "docs/explanation/architecture.md").read_text().split("## Life of a login")[1].split("\n## ")[0]
     hops = HOP.findall(section)
     assert 5 < len(hops) <= 15 and [int(number) for number, *_ in hops] == list(range(1, len(hops) + 1))
     assert missing_hops(section) == []

@@ -55,16 +55,16 @@ def test_each_alert_is_tried_firing_and_not():
 
 
 def test_each_alert_says_how_bad_it_is_and_where_its_page_is():
-    headings = re.findall(r"^#+ (\w+)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    headings = re.findall(r"^#+ (\w+)$", (ROOT / "docs/guides/operate.md").read_text(), re.MULTILINE)
     for rule in RULES:
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"]
         page, anchor = rule["annotations"]["runbook"].split("#")
-        assert page == "docs/operations.md" and anchor == rule["alert"].lower() and rule["alert"] in headings
+        assert page == "docs/guides/operate.md" and anchor == rule["alert"].lower() and rule["alert"] in headings
 
 
 def test_the_query_that_the_page_shows_is_the_alerts():
-    (query,) = re.findall(r"^histogram_quantile.*$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    (query,) = re.findall(r"^histogram_quantile.*$", (ROOT / "docs/guides/operate.md").read_text(), re.MULTILINE)
     assert any(rule["expr"].startswith(query) for rule in RULES)
 
 

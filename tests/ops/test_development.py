@@ -1,4 +1,4 @@
-"""What a developer is told: docs/development.md, the scripts' own words, the templates; and that scripts/check notices what it is for."""
+"""What a developer is told: docs/guides/development.md, the scripts' own words, the templates; and that scripts/check notices what it is for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from monitoring import ROOT  # noqa: E402
 from pages import rows  # noqa: E402
 from test_docs import BLOCK  # noqa: E402
 
-PAGE = (ROOT / "docs/development.md").read_text()
+PAGE = (ROOT / "docs/guides/development.md").read_text()
 SCRIPTS = sorted(path for folder in ("scripts", "deploy") for path in (ROOT / folder).rglob("*")
                  if path.is_file() and not path.is_symlink() and os.access(path, os.X_OK) and "lib" not in path.parts)
 # They stand in for another program and hand every argument on to it.
@@ -112,11 +112,11 @@ def tree(tmp_path_factory) -> Path:
 # What is planted at one time, and the lints that must notice their part of it.
 PLANTED = [
     ({"src/policy/name.c": '#include "vp/http.h"\nint f(  int c ) { return tolower(c); }\n'}, {"clang-format", "layers", "banned"}),
-    ({"scripts/demo": 'for i in $(ls); do echo "$i"; unused=1; done\n', "docs/auth.md": "blanks \n"}, {"shellcheck", "texts"}),
+    ({"scripts/demo": 'for i in $(ls); do echo "$i"; unused=1; done\n', "docs/guides/grants.md": "blanks \n"}, {"shellcheck", "texts"}),
     ({"tests/e2e/host.py": "def f(:\n"}, {"texts"}),
-    ({"docs/arv-vault-spec.schema.json": "}\n"}, {"texts"}),
+    ({"docs/reference/arv-vault-spec.schema.json": "}\n"}, {"texts"}),
     ({"deploy/monitoring/alerts.yml": "a: [\n"}, {"texts"}),
-    ({"docs/auth.md": "<<<<<<< ours\n"}, {"texts"}),
+    ({"docs/guides/grants.md": "<<<<<<< ours\n"}, {"texts"}),
 ]
 
 
@@ -185,5 +185,5 @@ def test_links_of_the_root_pages_lead_somewhere():
 
 def test_the_version_of_a_record_is_the_one_told():
     number = re.search(r"RECORD_VERSION = (\d+)", (ROOT / "src/auth/record.c").read_text())[1]
-    assert f'"record_version": {number},' in (ROOT / "docs/versioning.md").read_text()
-    assert len(rows((ROOT / "docs/versioning.md").read_text())) > 5
+    assert f'"record_version": {number},' in (ROOT / "docs/reference/versioning.md").read_text()
+    assert len(rows((ROOT / "docs/reference/versioning.md").read_text())) > 5

@@ -32,7 +32,7 @@ def name_of(node: OpenBao) -> str:
 
 
 def make_token(server: OpenBao, mount: str, period: str = "24h") -> str:
-    """As docs/operations.md says."""
+    """As docs/guides/operate.md says."""
     policy = (MONITORING / "policy.hcl").read_text().replace("auth/arvados/", f"auth/{mount}/")
     assert server.call("POST", "sys/policies/acl/arvados-exporter", {"policy": policy}).status_code == 204
     answer = server.call("POST", "auth/token/create-orphan", {"policies": ["arvados-exporter"], "no_default_policy": True, "period": period})

@@ -1,4 +1,4 @@
-"""docs/operations.md: its commands are run in their order on a real server, and what it says of audit file and log is looked at there."""
+"""docs/guides/operate.md: its commands are run in their order on a real server, and what it says of audit file and log is looked at there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from monitoring import ROOT, Scrape  # noqa: E402
 from processes import wait_until  # noqa: E402
 from test_docs import BLOCK  # noqa: E402
 
-PAGE = ROOT / "docs/operations.md"
+PAGE = ROOT / "docs/guides/operate.md"
 
 
 class Reader:
@@ -130,10 +130,10 @@ def test_the_audit_file_shows_the_chosen_keys_and_never_a_token(reader):
 def test_no_key_that_holds_a_secret_is_recommended():
     (command,) = re.findall(r"bao auth tune.*?arvados/", PAGE.read_text(), re.DOTALL)
     keys = set(re.findall(r"keys=(\w+)", command))
-    sensitive = set(re.findall(r"^\| `(\w+)` .*\*\*Sensitive\*\*", (ROOT / "docs/api.md").read_text(), re.MULTILINE))
+    sensitive = set(re.findall(r"^\| `(\w+)` .*\*\*Sensitive\*\*", (ROOT / "docs/reference/api.md").read_text(), re.MULTILINE))
     assert sensitive >= {"token", "jwt", "service_token"}
     assert keys and not keys & sensitive
-    fields = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/api.md").read_text(), re.MULTILINE))
+    fields = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/reference/api.md").read_text(), re.MULTILINE))
     assert keys - fields == {"error", "outcome", "reason"}, "each other key is a field of the API"
 
 

@@ -20,7 +20,7 @@ DIST = Path(os.environ["VPA_BUILD"]).parent / "dist"
 PLUGIN = "vault-plugin-auth-arvados"
 ENGINE = "vault-plugin-secrets-arvados"  # in the package of the other plugin
 CLIENT = "arv-vault"
-PAGE = ROOT / "docs/release.md"
+PAGE = ROOT / "docs/guides/release.md"
 
 
 def the_one(pattern: str) -> Path:

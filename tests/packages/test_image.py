@@ -1,6 +1,6 @@
 """Container images that scripts/release made: pushed to a registry with a stock client, and installed by a real OpenBao.
 
-The registry is Debian's docker-registry on loopback, over TLS; skopeo pushes, as docs/release.md shows."""
+The registry is Debian's docker-registry on loopback, over TLS; skopeo pushes, as docs/guides/release.md shows."""
 
 from __future__ import annotations
 

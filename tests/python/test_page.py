@@ -1,4 +1,4 @@
-"""docs/python.md as its reader follows it: every command and every program, in their order, with an installed wheel."""
+"""docs/tutorials/python.md as its reader follows it: every command and every program, in their order, with an installed wheel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from conftest import ROOT
 
-PAGE = (ROOT / "docs/python.md").read_text()
+PAGE = (ROOT / "docs/tutorials/python.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 

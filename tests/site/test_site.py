@@ -139,8 +139,8 @@ def copy_of_the_tree(target: Path) -> Path:
 LOST = [  # what is added to which page, and the word by which the build must tell it
     ("docs/forgotten.md", "# A page that is not in the navigation", "forgotten.md"),
     ("deploy/forgotten/README.md", "# A page outside of docs/ that is not in it", "deploy/forgotten/README.md"),
-    ("docs/scale.md", "[nowhere](nowhere.md)", "nowhere.md"),
-    ("docs/soak.md", "[no such place](auth.md#no-such-place)", "no-such-place"),
+    ("docs/explanation/scale.md", "[nowhere](nowhere.md)", "nowhere.md"),
+    ("docs/evidence/soak.md", "[no such place](../guides/grants.md#no-such-place)", "no-such-place"),
 ]
 
 

@@ -522,7 +522,7 @@ TEST(the_violations_are_in_the_order_of_the_table_and_its_rows_name_their_reason
 
 /* ---- the page ---- */
 
-#define PAGE "../../docs/architecture.md"
+#define PAGE "../../docs/explanation/architecture.md"
 #define BEGIN "<!-- checks: written by test_auth_decision -->\n"
 #define END "<!-- end of checks -->\n"
 

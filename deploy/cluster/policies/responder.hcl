@@ -1,4 +1,4 @@
-# For whoever is on call, beside `arvados-admin` and `operator`: what docs/runbook.md does when something has leaked. It shows no secret,
+# For whoever is on call, beside `arvados-admin` and `operator`: what docs/guides/runbook.md does when something has leaked. It shows no secret,
 # and it can end every token of this server and lock out everybody whom it knows, root too: give it to few.
 
 # Whose tokens live, and their end.
