@@ -4,7 +4,10 @@
  * caller may do about it and is the only thing that src/plugin/translate.c turns into a status on the wire.
  * `message` is for whoever sent the request: one line, no secret, nothing of an upstream body.
  * `detail` is for the log: which call, which status, a library's own text. Never a secret either.
- * Fixed arrays, so that reporting "no memory" allocates nothing. Not shared between threads. */
+ * Fixed arrays, so that reporting "no memory" allocates nothing. Not shared between threads.
+ *
+ * An `err` parameter is never NULL, in any function of any module: a caller that only needs the code passes a local
+ * struct. It is written on failure; after VP_OK its content means nothing. */
 #pragma once
 
 #include <stdarg.h>
@@ -124,11 +127,11 @@ enum vp_code vp_reason_code(enum vp_reason reason);
 
 /* Fills `err` (its old content is dropped) and returns the reason's code, so that raising is one line. Text that does
  * not fit is cut at a whole UTF-8 character. Line ends and tabs become blanks; other control
- * characters, bidirectional marks and bytes that are not UTF-8 become '?'. `err` may be NULL.
+ * characters, bidirectional marks and bytes that are not UTF-8 become '?'.
  * Untrusted text in formats is capped by the caller (%.64s). */
 enum vp_code vp_fail(struct vp_error *err, enum vp_reason reason, const char *format, ...) VP_PRINTF(3, 4);
 
-/* Adds to the detail, with "; " between; the way to give context on the way up. `err` may be NULL. */
+/* Adds to the detail, with "; " between; the way to give context on the way up. */
 void vp_error_add_detail(struct vp_error *err, const char *format, ...) VP_PRINTF(2, 3);
 
 /* The one message for memory that could not be had. */

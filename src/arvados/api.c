@@ -308,8 +308,7 @@ static enum vp_code read_answers(const struct arv_credentials *credentials, stru
     }
     if (worst.reason == VP_REASON_NONE)
         return VP_OK;
-    if (err != NULL)
-        *err = worst;
+    *err = worst;
     return vp_reason_code(worst.reason);
 }
 
@@ -348,8 +347,7 @@ static enum vp_code send_round(struct arv_client *client, const struct arv_crede
         http_exchange_clear(&exchanges[i]);
     }
     if (read == VP_OK && code != VP_OK) {
-        if (err != NULL)
-            *err = fault;
+        *err = fault;
         return code;
     }
     return read;

@@ -296,8 +296,7 @@ static enum vp_code take_both(struct arv_request *requests, const char *containe
     enum vp_code user = arv_user_take(&requests[USER], user_uuid, &identity->user, err);
     if (container == VP_OK || (container == VP_ERR_DENIED && user == VP_ERR_UPSTREAM))
         return user;
-    if (err != NULL)
-        *err = fault;
+    *err = fault;
     return container;
 }
 

@@ -136,7 +136,7 @@ static bool is_server_name(const char *text)
 /* Puts the field in front of what another room says about its value. */
 static enum vp_code name_field(enum vp_code code, const char *field, struct vp_error *err)
 {
-    if (code == VP_OK || err == NULL)
+    if (code == VP_OK)
         return code;
     const struct vp_error said = *err;
     return vp_fail(err, said.reason, "field \"%s\": %s", field, said.message);

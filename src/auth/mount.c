@@ -212,8 +212,7 @@ enum vp_code auth_client_new(struct auth_mount *mount, const struct auth_config 
 static enum vp_code unreadable(const struct vp_error *fault, struct vp_error *err)
 {
     if (fault->reason == VP_REASON_INTERNAL) {
-        if (err != NULL)
-            *err = *fault;
+        *err = *fault;
         return VP_ERR_INTERNAL;
     }
     (void)vp_fail(err, VP_REASON_CONFIG_UNREADABLE,

@@ -46,22 +46,18 @@ static void tidy(char *text)
 
 enum vp_code vp_fail(struct vp_error *err, enum vp_reason reason, const char *format, ...)
 {
-    if (err != NULL) {
-        err->reason = reason;
-        err->detail[0] = '\0';
-        va_list arguments;
-        va_start(arguments, format);
-        (void)vsnprintf(err->message, sizeof err->message, format, arguments);
-        va_end(arguments);
-        tidy(err->message);
-    }
+    va_list arguments;
+    err->reason = reason;
+    err->detail[0] = '\0';
+    va_start(arguments, format);
+    (void)vsnprintf(err->message, sizeof err->message, format, arguments);
+    va_end(arguments);
+    tidy(err->message);
     return vp_reason_code(reason);
 }
 
 void vp_error_add_detail(struct vp_error *err, const char *format, ...)
 {
-    if (err == NULL)
-        return;
     size_t used = strlen(err->detail);
     if (used > 0 && used + 2 < sizeof err->detail) {
         memcpy(err->detail + used, "; ", 3);

@@ -176,8 +176,9 @@ void vp_json_put_value(struct vp_json_writer *writer, const struct vp_json *valu
         vp_json_close_array(writer);
         break;
     case VP_JSON_OBJECT: {
+        struct vp_error unused; /* put_member() does not fail */
         vp_json_open_object(writer);
-        enum vp_code code = vp_json_each(value, put_member, writer, NULL);
+        enum vp_code code = vp_json_each(value, put_member, writer, &unused);
         assert(code == VP_OK);
         (void)code;
         vp_json_close_object(writer);

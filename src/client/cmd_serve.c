@@ -400,7 +400,7 @@ COMMAND(cli_cmd_serve)
     /* What is wrong with the settings is the answer to each request. */
     if (code != VP_OK && !serve.began)
         code = serve_lines(&serve, &fault, err);
-    else if (code != VP_OK && err != NULL)
+    else if (code != VP_OK)
         *err = fault;
     vp_buf_clear(&serve.input);
     return code;

@@ -69,8 +69,7 @@ static enum vp_code read_once(struct fetch *fetch, const char *path, struct cli_
     enum vp_code code = vault_read(fetch->session->vault, path, &read.secret, &fault);
     read.missing = code == VP_ERR_NOT_FOUND;
     if (code != VP_OK && !read.missing) {
-        if (err != NULL)
-            *err = fault;
+        *err = fault;
         return code;
     }
     read.words = strdup(fault.message);

@@ -95,7 +95,7 @@ enum vp_code cli_live_run(struct cli_live *live, cli_session_work work, void *co
         VP_TRY(log_in(live, err));
         code = work(session, context, err);
     }
-    if (code != VP_OK && err != NULL)
+    if (code != VP_OK)
         cli_session_explain(session, err);
     return code;
 }

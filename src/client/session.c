@@ -144,11 +144,11 @@ static enum vp_code ask_for_token(struct cli_session *session, struct vault_logi
     VP_AUTO(vp_secret_freep) struct vp_secret *token = NULL;
     VP_TRY(token_to_send(settings, &token, err));
     enum vp_code code = vault_log_in(session->vault, settings->mount, settings->role, token, ret_login, err);
-    if (code == VP_ERR_UNAVAILABLE && settings->arvados_host == NULL && err != NULL)
+    if (code == VP_ERR_UNAVAILABLE && settings->arvados_host == NULL)
         vp_error_add_detail(err, "ARVADOS_API_HOST is not set either: has this container a network "
                                  "(runtime_constraints.API)?");
     /* The plugin's own refusals name the request; without that name it was the host's, which has no such path. */
-    if (code == VP_ERR_DENIED && err != NULL && strstr(err->message, "request_id=") == NULL)
+    if (code == VP_ERR_DENIED && strstr(err->message, "request_id=") == NULL)
         explain_denied(session, err);
     return code;
 }
@@ -358,8 +358,7 @@ static enum vp_code work_in(struct cli_session *session, const struct cli_sessio
     enum vp_code code = work(session, context, err);
     if (code == VP_OK && cli_signals_came() == 0)
         return VP_OK;
-    if (err != NULL)
-        cli_session_explain(session, err);
+    cli_session_explain(session, err);
     /* Nobody got what was read with it. */
     session->keep_token = false;
     return code;

@@ -283,8 +283,7 @@ static enum vp_code first_failure(const struct http_exchange *exchanges, size_t 
 {
     for (size_t i = 0; i < n; i++)
         if (exchanges[i].error.reason != VP_REASON_NONE) {
-            if (err != NULL)
-                *err = exchanges[i].error;
+            *err = exchanges[i].error;
             return vp_reason_code(exchanges[i].error.reason);
         }
     return VP_OK;

@@ -100,7 +100,7 @@ enum vp_code logical_fields_load(const struct logical_field *fields, const struc
         return vp_fail(err, VP_REASON_CONFIG_UNREADABLE, "the stored record is not a JSON object");
     enum vp_code code = vp_json_each(record, update_member, &update, &fault);
     if (code != VP_ERR_INPUT) {
-        if (code != VP_OK && err != NULL)
+        if (code != VP_OK)
             *err = fault;
         return code;
     }

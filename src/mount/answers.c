@@ -39,9 +39,10 @@ void mount_checks_close(struct mount_checks *checks)
 static void add_line(struct mount_checks *checks, const char *name, bool ok, const char *detail)
 {
     char line[DETAIL_MAX + 64];
+    struct vp_error fault;
     (void)snprintf(line, sizeof line, "%-4s  %s: %s", ok ? "ok" : "FAIL", name, detail);
     /* Without memory the answer fails as a whole, where its buffer is checked. */
-    if (vp_texts_add(&checks->lines, line, NULL) != VP_OK)
+    if (vp_texts_add(&checks->lines, line, &fault) != VP_OK)
         checks->writer->buf->failed = true;
 }
 

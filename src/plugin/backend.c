@@ -265,12 +265,13 @@ void plugin_backend_refuse_request(struct plugin_exchange *exchange, const struc
 {
     const Wire__Request *wire = exchange->request == NULL ? NULL : request_of(exchange);
     enum logical_operation operation = wire == NULL ? LOGICAL_UNKNOWN : logical_operation_of(wire->operation);
+    struct vp_error unpacked = { 0 };
 
     plugin_bytes_clear(&exchange->answer);
     if (why->reason == VP_REASON_CANCELLED) {
         exchange->status = GRPC_STATUS_CANCELLED;
         exchange->status_text = "cancelled";
-    } else if (plugin_translate_failure(why, operation, exchange->service->on_vault, &exchange->answer, NULL) !=
+    } else if (plugin_translate_failure(why, operation, exchange->service->on_vault, &exchange->answer, &unpacked) !=
                VP_OK) {
         exchange->status = GRPC_STATUS_INTERNAL;
         exchange->status_text = "the error could not be packed";

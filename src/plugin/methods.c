@@ -146,11 +146,12 @@ void plugin_method_try_again(unsigned *n_tries)
 void plugin_exchange_answer(struct plugin_exchange *exchange, const ProtobufCMessage *message)
 {
     unsigned n_tries = 0;
+    struct vp_error fault = { 0 };
     enum vp_code code;
 
     plugin_bytes_clear(&exchange->answer);
     exchange->status = GRPC_STATUS_OK;
-    while ((code = plugin_wire_pack(message, &exchange->answer, NULL)) != VP_OK &&
+    while ((code = plugin_wire_pack(message, &exchange->answer, &fault)) != VP_OK &&
            plugin_method_is_control(exchange->method))
         plugin_method_try_again(&n_tries);
     if (code != VP_OK) {

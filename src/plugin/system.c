@@ -23,11 +23,12 @@ bool plugin_system_is_standby(struct plugin_system *system, grpc_channel *channe
 {
     Wire__Empty args;
     VP_AUTO(plugin_wire_freep) ProtobufCMessage *message = NULL;
+    struct vp_error fault = { 0 };
 
     wire__empty__init(&args);
     if (atomic_load(&system->standby) == STANDBY_UNKNOWN &&
         plugin_outbound_call(channel, METHOD_REPLICATION_STATE, &args.base, &wire__replication_state_reply__descriptor,
-                             NULL, &message, NULL) == VP_OK) {
+                             NULL, &message, &fault) == VP_OK) {
         const Wire__ReplicationStateReply *reply = (const Wire__ReplicationStateReply *)(const void *)message;
         atomic_store(&system->standby, (reply->state & STATE_STANDBY) != 0 ? STANDBY_YES : STANDBY_NO);
     }

@@ -68,7 +68,7 @@ struct arv_credentials tokens_admin(const struct logical_call *call, const struc
 
 enum vp_code tokens_admin_fault(enum vp_code code, struct vp_error *err)
 {
-    if (code == VP_OK || err == NULL || err->reason != VP_REASON_SERVICE_TOKEN)
+    if (code == VP_OK || err->reason != VP_REASON_SERVICE_TOKEN)
         return code;
     const struct vp_error said = *err;
     code = vp_fail(err, VP_REASON_ADMIN_TOKEN,

@@ -286,10 +286,10 @@ enum vp_code vault_ask(struct vault *vault, const struct vault_request *request,
         if (again == VP_ERR_UNAVAILABLE)
             return code;
         code = again;
-        if (code != VP_OK && err != NULL)
+        if (code != VP_OK)
             *err = fault;
     }
-    if (code == VP_OK && err != NULL)
+    if (code == VP_OK)
         *err = (struct vp_error){ 0 };
     return code;
 }

@@ -160,7 +160,7 @@ static enum vp_code ask_secret(struct vault *vault, const struct vault_mount *mo
     const char *hint = doubled ? ": leave out \"data/\", which is added" : "";
     if (code == VP_ERR_NOT_FOUND)
         (void)vp_fail(err, VP_REASON_SECRET_MISSING, "there is no secret at %.200s%s", path, hint);
-    else if (code == VP_ERR_DENIED && (err == NULL || err->reason == VP_REASON_FORBIDDEN))
+    else if (code == VP_ERR_DENIED && err->reason == VP_REASON_FORBIDDEN)
         (void)vp_fail(err, VP_REASON_FORBIDDEN, "the token's policies don't let it read %.200s (asked as %.200s)%s",
                       path, vp_buf_text(&target), hint);
     vp_buf_clear(&target);
@@ -265,8 +265,7 @@ static enum vp_code post_all(struct vault *vault, const struct vault_mount *moun
                        "%.200s is not in the version that was expected: somebody else wrote it; or, if the server was "
                        "busy, this very secret did get there. Read it again",
                        path);
-    if (err != NULL)
-        *err = fault;
+    *err = fault;
     return code;
 }
 
@@ -389,7 +388,7 @@ enum vp_code vault_write_field(struct vault *vault, const char *path, const char
         if (code == VP_OK || fault.reason != VP_REASON_VERSION_CONFLICT)
             break;
     }
-    if (code != VP_OK && err != NULL)
+    if (code != VP_OK)
         *err = fault;
     return code;
 }

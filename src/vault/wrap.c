@@ -86,7 +86,7 @@ static enum vp_code opened_already(enum vp_code code, struct vp_error *err)
 /* Opened, perhaps, and the answer lost. */
 static enum vp_code opened_perhaps(enum vp_code code, struct vp_error *err)
 {
-    if (code == VP_ERR_UNAVAILABLE && err != NULL)
+    if (code == VP_ERR_UNAVAILABLE)
         vp_error_add_detail(err, "this very request may have opened the wrapping: if it is not valid any more, have "
                                  "the secret wrapped anew");
     return code;

@@ -27,7 +27,7 @@ static struct arv_client *fuzz_client(struct fuzz_input *input)
     const struct http_site_options options = { .max_concurrent = 1 };
     fake_http_set(fuzz_answer, input);
     if (client == NULL)
-        assert(arv_client_new(NULL, &options, &client, NULL) == VP_OK);
+        assert(arv_client_new(NULL, &options, &client, &(struct vp_error){ 0 }) == VP_OK);
     return client;
 }
 

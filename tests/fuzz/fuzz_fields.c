@@ -48,8 +48,8 @@ static void check(const struct target *target)
     save(target, &once);
     assert(vp_json_parse(vp_buf_text(&once), once.len,
                          &(struct vp_json_source){ "record", VP_REASON_INTERNAL, 1024 * 1024, 8, 65536, 0, 0 }, &record,
-                         NULL) == VP_OK);
-    if (logical_fields_load(FIELDS, record, &loaded, NULL) == VP_OK) {
+                         &(struct vp_error){ 0 }) == VP_OK);
+    if (logical_fields_load(FIELDS, record, &loaded, &(struct vp_error){ 0 }) == VP_OK) {
         save(&loaded, &twice);
         assert(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0);
     } else {
@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vp_json *body = NULL;
     struct target target = { 0 };
     struct vp_error err = { 0 };
-    if (vp_json_parse((const char *)data, size, &SOURCE, &body, NULL) != VP_OK)
+    if (vp_json_parse((const char *)data, size, &SOURCE, &body, &(struct vp_error){ 0 }) != VP_OK)
         return 0;
     assert(logical_fields_init(FIELDS, &target, &err) == VP_OK);
     if (logical_fields_update(FIELDS, body, true, &target, &err) == VP_OK)

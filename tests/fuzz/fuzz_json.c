@@ -82,7 +82,7 @@ static void expect_same(const struct vp_json *ours, struct json_object *theirs) 
     case json_type_object: {
         assert(vp_json_type(ours) == VP_JSON_OBJECT);
         struct members members = { json_object_iter_begin(theirs), json_object_iter_end(theirs) };
-        assert(vp_json_each(ours, expect_same_member, &members, NULL) == VP_OK);
+        assert(vp_json_each(ours, expect_same_member, &members, &(struct vp_error){ 0 }) == VP_OK);
         assert(json_object_iter_equal(&members.next, &members.end));
         break;
     }
@@ -100,7 +100,7 @@ static void expect_read_back(const char *text)
     vp_json_put_text(&writer, text);
     assert(vp_json_parse(vp_buf_text(&out), out.len,
                          &(struct vp_json_source){ "fuzz", VP_REASON_BAD_REQUEST, 1024 * 1024, 1, 1, 0, 0 }, &again,
-                         NULL) == VP_OK);
+                         &(struct vp_error){ 0 }) == VP_OK);
     assert(strcmp(vp_json_text(again), text) == 0);
     vp_json_free(again);
     vp_buf_clear(&out);
@@ -123,7 +123,7 @@ static void walk(const struct vp_json *value) // NOLINT(misc-no-recursion)
         expect_read_back(vp_json_text(value));
     for (size_t i = 0; vp_json_type(value) == VP_JSON_ARRAY && i < vp_json_len(value); i++)
         walk(vp_json_at(value, i));
-    assert(vp_json_each(value, walk_member, NULL, NULL) == VP_OK);
+    assert(vp_json_each(value, walk_member, NULL, &(struct vp_error){ 0 }) == VP_OK);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ssize_t len = read(ends[0], line, sizeof line);
     assert(len > 1 && len <= PIPE_BUF && line[len - 1] == '\n' && memchr(line, '\n', (size_t)len - 1) == NULL);
     /* A key that stands twice ("number", "@level") is the test's own doing. */
-    if (vp_json_parse(line, (size_t)len - 1, &LINE, &document, NULL) == VP_OK) {
+    if (vp_json_parse(line, (size_t)len - 1, &LINE, &document, &(struct vp_error){ 0 }) == VP_OK) {
         assert(vp_json_type(vp_json_get(document, "@message")) == VP_JSON_TEXT);
         assert(vp_json_type(vp_json_get(document, "@level")) == VP_JSON_TEXT);
         vp_json_free(document);

@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char LOGIN[] = "{\"token\":\"" FAKE_TOKEN "\"}";
     assert(vp_json_parse(LOGIN, sizeof LOGIN - 1,
                          &(struct vp_json_source){ "body", VP_REASON_BAD_REQUEST, 4096, 2, 20, 0, 0 }, &body,
-                         NULL) == VP_OK);
+                         &(struct vp_error){ 0 }) == VP_OK);
     call.data = body;
     failing_dice(seed, chance);
     code = fake_mount_run(&mount, &call);

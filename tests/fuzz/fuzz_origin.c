@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct http_origin origin = { 0 };
     char *text = fuzz_text(data, size);
-    if (http_origin_parse(text, &origin, NULL) == VP_OK) {
+    if (http_origin_parse(text, &origin, &(struct vp_error){ 0 }) == VP_OK) {
         static char url[600], port[8];
         char *seen_host = NULL, *seen_port = NULL, *none = NULL;
         CURLU *handle = curl_url();

@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ProtobufCMessage *message = NULL;
     struct plugin_request request = { 0 };
     struct vp_error err = { 0 };
-    if (plugin_wire_unpack(&wire__handle_request_args__descriptor, data, size, &message, NULL) != VP_OK)
+    if (plugin_wire_unpack(&wire__handle_request_args__descriptor, data, size, &message, &(struct vp_error){ 0 }) !=
+        VP_OK)
         return 0;
     const Wire__Request *wire = ((const Wire__HandleRequestArgs *)(const void *)message)->request;
     if (wire != NULL) {

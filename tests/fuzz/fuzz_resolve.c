@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (input.left > 0 && n < LINKS_MAX)
         links[n++] = make_link(&input);
     struct policy_result result = { 0 };
-    assert(policy_resolve(links, n, &rules, &result, NULL) == VP_OK && result.n_verdicts == n);
+    assert(policy_resolve(links, n, &rules, &result, &(struct vp_error){ 0 }) == VP_OK && result.n_verdicts == n);
     for (size_t i = 0; i < n; i++) {
         assert((result.verdicts[i] == POLICY_KEPT) == allows(&links[i], &rules));
         assert(!allows(&links[i], &rules) || vp_texts_has(&result.policies, links[i].name));

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vp_secret *token = NULL;
     struct arv_token_text parts;
     assert(given != NULL);
-    if (arv_token_parse(given, &token, &parts, NULL) == VP_OK) {
+    if (arv_token_parse(given, &token, &parts, &(struct vp_error){ 0 }) == VP_OK) {
         const char *text = vp_secret_reveal(token);
         assert(strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-/") == vp_secret_len(token));
         assert(arv_is_uuid(parts.uuid, "gj3su"));

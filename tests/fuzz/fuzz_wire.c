@@ -14,11 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const ProtobufCMessageDescriptor *type = TYPES[fuzz_byte(&input) % (sizeof TYPES / sizeof TYPES[0])];
     ProtobufCMessage *message = NULL, *again = NULL;
     struct plugin_bytes bytes = { 0 }, once_more = { 0 };
-    if (plugin_wire_unpack(type, input.at, input.left, &message, NULL) != VP_OK)
+    if (plugin_wire_unpack(type, input.at, input.left, &message, &(struct vp_error){ 0 }) != VP_OK)
         return 0;
-    assert(plugin_wire_pack(message, &bytes, NULL) == VP_OK);
-    assert(plugin_wire_unpack(type, bytes.data, bytes.len, &again, NULL) == VP_OK);
-    assert(plugin_wire_pack(again, &once_more, NULL) == VP_OK);
+    assert(plugin_wire_pack(message, &bytes, &(struct vp_error){ 0 }) == VP_OK);
+    assert(plugin_wire_unpack(type, bytes.data, bytes.len, &again, &(struct vp_error){ 0 }) == VP_OK);
+    assert(plugin_wire_pack(again, &once_more, &(struct vp_error){ 0 }) == VP_OK);
     assert(bytes.len == once_more.len && memcmp(bytes.data, once_more.data, bytes.len) == 0);
     plugin_bytes_clear(&bytes);
     plugin_bytes_clear(&once_more);

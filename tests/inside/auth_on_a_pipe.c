@@ -105,7 +105,7 @@ static const char *text_of(const struct vp_json *object, const char *key)
 static void add_texts(const struct vp_json *array, struct vp_texts *texts)
 {
     for (size_t i = 0; i < vp_json_len(array); i++) {
-        enum vp_code code = vp_texts_add(texts, vp_json_text(vp_json_at(array, i)), NULL);
+        enum vp_code code = vp_texts_add(texts, vp_json_text(vp_json_at(array, i)), &(struct vp_error){ 0 });
         assert(code == VP_OK);
         (void)code;
     }

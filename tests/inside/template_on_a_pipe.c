@@ -21,15 +21,16 @@ static bool render(const struct vp_json *line, struct vp_buf *result)
     const char *value = vp_json_text(vp_json_get(line, "value"));
     enum cli_template_kind kind;
     struct cli_template template;
-    bool good = cli_template_kind_parse(vp_json_text(vp_json_get(line, "kind")), NULL, NULL, &kind, NULL) == VP_OK &&
-                cli_template_parse(text, strlen(text), kind, &template, NULL) == VP_OK;
+    bool good = cli_template_kind_parse(vp_json_text(vp_json_get(line, "kind")), NULL, NULL, &kind,
+                                        &(struct vp_error){ 0 }) == VP_OK &&
+                cli_template_parse(text, strlen(text), kind, &template, &(struct vp_error){ 0 }) == VP_OK;
     if (!good)
         return false;
     for (size_t i = 0; good && i < template.n; i++)
         if (template.parts[i].text != NULL)
             vp_buf_add(result, template.parts[i].text, template.parts[i].len);
         else
-            good = cli_template_add_value(result, &template.parts[i], value, NULL) == VP_OK;
+            good = cli_template_add_value(result, &template.parts[i], value, &(struct vp_error){ 0 }) == VP_OK;
     cli_template_clear(&template);
     return good && !result->failed;
 }
@@ -40,7 +41,7 @@ static void answer(const char *text, size_t len)
     struct vp_buf result = VP_BUF_INIT(TEXT_MAX);
     struct vp_buf json = VP_BUF_INIT(TEXT_MAX * 6);
     struct vp_json_writer writer;
-    if (vp_json_parse(text, len, &LINE, &line, NULL) != VP_OK)
+    if (vp_json_parse(text, len, &LINE, &line, &(struct vp_error){ 0 }) != VP_OK)
         abort();
     vp_json_begin(&writer, &json);
     if (render(line, &result))

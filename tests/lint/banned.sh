@@ -44,6 +44,7 @@ forbid "locale decides" '\b(isalnum|isalpha|islower|isupper|tolower|toupper)\('
 forbid "not random enough" '\b(rand|random|srand)\('
 forbid "compares secrets in time that tells" 'memcmp\(.*reveal'
 forbid "cleanup is by attribute" '\bgoto\b'
+forbid "err is never NULL (vp/error.h)" '\berr [!=]= NULL'
 forbid "output belongs to the host; text for people is in these files" '\b(printf|fprintf|puts|fputs|perror)\(' \
     "src/plugin/serve.c src/plugin/selfcheck.c src/plugin/handshake.c src/plugin/process.c
      src/client/exit.c src/client/become.c src/client/progress.c src/client/cmd_wrap.c src/client/cmd_put.c"

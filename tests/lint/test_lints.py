@@ -44,6 +44,7 @@ PLANTED = [
     ("banned", "src/auth/path_login.c", "void f(char *a) { strcpy(a, a); }", "auth/path_login.c"),
     ("banned", "src/auth/path_login.c", "int f(void) { goto out; out: return 1; }", "auth/path_login.c"),
     ("banned", "src/auth/path_login.c", "const char *f(void) { return vp_secret_reveal(0); }", "auth/path_login.c"),
+    ("banned", "src/auth/path_login.c", "int f(int *err) { return err != NULL; }", "auth/path_login.c"),
     ("banned", "src/base/log.c", "void f(void) { fprintf(stderr, 0); }", "base/log.c"),
     ("banned", "src/http/round.c", "int f(void) { return system(0); }", "http/round.c"),
     ("banned", "src/policy/name.c", "int f(int c) { return tolower(c); }", "policy/name.c"),

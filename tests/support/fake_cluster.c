@@ -9,7 +9,7 @@ enum { PATIENCE_MS = 60000 };
 bool fake_cluster_init(struct fake_cluster *cluster, const char *token)
 {
     *cluster = (struct fake_cluster){ 0 };
-    if (http_client_new(&cluster->http, NULL) != VP_OK)
+    if (http_client_new(&cluster->http, &(struct vp_error){ 0 }) != VP_OK)
         return false;
     cluster->server = fake_server_new(FAKE_GOOD);
     cluster->client = fake_cluster_client(cluster, 0);
@@ -36,7 +36,7 @@ struct arv_client *fake_cluster_client(const struct fake_cluster *cluster, unsig
         .max_queued = 64,
         .max_retries = max_retries,
     };
-    return arv_client_new(cluster->http, &options, &client, NULL) == VP_OK ? client : NULL;
+    return arv_client_new(cluster->http, &options, &client, &(struct vp_error){ 0 }) == VP_OK ? client : NULL;
 }
 
 struct arv_credentials fake_cluster_credentials(const struct fake_cluster *cluster, bool service)

@@ -84,8 +84,7 @@ enum vp_code http_round(struct http_site *site, struct http_exchange *exchanges,
         if (code == VP_OK || first != VP_OK)
             continue;
         first = code;
-        if (err != NULL)
-            *err = exchanges[i].error;
+        *err = exchanges[i].error;
     }
     return first;
 }

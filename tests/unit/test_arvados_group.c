@@ -27,7 +27,7 @@ static int set_up(void **state)
     for (char n = '1'; n <= '4'; n++) {
         char uuid[ARV_UUID_LEN + 1];
         (void)snprintf(uuid, sizeof uuid, ROLE("%c"), n);
-        if (vp_texts_add(&asked, uuid, NULL) != VP_OK)
+        if (vp_texts_add(&asked, uuid, &(struct vp_error){ 0 }) != VP_OK)
             return -1;
     }
     return 0;

@@ -19,8 +19,8 @@ static struct vp_texts owners, tails;
 static int set_up(void **state)
 {
     (void)state;
-    return fake_cluster_init(&cluster, "v2/t") && vp_texts_add(&owners, OWNER, NULL) == VP_OK &&
-                   vp_texts_add(&tails, TAIL, NULL) == VP_OK
+    return fake_cluster_init(&cluster, "v2/t") && vp_texts_add(&owners, OWNER, &(struct vp_error){ 0 }) == VP_OK &&
+                   vp_texts_add(&tails, TAIL, &(struct vp_error){ 0 }) == VP_OK
                ? 0
                : -1;
 }

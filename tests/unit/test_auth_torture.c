@@ -187,11 +187,11 @@ static enum vp_code request(struct fake_mount *mount, enum logical_operation ope
     call.remote_addr = "10.1.2.3";
     if (operation == LOGICAL_RENEW) {
         auth.internal_data = strdup(body);
-        assert_int_equal(vp_texts_add(&auth.policies, "arvados-mine", NULL), VP_OK);
-        assert_int_equal(vp_texts_add(&auth.token_policies, "default", NULL), VP_OK);
+        assert_int_equal(vp_texts_add(&auth.policies, "arvados-mine", &(struct vp_error){ 0 }), VP_OK);
+        assert_int_equal(vp_texts_add(&auth.token_policies, "default", &(struct vp_error){ 0 }), VP_OK);
         call.auth = &auth;
     } else if (body != NULL) {
-        assert_int_equal(vp_json_parse(body, strlen(body), &BODY, &document, NULL), VP_OK);
+        assert_int_equal(vp_json_parse(body, strlen(body), &BODY, &document, &(struct vp_error){ 0 }), VP_OK);
         call.data = document;
     }
     failing_resume();

@@ -23,8 +23,6 @@ TEST(failing_sets_the_words_and_gives_the_class)
     vp_error_add_detail(&err, "second");
     EXPECT_TEXT("links: status 500; second", err.detail);
     EXPECT_INT(VP_ERR_INTERNAL, vp_fail_no_memory(&err));
-    EXPECT_INT(VP_ERR_INPUT, vp_fail(NULL, VP_REASON_BAD_REQUEST, "nobody listens"));
-    vp_error_add_detail(NULL, "nobody listens");
 }
 
 TEST(a_message_is_one_line)
