@@ -3,7 +3,7 @@
  *
  * The parser accepts RFC 8259 and nothing else. It also refuses what parsers read differently: duplicate keys, NUL, lone
  * surrogates, bytes that are not UTF-8, a byte order mark, whole numbers beyond int64_t; and too many bytes, levels or
- * tokens. So every string that comes out is valid UTF-8 without NUL.
+ * tokens. So every VP_JSON_TEXT that comes out is valid UTF-8 without NUL.
  * Freeing a document wipes its values. Several threads may read a document while no thread frees it. */
 #pragma once
 
@@ -23,6 +23,9 @@ enum {
     /* Whole numbers beyond 64 bits are accepted, and read as the nearest that fits: for documents with parts that any user
      * may write and no code reads. */
     VP_JSON_ANY_NUMBER = 2,
+    /* Values are passed on as they were written: -0 is a VP_JSON_NUMBER, and a string with an escaped NUL, which no C string
+     * can hold, is a VP_JSON_NUL_TEXT. Keys never hold one. */
+    VP_JSON_PASSES_ON = 4,
 };
 
 /* Where a text comes from decides how much of it is taken and what a fault in it is called. */
@@ -56,6 +59,7 @@ enum vp_json_type {
     VP_JSON_INT,    /* a whole number within int64_t, written without fraction or exponent */
     VP_JSON_NUMBER, /* any other number */
     VP_JSON_TEXT,
+    VP_JSON_NUL_TEXT, /* only with VP_JSON_PASSES_ON; can only be written again */
     VP_JSON_ARRAY,
     VP_JSON_OBJECT,
 };

@@ -7,6 +7,10 @@
 
 #include "vp/clock.h"
 
+#include "json_nul.h"
+
+const char JSON_HAS_NUL;
+
 /* json-c has no object for null; this address stands for one. */
 static const char NULL_VALUE;
 
@@ -30,7 +34,9 @@ enum vp_json_type vp_json_type(const struct vp_json *value)
         [json_type_int] = VP_JSON_INT,     [json_type_object] = VP_JSON_OBJECT, [json_type_array] = VP_JSON_ARRAY,
         [json_type_string] = VP_JSON_TEXT,
     };
-    return TYPES[json_object_get_type(unwrap(value))];
+    enum vp_json_type type = TYPES[json_object_get_type(unwrap(value))];
+    bool has_nul = type == VP_JSON_TEXT && json_object_get_userdata(unwrap(value)) == &JSON_HAS_NUL;
+    return has_nul ? VP_JSON_NUL_TEXT : type;
 }
 
 const struct vp_json *vp_json_get(const struct vp_json *object, const char *key)
@@ -64,6 +70,13 @@ bool vp_json_bool(const struct vp_json *boolean)
 {
     assert(vp_json_type(boolean) == VP_JSON_BOOL);
     return json_object_get_boolean(unwrap(boolean)) != 0;
+}
+
+const char *json_nul_text(const struct vp_json *text, size_t *ret_len)
+{
+    assert(vp_json_type(text) == VP_JSON_NUL_TEXT);
+    *ret_len = (size_t)json_object_get_string_len(unwrap(text));
+    return json_object_get_string(unwrap(text));
 }
 
 size_t vp_json_len(const struct vp_json *array_or_object)

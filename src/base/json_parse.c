@@ -12,6 +12,7 @@
 #include "vp/json.h"
 #include "vp/secret.h"
 
+#include "json_nul.h"
 #include "utf8.h"
 
 /* How many tokens a value counts that holds others, and what a token takes. json-c 0.16 and 0.18 spend some 80 bytes on a
@@ -38,6 +39,7 @@ struct parser {
     /* A stack of unescaped strings: the keys of the open objects, each NUL-terminated, then what is being read. */
     struct vp_buf scratch;
     struct key key; /* the innermost key around the value */
+    bool may_be_nul; /* in the string that is being read */
     struct vp_error *err;
 };
 
@@ -197,7 +199,7 @@ static enum vp_code parse_escape(struct parser *p)
     unsigned point = 0;
     if (!four_hex(p, &point))
         return fault(p, "a \\u escape without four hex digits");
-    if (point == 0)
+    if (point == 0 && !p->may_be_nul)
         return fault(p, "an escaped NUL");
     if (point >= 0xDC00 && point <= 0xDFFF)
         return fault(p, "a lone surrogate");
@@ -261,10 +263,16 @@ static enum vp_code made(struct parser *p, struct json_object *object, struct js
 static enum vp_code parse_string(struct parser *p, struct json_object **ret_object)
 {
     size_t mark = p->scratch.len;
+    p->may_be_nul = (p->source->options & VP_JSON_PASSES_ON) != 0;
     VP_TRY(parse_quoted(p));
+    p->may_be_nul = false;
     size_t len = p->scratch.len - mark;
+    const char *text = vp_buf_text(&p->scratch) + mark;
     p->scratch.len = mark;
-    return made(p, json_object_new_string_len(vp_buf_text(&p->scratch) + mark, (int)len), ret_object);
+    VP_TRY(made(p, json_object_new_string_len(text, (int)len), ret_object));
+    if (memchr(text, '\0', len) != NULL)
+        json_object_set_userdata(*ret_object, (void *)(uintptr_t)&JSON_HAS_NUL, NULL);
+    return VP_OK;
 }
 
 static enum vp_code fail_beyond_64_bits(struct parser *p)
@@ -305,7 +313,7 @@ static enum vp_code parse_number(struct parser *p, struct json_object **ret_obje
         return vp_fail_no_memory(p->err);
     p->scratch.len = mark;
     const char *text = vp_buf_text(&p->scratch) + mark;
-    if (!whole)
+    if (!whole || ((p->source->options & VP_JSON_PASSES_ON) != 0 && strcmp(text, "-0") == 0))
         return made(p, json_object_new_double_s(strtod(text, NULL), text), ret_object);
     errno = 0;
     int64_t number = strtoll(text, NULL, 10); /* beyond 64 bits: the nearest */

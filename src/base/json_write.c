@@ -5,6 +5,7 @@
 
 #include "vp/json.h"
 
+#include "json_nul.h"
 #include "utf8.h"
 
 /* What is read is at most 110 levels deep (links), and written with some around it. */
@@ -65,7 +66,7 @@ void vp_json_close_array(struct vp_json_writer *writer)
 static size_t add_character(struct vp_buf *buf, const char *at, size_t left)
 {
     unsigned char c = (unsigned char)*at;
-    size_t len = vp_utf8_len(at, left);
+    size_t len = c == '\0' ? 1 : vp_utf8_len(at, left);
     if (len == 0) {
         vp_buf_add_text(buf, "\xEF\xBF\xBD");
         return 1;
@@ -88,10 +89,9 @@ static size_t plain_len(const char *text)
     return len;
 }
 
-static void add_quoted(struct vp_buf *buf, const char *text)
+static void add_quoted(struct vp_buf *buf, const char *text, size_t left)
 {
     vp_buf_add_text(buf, "\"");
-    size_t left = strlen(text);
     while (left > 0) {
         size_t len = plain_len(text);
         if (len > 0)
@@ -107,7 +107,7 @@ static void add_quoted(struct vp_buf *buf, const char *text)
 void vp_json_put_key(struct vp_json_writer *writer, const char *key)
 {
     before_value(writer);
-    add_quoted(writer->buf, key);
+    add_quoted(writer->buf, key, strlen(key));
     vp_buf_add_text(writer->buf, ":");
     writer->comma = false;
 }
@@ -119,7 +119,7 @@ void vp_json_put_text(struct vp_json_writer *writer, const char *text)
         return;
     }
     before_value(writer);
-    add_quoted(writer->buf, text);
+    add_quoted(writer->buf, text, strlen(text));
 }
 
 void vp_json_put_int(struct vp_json_writer *writer, int64_t number)
@@ -138,6 +138,14 @@ void vp_json_put_null(struct vp_json_writer *writer)
 {
     before_value(writer);
     vp_buf_add_text(writer->buf, "null");
+}
+
+static void put_nul_text(struct vp_json_writer *writer, const struct vp_json *value)
+{
+    size_t len;
+    const char *text = json_nul_text(value, &len);
+    before_value(writer);
+    add_quoted(writer->buf, text, len);
 }
 
 static enum vp_code put_member(void *context, const char *key, const struct vp_json *value, struct vp_error *err)
@@ -168,6 +176,9 @@ void vp_json_put_value(struct vp_json_writer *writer, const struct vp_json *valu
         break;
     case VP_JSON_TEXT:
         vp_json_put_text(writer, vp_json_text(value));
+        break;
+    case VP_JSON_NUL_TEXT:
+        put_nul_text(writer, value);
         break;
     case VP_JSON_ARRAY:
         vp_json_open_array(writer);

@@ -42,6 +42,7 @@ static const struct vp_json_source OWN = {
     .max_bytes = SECRET_MAX,
     .max_depth = 64,
     .max_tokens = 200000,
+    .options = VP_JSON_PASSES_ON,
 };
 
 /* Strings in double quotes; of all else JSON is YAML as well. */

@@ -25,7 +25,7 @@ static const struct vp_json_source REQUEST = {
     .max_bytes = LINE_MAX_BYTES,
     .max_depth = 40,
     .max_tokens = 200000,
-    .options = VP_JSON_TELLS_KEYS,
+    .options = VP_JSON_TELLS_KEYS | VP_JSON_PASSES_ON,
 };
 
 /* ---- requests ---- */

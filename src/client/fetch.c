@@ -112,6 +112,17 @@ static enum vp_code no_secret(const struct cli_ref *ref, const char *words, stru
     return vp_fail(err, VP_REASON_SECRET_MISSING, "%s", words);
 }
 
+/* A variable, a file or a template takes a value as it is, and none of them can hold a NUL everywhere. */
+static enum vp_code check_text(const struct cli_ref *ref, const struct vp_json *value, struct vp_error *err)
+{
+    if (vp_json_type(value) != VP_JSON_NUL_TEXT)
+        return VP_OK;
+    return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                   "field \"%.60s\" of the secret at %.200s: holds a NUL character; store it as base64, or read it "
+                   "with get --format=json",
+                   ref->field, ref->path);
+}
+
 /* Texts as they are, all else as JSON. */
 static void add_value(struct vp_buf *content, const struct vp_json *value)
 {
@@ -168,6 +179,7 @@ static enum vp_code fill_part(struct fetch *fetch, struct cli_sink *sink, const 
         sink->absent = sink->template.n == 1;
         return VP_OK;
     }
+    VP_TRY(check_text(&part->ref, value, err));
     add_value(&text, value);
     enum vp_code code = vp_buf_check(&text, "a secret", err);
     if (code == VP_OK && fetch->mask != NULL)
@@ -263,6 +275,8 @@ enum vp_code cli_fetch_ref(struct cli_session *session, const struct cli_ref *re
     enum vp_code code = find_value(&fetch, ref, false, &value, err);
     struct vp_json_writer writer;
     vp_json_begin(&writer, content);
+    if (code == VP_OK && !as_json)
+        code = check_text(ref, value, err);
     if (code == VP_OK && value != NULL && as_json)
         vp_json_put_value(&writer, value);
     else if (code == VP_OK && value != NULL)

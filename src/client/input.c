@@ -10,7 +10,7 @@ static const struct vp_json_source GIVEN = {
     .max_bytes = SECRET_MAX,
     .max_depth = 32,
     .max_tokens = 100000,
-    .options = VP_JSON_TELLS_KEYS,
+    .options = VP_JSON_TELLS_KEYS | VP_JSON_PASSES_ON,
 };
 
 enum vp_code cli_input_object(struct vp_json **ret_object, struct vp_error *err)

@@ -26,7 +26,7 @@ const struct vp_json_source VAULT_ANSWER = {
     .max_bytes = VAULT_BODY_MAX,
     .max_depth = 64,
     .max_tokens = 200000,
-    .options = VP_JSON_TELLS_KEYS,
+    .options = VP_JSON_TELLS_KEYS | VP_JSON_PASSES_ON,
 };
 
 enum vp_code vault_bad_answer(struct vp_error *err, const char *path, const char *what)
@@ -51,6 +51,8 @@ enum vp_code vault_new(struct http_client *client, const struct vault_options *o
         .origin = options->origin,
         .ca_pem = options->ca_pem,
         .tls_server_name = options->tls_server_name,
+        .client_cert = options->client_cert,
+        .client_key = options->client_key,
         .max_concurrent = 1, /* one connection for all */
         .max_queued = 8,
         .max_retries = options->max_retries,

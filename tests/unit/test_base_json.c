@@ -170,6 +170,39 @@ TEST(everything_else_is_refused)
     }
 }
 
+TEST(what_is_passed_on_keeps_its_nul_and_its_minus_zero)
+{
+    static const char TEXT[] = "{\"blob\":\"a\\u0000b\\\"\",\"zero\":-0,\"list\":[-0,\"\\u0000\"],\"text\":\"a\"}";
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_json_source source = SOURCE;
+    struct vp_error err = { 0 };
+    struct vp_buf out = VP_BUF_INIT(200);
+    struct vp_json_writer writer;
+    source.options = VP_JSON_PASSES_ON;
+
+    EXPECT_OK(vp_json_parse(TEXT, strlen(TEXT), &source, &document, &err), &err);
+    vp_json_begin(&writer, &out);
+    vp_json_put_value(&writer, document);
+
+    EXPECT_TEXT(TEXT, vp_buf_text(&out));
+    EXPECT_INT(VP_JSON_NUL_TEXT, vp_json_type(vp_json_get(document, "blob")));
+    EXPECT_INT(VP_JSON_NUMBER, vp_json_type(vp_json_get(document, "zero")));
+    EXPECT_INT(VP_JSON_TEXT, vp_json_type(vp_json_get(document, "text")));
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, parse(TEXT, strlen(TEXT), &err), &err);
+    vp_buf_clear(&out);
+}
+
+TEST(a_key_with_a_nul_is_refused_though_values_may_have_one)
+{
+    static const char TEXT[] = "{\"a\\u0000b\":1}";
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_json_source source = SOURCE;
+    struct vp_error err = { 0 };
+    source.options = VP_JSON_PASSES_ON;
+
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, vp_json_parse(TEXT, strlen(TEXT), &source, &document, &err), &err);
+}
+
 TEST(nul_bytes_are_refused_inside_and_behind_a_document)
 {
     static const struct {
@@ -587,6 +620,8 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(valid_documents_are_taken),
         CASE(everything_else_is_refused),
+        CASE(what_is_passed_on_keeps_its_nul_and_its_minus_zero),
+        CASE(a_key_with_a_nul_is_refused_though_values_may_have_one),
         CASE(nul_bytes_are_refused_inside_and_behind_a_document),
         CASE(bytes_and_tokens_have_a_ceiling),
         CASE(no_text_takes_much_more_memory_than_its_tokens_say),
