@@ -10,6 +10,7 @@
 
 #include "vp/client.h"
 #include "vp/libraries.h"
+#include "vp/thread.h"
 
 #include "exit.h"
 #include "signals.h"
@@ -179,6 +180,7 @@ int cli_main(int argc, char **argv)
 {
     struct vp_error error = { 0 };
     cli_signals_block();
+    vp_threads_settle();
     /* No core with secrets in it, nobody reads our memory; execve() undoes it for the command. */
     (void)prctl(PR_SET_DUMPABLE, 0);
     survive_failed_writes();

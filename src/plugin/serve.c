@@ -11,6 +11,7 @@
 #include "vp/libraries.h"
 #include "vp/log.h"
 #include "vp/plugin.h"
+#include "vp/thread.h"
 #include "vp/version.h"
 
 #include "handshake.h"
@@ -268,6 +269,7 @@ int plugin_serve(const struct logical_backend *backend, int argc, char **argv)
     int status;
 
     plugin_process_restrict();
+    vp_threads_settle();
     if (vp_libraries_settle(&err) != VP_OK) {
         log_failed_start(&err);
         return EXIT_FAILURE;

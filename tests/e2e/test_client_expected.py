@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from client import SECRET, arv_vault_path
+from conftest import plugin_path
 from false_vault import AUTH, asked, plain, revoked, secret
+from seccomp import refuse_clone3
 
 
 @pytest.fixture
@@ -85,6 +88,23 @@ def test_data_in_a_path_is_hinted_at(vault, status):
     assert 'leave out "data/"' in vault.client.refused(77 if status == 403 else 66, "exec", "-e", "A=secret/data/y#pw", "--", "true")
 
 
+def test_a_nul_in_one_field_keeps_the_others(vault, memory):
+    body = b'{"data": {"data": {"password": "pw", "blob": "a\\u0000b"}, "metadata": {"version": 1}}}'
+    vault.answers[:0] = [("POST .*/data/x ", plain(200, {"data": {"version": 2}})), ("/data/x ", plain(200, body))]
+    assert vault.client.ok("get", "secret/x#password") == "pw"
+    assert vault.client.ok("exec", "-e", "A=secret/x#password", "--", "sh", "-c", "echo $A") == "pw\n"
+    for words in (("get", "secret/x#blob"), ("exec", "-e", "A=secret/x#blob", "--", "true"), ("exec", f"--file={memory}/f=secret/x#blob", "--", "true"),
+                  ("exec", "--env-from=secret/x", "--", "true")):
+        told = vault.client.refused(78, *words)
+        assert '"blob"' in told and "secret/x" in told and "NUL" in told
+    assert json.loads(vault.client.ok("get", "secret/x")) == {"password": "pw", "blob": "a\0b"}
+    assert json.loads(vault.client.ok("get", "--format=json", "secret/x#blob")) == "a\0b"
+    assert yaml.safe_load(vault.client.ok("get", "--format=yaml", "secret/x")) == {"password": "pw", "blob": "a\0b"}
+    vault.client.ok("put", "secret/x#password", stdin="new")
+    (posted,) = [request for request in vault.seen if request.startswith(b"POST /v1/secret/data/x ")]
+    assert json.loads(posted.split(b"\r\n\r\n", 1)[1])["data"] == {"password": "new", "blob": "a\0b"}
+
+
 def test_a_key_of_secret_mounts_that_is_misspelt(vault):
     words = vault.client.refused(78, "secret-mounts", stdin='{"secret_mount": {}}')
     assert "secret_mount" in words and vault.seen == []
@@ -135,6 +155,23 @@ def test_what_was_stored_goes_with_its_token(vault):
     vault.answers.insert(0, ("lookup-self", plain(200, {"data": {"ttl": 900}})))
     vault.client.ok("revoke")
     assert not stored.exists() and revoked(vault)[-1] == b"s.false"
+
+
+# ---- old container runtimes ----
+
+
+@pytest.mark.plain_build
+@pytest.mark.parametrize("options", [(), ("--supervise", "--mask")], ids=["becomes", "supervises"])
+def test_clone3_that_is_refused_with_eperm(vault, options):
+    """Docker before 20.10.10: glibc falls back to clone after ENOSYS only."""
+    done = vault.client.run("exec", *options, "-e", "A=secret/x#pw", "--", "sh", "-c", "test -n \"$A\"; echo $?", preexec_fn=refuse_clone3)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
+@pytest.mark.plain_build
+def test_the_plugins_selfcheck_where_clone3_is_refused_with_eperm():
+    done = subprocess.run([plugin_path(), "-selfcheck"], capture_output=True, text=True, check=False, preexec_fn=refuse_clone3)
+    assert done.returncode == 0 and "FAIL" not in done.stdout, done.stdout
 
 
 # ---- putting, listing, deleting ----
