@@ -68,6 +68,8 @@ struct http_site_options {
     struct http_origin origin;
     const char *ca_pem;          /* NULL: the first system bundle that exists */
     const char *tls_server_name; /* NULL: the host. The name that the certificate must have, and the SNI */
+    const char *client_cert;     /* PEM file, shown to a server that asks for one; NULL: none */
+    const char *client_key;      /* PEM file of its key; NULL: in client_cert */
     unsigned max_concurrent;     /* upper bound of transfers at one time, see limit.h; more wait in a queue */
     unsigned max_queued;         /* length of that queue; past it VP_REASON_OVERLOADED */
     unsigned max_retries;        /* extra tries per exchange for failed connections and 5xx */

@@ -28,6 +28,8 @@ struct vault_options {
     struct http_origin origin;
     const char *ca_pem;          /* NULL: the system's */
     const char *tls_server_name; /* NULL: the host */
+    const char *client_cert;     /* PEM files for a server that asks for a certificate; NULL: none */
+    const char *client_key;
     const char *name_space;      /* NULL: none */
     unsigned max_retries;        /* of each request */
     int64_t deadline_ms;         /* monotonic, for all requests together */

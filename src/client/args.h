@@ -51,6 +51,8 @@ struct cli_args {
     const char *ca_cert;
     const char *ca_path;
     const char *tls_server_name;
+    const char *client_cert;
+    const char *client_key;
     const char *timeout;
     const char *max_retries;
     const char *token_file;

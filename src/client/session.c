@@ -24,6 +24,8 @@ static enum vp_code connect_vault(struct cli_session *session, struct vp_error *
         .origin = settings->vault,
         .ca_pem = settings->vault_ca_pem,
         .tls_server_name = settings->tls_server_name,
+        .client_cert = settings->client_cert,
+        .client_key = settings->client_key,
         .name_space = settings->name_space,
         .max_retries = settings->max_retries,
         .deadline_ms = settings->deadline_ms,

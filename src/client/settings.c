@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,8 +263,6 @@ static void warn_of_ignored(bool quiet)
         const char *why;
     } IGNORED[] = {
         { "SKIP_VERIFY", "the server's certificate is always verified" },
-        { "CLIENT_CERT", "client certificates are not supported" },
-        { "CLIENT_KEY", "client certificates are not supported" },
         { "CACERT_BYTES", "set BAO_CACERT to a file" },
         { "PROXY_ADDR", "proxies are not used" },
         { "HTTP_PROXY", "proxies are not used" },
@@ -280,6 +279,31 @@ static void warn_of_ignored(bool quiet)
             if (environment(name) != NULL)
                 cli_exit_warn(quiet, "%s is ignored: %s", name, IGNORED[i].why);
         }
+}
+
+static enum vp_code check_readable(const char *file, const char *source, struct vp_error *err)
+{
+    char why[128];
+    if (access(file, R_OK) == 0)
+        return VP_OK;
+    return vp_fail(err, VP_REASON_LOCAL_IO, "can't read %.200s (%s): %s", file, source,
+                   strerror_r(errno, why, sizeof why));
+}
+
+/* Both or none, as bao has it. */
+static enum vp_code read_client_cert(const struct cli_args *args, struct cli_settings *settings, struct vp_error *err)
+{
+    const char *cert_source;
+    const char *key_source;
+    settings->client_cert = pick(args->client_cert, NAMES("--client-cert", "CLIENT_CERT"), &cert_source);
+    settings->client_key = pick(args->client_key, NAMES("--client-key", "CLIENT_KEY"), &key_source);
+    if (settings->client_cert == NULL && settings->client_key == NULL)
+        return VP_OK;
+    if (settings->client_cert == NULL || settings->client_key == NULL)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "a client certificate needs both files: set BAO_CLIENT_CERT and BAO_CLIENT_KEY");
+    VP_TRY(check_readable(settings->client_cert, cert_source, err));
+    return check_readable(settings->client_key, key_source, err);
 }
 
 /* Header text: what would end a line, or start another, is refused. */
@@ -470,6 +494,7 @@ static enum vp_code read_all(const struct cli_args *args, unsigned groups, bool 
     VP_TRY(read_retries(args, patient, settings, err));
     VP_TRY(read_address(args, settings, err));
     VP_TRY(read_vault_ca(args, &settings->vault_ca_pem, err));
+    VP_TRY(read_client_cert(args, settings, err));
     warn_of_ignored(args->quiet);
     if ((groups & CLI_ARGS_TOKEN) != 0)
         VP_TRY(read_vault_token(args, settings, err));

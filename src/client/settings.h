@@ -16,6 +16,8 @@ struct cli_settings {
     struct http_origin vault;
     char *vault_ca_pem; /* NULL: the first bundle of the system */
     const char *tls_server_name;
+    const char *client_cert; /* files; NULL: none */
+    const char *client_key;
     const char *name_space;
     unsigned max_retries;
     int64_t timeout_ms;

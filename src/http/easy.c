@@ -141,6 +141,31 @@ static int require_names(int verified, X509_STORE_CTX *chain)
     return 0;
 }
 
+static int note_request(SSL *tls, void *context)
+{
+    struct http_site *site = context;
+    (void)tls;
+    atomic_store(&site->asks_client_cert, true);
+    return 1;
+}
+
+/* A server that needs a certificate of ours says so by an alert; in TLS 1.3 after the handshake, when libcurl sees nothing but a
+ * connection that breaks. */
+static void note_alert(const SSL *tls, int where, int value)
+{
+    static const int ABOUT_CERTIFICATES[] = { SSL_AD_BAD_CERTIFICATE,     SSL_AD_UNSUPPORTED_CERTIFICATE,
+                                              SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_EXPIRED,
+                                              SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA,
+                                              SSL_AD_CERTIFICATE_REQUIRED,
+                                              SSL_AD_HANDSHAKE_FAILURE };
+    struct http_site *site = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
+    if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || !atomic_load(&site->asks_client_cert))
+        return;
+    for (size_t i = 0; i < VP_LEN(ABOUT_CERTIFICATES); i++)
+        if ((value & 0xFF) == ABOUT_CERTIFICATES[i])
+            atomic_store(&site->needs_client_cert, true);
+}
+
 /* A peer is verified by the site's store and nothing else, whatever store libcurl makes for the connection (that one holds no
  * certificate: CAINFO is off, and CAPATH is a mark). */
 static CURLcode set_store(CURL *easy, void *tls, void *context)
@@ -148,6 +173,9 @@ static CURLcode set_store(CURL *easy, void *tls, void *context)
     struct http_try *attempt = context;
     (void)easy;
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, require_names);
+    SSL_CTX_set_app_data(tls, attempt->site);
+    SSL_CTX_set_cert_cb(tls, note_request, (void *)(uintptr_t)attempt->site);
+    SSL_CTX_set_info_callback(tls, note_alert);
     return SSL_CTX_set1_verify_cert_store(tls, attempt->site->trust) == 1 ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
 }
 
@@ -157,6 +185,8 @@ static void set_site(struct setter *setter, struct http_try *attempt)
     const struct http_site *site = attempt->site;
     SET(setter, URL, site->base_url);
     SET(setter, CAPATH, site->mark);
+    SET(setter, SSLCERT, site->client_cert);
+    SET(setter, SSLKEY, site->client_key);
     SET(setter, SSL_CTX_FUNCTION, set_store);
     SET(setter, SSL_CTX_DATA, (void *)attempt);
     SET(setter, PROTOCOLS_STR, site->protocol);

@@ -29,7 +29,7 @@ static const struct meaning {
     { CURLE_SSL_ISSUER_ERROR, VP_REASON_UPSTREAM_TLS, false, "the server's certificate is not to be trusted" },
     { CURLE_SSL_INVALIDCERTSTATUS, VP_REASON_UPSTREAM_TLS, false, "the server's certificate is not to be trusted" },
     { CURLE_SSL_CACERT_BADFILE, VP_REASON_UPSTREAM_TLS, false, "the CA certificates can't be used" },
-    { CURLE_SSL_CERTPROBLEM, VP_REASON_UPSTREAM_TLS, false, "the server wants a client certificate" },
+    { CURLE_SSL_CERTPROBLEM, VP_REASON_UPSTREAM_TLS, false, "the client certificate or its key can't be used" },
     { CURLE_SSL_CLIENTCERT, VP_REASON_UPSTREAM_TLS, false, "the server wants a client certificate" },
     { CURLE_SSL_CIPHER, VP_REASON_UPSTREAM_TLS, false, "the server and we share no cipher" },
     { CURLE_PARTIAL_FILE, VP_REASON_UPSTREAM_UNREACHABLE, true, "the server's answer is cut short" },
@@ -41,6 +41,32 @@ static const struct meaning {
     { CURLE_WRITE_ERROR, VP_REASON_UPSTREAM_BAD_ANSWER, false, "the server's answer was refused" },
     { CURLE_OUT_OF_MEMORY, VP_REASON_INTERNAL, false, "out of memory" },
 };
+
+static bool is_broken(CURLcode code)
+{
+    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+           code == CURLE_SSL_CONNECT_ERROR;
+}
+
+/* What the server's alert says, where libcurl sees a connection that broke; NULL: there was none. */
+static const struct meaning *certificate_meaning(const struct http_site *site, CURLcode code)
+{
+    static const struct meaning MISSING = { CURLE_OK, VP_REASON_UPSTREAM_TLS, false,
+                                            "the server requires a client certificate" };
+    static const struct meaning REFUSED = { CURLE_OK, VP_REASON_UPSTREAM_TLS, false,
+                                            "the server refuses the client certificate" };
+    if (!is_broken(code) || !atomic_load(&site->needs_client_cert))
+        return NULL;
+    return site->client_cert == NULL ? &MISSING : &REFUSED;
+}
+
+/* The alert of TLS 1.3 is lost when the request is sent before it is read: then this is all there is to say. */
+static void add_certificate_hint(const struct http_site *site, CURLcode code, struct vp_error *error)
+{
+    if (is_broken(code) && atomic_load(&site->asks_client_cert))
+        vp_error_add_detail(error, "the server asked for a client certificate: %s",
+                            site->client_cert == NULL ? "none is set" : "does it accept this one?");
+}
 
 static const struct meaning *find_meaning(CURLcode code)
 {
@@ -78,10 +104,13 @@ static bool fail_transfer(struct http_try *attempt, CURLcode code)
     /* A resolver that says nothing is told like one that says no. */
     if (code == CURLE_OPERATION_TIMEDOUT && !sent && !has_reached(attempt->easy, CURLINFO_NAMELOOKUP_TIME_T))
         code = CURLE_COULDNT_RESOLVE_HOST;
-    const struct meaning *meaning = find_meaning(code);
+    const struct meaning *meaning = certificate_meaning(attempt->site, code);
+    if (meaning == NULL)
+        meaning = find_meaning(code);
     (void)vp_fail(error, meaning->reason, "%s", meaning->words);
     vp_error_add_detail(error, "%s: %.200s (curl %d)", attempt->site->host_and_port,
                         attempt->curl_text[0] == '\0' ? curl_easy_strerror(code) : attempt->curl_text, (int)code);
+    add_certificate_hint(attempt->site, code, error);
     /* Connecting has a share of the budget only; a server that got the request and is slow would be slow again. */
     return meaning->again || (code == CURLE_OPERATION_TIMEDOUT && !sent);
 }

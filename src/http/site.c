@@ -90,6 +90,12 @@ static enum vp_code set_detour(struct http_site *site, const struct http_origin 
     return site->connect_to == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
+static enum vp_code copy_path(const char *path, char **ret_copy, struct vp_error *err)
+{
+    *ret_copy = path == NULL ? NULL : strdup(path);
+    return path != NULL && *ret_copy == NULL ? vp_fail_no_memory(err) : VP_OK;
+}
+
 /* ---- the pool ---- */
 
 static void free_bundle(struct http_bundle *bundle)
@@ -199,6 +205,8 @@ enum vp_code http_site_new(struct http_client *client, const struct http_site_op
     site->user_agent = options->user_agent == NULL ? "vault-plugin-auth-arvados" : options->user_agent;
     VP_TRY(set_mark(site, err));
     VP_TRY(set_trust(site, options->ca_pem, err));
+    VP_TRY(copy_path(options->client_cert, &site->client_cert, err));
+    VP_TRY(copy_path(options->client_key, &site->client_key, err));
     VP_TRY(set_address(site, &options->origin, name, err));
     VP_TRY(set_detour(site, &options->origin, name, err));
     *ret_site = VP_TAKE(site);
@@ -221,6 +229,8 @@ void http_site_free(struct http_site *site)
     free(site->host_and_port);
     curl_slist_free_all(site->connect_to);
     X509_STORE_free(site->trust);
+    free(site->client_cert);
+    free(site->client_key);
     free(site->mark);
     free(site);
 }

@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <openssl/x509_vfy.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "vp/http.h"
 
@@ -19,6 +20,8 @@ struct http_site {
     char *host_and_port;           /* for details of errors */
     struct curl_slist *connect_to; /* NULL unless the name to verify isn't the host */
     X509_STORE *trust;             /* shared by all connections of the site; NULL for http */
+    char *client_cert;             /* NULL: none */
+    char *client_key;
     char *mark;                    /* no other site has it, see site.c */
     unsigned max_retries;
     bool has_standbys;
@@ -26,6 +29,8 @@ struct http_site {
     const char *user_agent;
     struct http_stats *stats;
 
+    atomic_bool asks_client_cert;  /* the server did, as many do that need none */
+    atomic_bool needs_client_cert; /* the server said so, or refused the one that was shown */
     struct http_limit limit; /* has a lock of its own */
 
     pthread_mutex_t lock;                /* guards the two below */

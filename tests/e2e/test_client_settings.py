@@ -10,6 +10,7 @@ import ssl
 import threading
 
 import pytest
+import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -83,12 +84,77 @@ def test_a_broken_certificate_among_good_ones_is_left_out(vault, tmp_path):
     assert vault.client.run(*GET, env={"BAO_CACERT": str(folder / "z.pem")}).returncode == 78
 
 
-@pytest.mark.parametrize("name", ["BAO_SKIP_VERIFY", "VAULT_SKIP_VERIFY", "BAO_CLIENT_CERT", "VAULT_CLIENT_KEY", "BAO_CACERT_BYTES",
+@pytest.mark.parametrize("name", ["BAO_SKIP_VERIFY", "VAULT_SKIP_VERIFY", "BAO_CACERT_BYTES",
                                   "VAULT_PROXY_ADDR", "BAO_AGENT_ADDR", "BAO_MFA"])
 def test_what_bao_would_use_and_this_does_not_is_named(vault, name):
     done = vault.client.run(*GET, env={name: "1"})
     assert done.returncode == 0 and f"{name} is ignored" in done.stderr
     assert vault.client.run(*GET, "--quiet", env={name: "1"}).stderr == ""
+
+
+# ---- client certificates ----
+
+
+@pytest.fixture
+def strict(vault, tmp_path):
+    """The same server, which requires a certificate of its own authority; and the files of one."""
+    authority = trustme.CA()
+    authority.issue_cert("job").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "both.pem"))
+    text = (tmp_path / "both.pem").read_text()
+    at = text.index("-----BEGIN CERTIFICATE-----")
+    (tmp_path / "client.key").write_text(text[:at])
+    (tmp_path / "client.pem").write_text(text[at:])
+    server = trustme.CA()
+    server.cert_pem.write_to_path(str(tmp_path / "server-ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def listen(version: ssl.TLSVersion) -> dict[str, str]:
+        context.maximum_version = version
+        vault.socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        threading.Thread(target=vault.serve, daemon=True).start()
+        return {"BAO_ADDR": f"https://127.0.0.1:{vault.socket.getsockname()[1]}", "BAO_CACERT": str(tmp_path / "server-ca.pem")}
+
+    return listen
+
+
+def expect_told(vault, env: dict[str, str], words: str) -> None:
+    """In TLS 1.3 the server's alert comes after the handshake, and is lost if the request is sent before it is read."""
+    done = vault.client.run(*GET, env=env)
+    assert (done.returncode == 78 and words in done.stderr) or (done.returncode == 75 and "asked for a client certificate" in done.stderr), done
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+def test_a_server_that_requires_a_client_certificate(vault, strict, tmp_path, version):
+    env = strict(version)
+    cert, key = str(tmp_path / "client.pem"), str(tmp_path / "client.key")
+    assert vault.client.ok(*GET, env={**env, "BAO_CLIENT_CERT": cert, "BAO_CLIENT_KEY": key}) == SECRET
+    assert vault.client.ok(*GET, env={**env, "VAULT_CLIENT_CERT": cert, "VAULT_CLIENT_KEY": key}) == SECRET
+    assert vault.client.ok(*GET, f"--client-cert={cert}", f"--client-key={key}", env=env) == SECRET
+    expect_told(vault, env, "requires a client certificate")
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+def test_a_client_certificate_of_another_authority(vault, strict, tmp_path, version):
+    env = strict(version)
+    other = trustme.CA().issue_cert("job")
+    other.private_key_pem.write_to_path(str(tmp_path / "other.key"))
+    other.cert_chain_pems[0].write_to_path(str(tmp_path / "other.pem"))
+    expect_told(vault, {**env, "BAO_CLIENT_CERT": str(tmp_path / "other.pem"), "BAO_CLIENT_KEY": str(tmp_path / "other.key")},
+                "refuses the client certificate")
+
+
+def test_client_certificates_that_can_not_be_used_are_named(vault, strict, tmp_path):
+    env = strict(ssl.TLSVersion.TLSv1_3)
+    cert, key = str(tmp_path / "client.pem"), str(tmp_path / "client.key")
+    assert "BAO_CLIENT_KEY" in vault.client.refused(78, *GET, env={**env, "BAO_CLIENT_CERT": cert})
+    assert "/nonexistent" in vault.client.refused(74, *GET, env={**env, "BAO_CLIENT_CERT": cert, "BAO_CLIENT_KEY": "/nonexistent"})
+    assert "its key can't be used" in vault.client.refused(78, *GET, env={**env, "BAO_CLIENT_CERT": key, "BAO_CLIENT_KEY": cert})
 
 
 # ---- durations ----
