@@ -14,57 +14,61 @@
 /* clang-format off */
 const struct logical_field AUTH_CONFIG_FIELDS[] = {
     { "arvados_api_host", LOGICAL_TEXT, AT(arvados_api_host), LOGICAL_REQUIRED, NULL, 0, 0,
-      "Arvados API server, as in ARVADOS_API_HOST: host or host:port; https://host[:port] is taken as well. Always https." },
+      "Arvados API server: host, host:port or https://host[:port], as in ARVADOS_API_HOST. Always HTTPS." },
     { "arvados_ca_cert", LOGICAL_TEXT, AT(arvados_ca_cert), 0, NULL, 0, 0,
-      "PEM bundle of the CAs to trust for Arvados. Empty: the system's bundle." },
+      "PEM bundle of CA certificates for the Arvados API server. Empty: the system's bundle." },
     { "tls_server_name", LOGICAL_TEXT, AT(tls_server_name), 0, NULL, 0, 0,
-      "Name that the server's certificate must have. Empty: the host." },
+      "Name that the server certificate must have. Empty: the host of arvados_api_host." },
     { "service_token", LOGICAL_SECRET, AT(service_token), 0, NULL, 0, 0,
-      "v2 token of an Arvados admin, limited by scopes, for reading grants and for the checks at renewal. Write-only: a "
-      "read shows service_token_set and service_token_uuid. Needed again in a write that changes where it is sent." },
+      "Arvados v2 token of an administrator, limited by scopes. The plugin reads grants with it and checks "
+      "renewals. Write-only: a read returns service_token_set and service_token_uuid. Required again in a write "
+      "that changes where it is sent." },
     { "cluster_id", LOGICAL_TEXT, AT(cluster_id), 0, NULL, 0, 0,
-      "Five characters. Empty: learned from the discovery document. A host that says another id is refused." },
+      "Id of the cluster, 5 characters. Empty: taken from the discovery document. A server that reports another id "
+      "is refused." },
     { "login_kind", LOGICAL_TEXT, AT(login_kind), 0, "container", 0, 0,
-      "What may log in here: container; or user, on a mount of its own for people who write secrets. A container can make "
-      "an ordinary token of its user, so grant nothing on a user mount that a container must not have." },
+      "Tokens accepted by login: container (run tokens) or user (tokens of users). Use a separate mount for user. "
+      "A container can create a token of its user, so grant nothing on a user mount that a container must not have." },
     { "allowed_token_clusters", LOGICAL_TEXTS, AT(allowed_token_clusters), 0, NULL, 0, 0,
-      "Prefixes of the token uuids that may log in. Empty: the cluster's own." },
+      "Clusters whose tokens may log in. Empty: the mount's own cluster." },
     { "allowed_user_clusters", LOGICAL_TEXTS, AT(allowed_user_clusters), 0, NULL, 0, 0,
-      "Prefixes of the user uuids that may log in; add the login cluster on a satellite. Empty: the cluster's own." },
+      "Clusters whose users may log in. On a satellite, add the login cluster. Empty: the mount's own cluster." },
     { "link_class", LOGICAL_TEXT, AT(link_class), 0, "vault_policy", 0, 0,
       "Class of the Arvados links that are grants." },
     { "trusted_link_owners", LOGICAL_TEXTS, AT(trusted_link_owners), 0, NULL, 0, 0,
-      "Only links owned by one of these count: the system user, or projects that ordinary users can't write. "
-      "Empty: the cluster's system user." },
+      "A link counts only if one of these owns it: the system user, or projects that ordinary users cannot write "
+      "to. Empty: the system user of the cluster." },
     { "trusted_link_modifiers", LOGICAL_TEXTS, AT(trusted_link_modifiers), 0, NULL, 0, 0,
       "If set, a link counts only if one of these users modified it last." },
     { "allowed_policy_prefixes", LOGICAL_TEXTS, AT(allowed_policy_prefixes), LOGICAL_REQUIRED, NULL, 0, 0,
-      "A granted policy counts only if its name starts with one of these and goes on. Each ends in '-' or '_'." },
+      "A grant counts only if the policy name is longer than one of these prefixes and starts with it. Each ends "
+      "in '-' or '_'." },
     { "allowed_policies", LOGICAL_TEXTS, AT(allowed_policies), 0, NULL, 0, 0,
-      "If set, the exact names that count." },
+      "If set, a grant counts only if the policy is in this list." },
     { "max_policies", LOGICAL_INT, AT(max_policies), 0, "64", 1, 1024,
-      "A login with more distinct policies than this is refused; nothing is cut silently." },
+      "A login with more distinct policies is refused." },
     { "request_timeout", LOGICAL_DURATION, AT(request_timeout_s), 0, "10s", 1, 60,
-      "Budget for all Arvados calls of one request." },
+      "Time budget for all Arvados calls of one request." },
     { "max_retries", LOGICAL_INT, AT(max_retries), 0, "2", 0, 10,
-      "Further tries after failed connections and 5xx answers, inside that budget." },
+      "Retries after failed connections and 5xx responses, within request_timeout." },
     { "max_concurrent_requests", LOGICAL_INT, AT(max_concurrent_requests), 0, "64", 1, 256,
-      "Upper bound of requests at Arvados at one time, per mount and node. The limit in force adapts to Arvados: it starts "
-      "at 8, and status shows it." },
+      "Upper bound of concurrent requests to Arvados, per mount and node. The current limit adapts to the load and "
+      "starts at 8; status returns it." },
     { "verify_connection", LOGICAL_BOOL, AT(verify_connection), 0, "true", 0, 0,
-      "A write first proves that Arvados answers, is that cluster and takes the service token. false needs cluster_id." },
+      "Before a write is stored, check that Arvados answers, is the expected cluster and accepts the service "
+      "token. false requires cluster_id." },
     { "default_role", LOGICAL_TEXT, AT(default_role), 0, NULL, 0, 0, "Role of a login that names none." },
     { "prefixes_by_owner", LOGICAL_MAP, AT(prefixes_by_owner), 0, NULL, 0, 0,
-      "For delegation: what a trusted owner grants counts only under this narrower prefix. Map of owner uuid to prefix." },
+      "Map of owner uuid to policy prefix. Links of that owner count only under this narrower prefix." },
     { "group_alias_uuids", LOGICAL_TEXTS, AT(group_alias_uuids), 0, NULL, 0, 0,
-      "Arvados roles that Vault should know as external groups: a login puts the user into the groups whose alias at this "
-      "mount is the role's uuid. Needs service_token." },
+      "Arvados roles (groups) that are external groups in Vault. A login adds the user to the groups whose alias "
+      "at this mount is the role's uuid. Requires service_token." },
     { "cache_ttl", LOGICAL_DURATION, AT(cache_ttl_s), 0, "10s", 0, 3600,
-      "How long grants, memberships and users' records are remembered, and so how late a withdrawal takes effect. 0: not at "
-      "all. Whether a token or container is valid is never remembered." },
+      "How long grants, memberships and user records are cached. 0: no cache. The validity of a token or container "
+      "is never cached." },
     { "logins", LOGICAL_TEXT, AT(logins), 0, AUTH_LOGINS_ON, 0, 0,
-      "on; off refuses every login, and off-and-renewals renewals as well: a switch for incidents. Tokens that were issued "
-      "before stay valid until their TTL ends." },
+      "on, off (refuse every login) or off-and-renewals (refuse renewals as well). A switch for incidents: tokens "
+      "that were issued before stay valid until their TTL ends." },
     { 0 },
 };
 /* clang-format on */

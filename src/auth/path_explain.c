@@ -9,12 +9,14 @@
 #define AT(member) offsetof(struct auth_explain_args, member)
 
 const struct logical_field AUTH_EXPLAIN_FIELDS[] = {
-    { "token", LOGICAL_SECRET, AT(token), 0, NULL, 0, 0, "A container's run token." },
-    { "user_uuid", LOGICAL_TEXT, AT(user_uuid), 0, NULL, 0, 0, "An Arvados user: what is granted to this user?" },
-    { "container_uuid", LOGICAL_TEXT, AT(container_uuid), 0, NULL, 0, 0, "A container: could it log in?" },
+    { "token", LOGICAL_SECRET, AT(token), 0, NULL, 0, 0, "Run token of a container." },
+    { "user_uuid", LOGICAL_TEXT, AT(user_uuid), 0, NULL, 0, 0,
+      "Uuid of an Arvados user: returns the grants of this user." },
+    { "container_uuid", LOGICAL_TEXT, AT(container_uuid), 0, NULL, 0, 0,
+      "Uuid of a container: returns the result of a login of this container." },
     { "request_id", LOGICAL_TEXT, AT(request_id), 0, NULL, 0, 0,
-      "Request id of a login or renewal that this node refused: why? See the path refusals." },
-    { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0, "The role that the login would name." },
+      "Request id of a login or renewal that this node refused. See the path refusals." },
+    { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0, "Role that the login would name." },
     { 0 },
 };
 

@@ -9,11 +9,11 @@
 
 const struct logical_field AUTH_LOGIN_FIELDS[] = {
     { "token", LOGICAL_SECRET, AT(token), LOGICAL_REQUIRED, NULL, 0, 0,
-      "The container's ARVADOS_API_TOKEN: v2/<uuid>/<secret>/<container uuid>. On a mount for people, a user's own." },
-    { "jwt", LOGICAL_SECRET, AT(jwt), 0, NULL, 0, 0,
-      "The same as token, for clients that only know the Kubernetes method." },
+      "ARVADOS_API_TOKEN of the container: v2/<uuid>/<secret>/<container uuid>. On a user mount, the token of a "
+      "user." },
+    { "jwt", LOGICAL_SECRET, AT(jwt), 0, NULL, 0, 0, "Alias of token, for clients of the Kubernetes method." },
     { "role", LOGICAL_TEXT, AT(role), 0, NULL, 0, 0,
-      "Role to log in against. Left out: the mount's default_role, or the defaults while the mount has no role." },
+      "Role of the login. Empty: default_role of the mount, or the defaults if the mount has no role." },
     { 0 },
 };
 

@@ -7,9 +7,9 @@
 
 const struct logical_field AUTH_REFUSALS_FIELDS[] = {
     { "after", LOGICAL_TEXT, offsetof(struct auth_refusals_args, after), 0, NULL, 0, 0,
-      "Only refusals before the one with this request id." },
+      "Return refusals older than the one with this request id." },
     { "limit", LOGICAL_INT, offsetof(struct auth_refusals_args, limit), 0, "0", INT64_MIN, INT64_MAX,
-      "At most this many. 0 or less: all." },
+      "Maximum number of refusals. 0 or less: all." },
     { 0 },
 };
 

@@ -147,9 +147,9 @@ enum vp_code auth_role_delete(const struct logical_call *call, struct vp_error *
 
 const struct logical_field AUTH_ROLE_LIST_FIELDS[] = {
     { "after", LOGICAL_TEXT, offsetof(struct auth_role_list_args, after), 0, NULL, 0, 0,
-      "Only names behind this one." },
+      "Return names after this one." },
     { "limit", LOGICAL_INT, offsetof(struct auth_role_list_args, limit), 0, "0", INT64_MIN, INT64_MAX,
-      "At most so many names. 0 or less: all." },
+      "Maximum number of names. 0 or less: all." },
     { 0 },
 };
 

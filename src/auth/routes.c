@@ -8,10 +8,10 @@ const struct logical_route AUTH_ROUTES[] = {
         .path = "login",
         .summary = "Log in with the run token of an Arvados container.",
         .help =
-            "Asks Arvados whose token it is and whether that container is running, and answers with a token that has "
-            "the policies granted to the container's user. The token is the whole text of ARVADOS_API_TOKEN in the "
-            "container: v2/<uuid>/<secret>/<container uuid>. A refusal says no more than \"permission denied\" and the "
-            "request id. An administrator reads the reason with explain request_id=..., or in the server's log.",
+            "Checks with Arvados that the token belongs to a running container, and returns a token with the "
+            "policies granted to the container's user. The token is the value of ARVADOS_API_TOKEN in the "
+            "container: v2/<uuid>/<secret>/<container uuid>. A denial returns \"permission denied\" and a request "
+            "id only. An administrator reads the reason with explain request_id=...",
         .fields = AUTH_LOGIN_FIELDS,
         .args_size = sizeof(struct auth_login_args),
         .ignores_unknown = true,
@@ -22,13 +22,12 @@ const struct logical_route AUTH_ROUTES[] = {
     },
     {
         .path = "config",
-        .summary = "Where Arvados is, whom to trust, and what may be granted.",
+        .summary = "Configure the Arvados endpoint, trust and policy limits.",
         .help =
-            "A write proves first that Arvados answers, is the cluster it should be and takes the service token, "
-            "unless "
-            "verify_connection is false. A field left out of an update keeps its value; an unknown field is refused. "
-            "Changing arvados_api_host, arvados_ca_cert or tls_server_name needs service_token in the same write when "
-            "one is set: a token is never sent to a new place on the strength of an old write.",
+            "A write first checks that Arvados answers, is the expected cluster and accepts the service token, "
+            "unless verify_connection is false. A field that an update leaves out keeps its value. An unknown "
+            "field is refused. If a service token is set, a change of arvados_api_host, arvados_ca_cert or "
+            "tls_server_name requires service_token in the same write.",
         .fields = AUTH_CONFIG_FIELDS,
         .stores = true,
         .exists = auth_config_exists,
@@ -39,28 +38,29 @@ const struct logical_route AUTH_ROUTES[] = {
     },
     {
         .path = "config/check",
-        .summary = "Asks Arvados now whether this mount is set up well, one verdict a line.",
+        .summary = "Check the configuration against Arvados.",
         .help =
-            "reach, tls, cluster, version, service_token, scopes, service_token_expiry, trusted_owners, group_grants, "
-            "everybody, logins: each with ok and, where something is wrong, what to do. Changes nothing.",
+            "Returns one result for each check: reach, tls, cluster, version, service_token, scopes, "
+            "service_token_expiry, trusted_owners, group_grants, everybody, roles, logins. A failed check says "
+            "what to do. Changes nothing.",
         .on = { [LOGICAL_READ] = auth_config_check_read },
     },
     {
         .path = "explain",
-        .summary = "What would a login give, and why? Issues nothing.",
+        .summary = "Explain the result of a login without issuing a token.",
         .help =
-            "Give one of token, user_uuid, container_uuid and request_id, and role if the login would. The answer has "
-            "the outcome, the reason of a refusal, and every grant of the user, kept or dropped and why. By "
-            "user_uuid only the user and their grants are looked at; by uuid a service token is needed. The caller's "
-            "address is not part of it. request_id reads an earlier refusal of this node.",
+            "Pass one of token, user_uuid, container_uuid and request_id, and the role of the login. Returns the "
+            "outcome, the reason of a denial, and every grant of the user with the reason if it does not count. "
+            "With user_uuid only the user and the grants are checked. The uuid fields require a service token. The "
+            "address of the caller is not checked. request_id returns an earlier refusal of this node.",
         .fields = AUTH_EXPLAIN_FIELDS,
         .args_size = sizeof(struct auth_explain_args),
         .on = { [LOGICAL_CREATE] = auth_explain, [LOGICAL_UPDATE] = auth_explain },
     },
     {
         .path = "role",
-        .summary = "Names of the roles.",
-        .help = "Sorted. after and limit give them page by page.",
+        .summary = "List the roles.",
+        .help = "Returns sorted names; use after and limit for pages.",
         .fields = AUTH_ROLE_LIST_FIELDS,
         .args_size = sizeof(struct auth_role_list_args),
         .ignores_unknown = true,
@@ -69,13 +69,11 @@ const struct logical_route AUTH_ROUTES[] = {
     {
         .path = "role/+",
         .parameter = "name",
-        .summary = "Who may log in, and what the token looks like.",
-        .help = "Each binding that is set must hold, at the login and at every renewal. As soon as a mount has a role, "
-                "a login "
-                "must name one (or the mount's default_role does): leaving it out never escapes a binding. Grants "
-                "follow the "
-                "user, not the role: of two roles a caller may use the weaker. A name is lower-case letters, digits "
-                "and . _ -",
+        .summary = "Configure a role: who may log in, and the properties of the token.",
+        .help =
+            "Each binding that is set must hold at the login and at every renewal. If the mount has a role, each "
+            "login must name one or the mount must have a default_role. Grants belong to the user, not to the "
+            "role: a caller may use the weaker of two roles. A name has lower-case letters, digits and . _ -",
         .fields = AUTH_ROLE_FIELDS,
         .stores = true,
         .exists = auth_role_exists,
@@ -86,27 +84,28 @@ const struct logical_route AUTH_ROUTES[] = {
     },
     {
         .path = "grants",
-        .summary = "Users and groups that links grant policies to.",
-        .help = "Their uuids, and for each how many policies count. Asks Arvados now and needs a service token.",
+        .summary = "List the users and groups that have grants.",
+        .help =
+            "Returns their uuids and the number of policies that count. Reads from Arvados, without the cache. "
+            "Requires a service token.",
         .on = { [LOGICAL_LIST] = auth_grants_list },
     },
     {
         .path = "grants/+",
         .parameter = "uuid",
-        .summary = "The links of one user or group, as the plugin sees them.",
-        .help = "Kept or dropped and why, with their properties. A user's own links only: explain adds those of his "
-                "groups. "
-                "Asks Arvados now and needs a service token. What a login decides beside that (image bindings, roles "
-                "of the "
-                "mount) is not part of it.",
+        .summary = "Read the grants of one user or group.",
+        .help =
+            "Returns each link, its properties, and the reason if it does not count. For a user, only direct "
+            "grants: explain adds those of the user's groups. Image bindings and roles are not checked. Reads from "
+            "Arvados, without the cache. Requires a service token.",
         .on = { [LOGICAL_READ] = auth_grants_read },
     },
     {
         .path = "refusals",
-        .summary = "The last refused logins and renewals on this node.",
-        .help = "Their request ids, the newest first, and for each time, reason, detail, role, address, container and "
-                "user. "
-                "At most 256, in memory only. explain with request_id reads one of them.",
+        .summary = "List the last refused logins and renewals of this node.",
+        .help =
+            "Returns request ids, newest first, each with time, reason, detail, role, address, container and user. "
+            "At most 256, in memory only. To read one, pass its id to explain as request_id.",
         .fields = AUTH_REFUSALS_FIELDS,
         .args_size = sizeof(struct auth_refusals_args),
         .ignores_unknown = true,
@@ -114,23 +113,23 @@ const struct logical_route AUTH_ROUTES[] = {
     },
     {
         .path = "status",
-        .summary = "What this mount did on this node since its start.",
+        .summary = "Read the counters of this mount on this node since the plugin started.",
         .help =
-            "Logins and renewals by outcome, calls to Arvados by status, how many wait, how long they take, the cache, "
-            "dropped grants, and when the service token ends. In latency_buckets_ms stands how many of the answered "
-            "calls took no longer than so many milliseconds, in latency_sum_ms how long all of them took together.",
+            "Returns logins and renewals by outcome, calls to Arvados by status, queue length, latency, cache, "
+            "dropped grants, and the expiry of the service token. latency_buckets_ms counts answered calls up to "
+            "each number of milliseconds; latency_sum_ms is their total time.",
         .on = { [LOGICAL_READ] = auth_status },
     },
     {
         .path = "version",
-        .summary = "Versions of the plugin and of the Arvados cluster.",
-        .help = "Asks Arvados for its discovery document. version/client-only does not.",
+        .summary = "Read the versions of the plugin and of Arvados.",
+        .help = "Reads the discovery document of Arvados.",
         .on = { [LOGICAL_READ] = auth_version },
     },
     {
         .path = "version/client-only",
-        .summary = "Version of the plugin, without asking Arvados.",
-        .help = "Works on a mount that is not configured.",
+        .summary = "Read the version of the plugin without asking Arvados.",
+        .help = "Works on a mount without a config.",
         .on = { [LOGICAL_READ] = auth_version_client_only },
     },
     { 0 },

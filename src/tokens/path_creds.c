@@ -63,9 +63,8 @@ enum vp_code tokens_creds(const struct logical_call *call, struct vp_error *err)
 
 const struct logical_field TOKENS_LOGIN_FIELDS[] = {
     { "role", LOGICAL_TEXT, offsetof(struct tokens_login_args, role), 0, NULL, 0, 0,
-      "Role whose scopes and lifetimes apply; its user must be the one in the path, or self. Without one: scopes all, "
-      "and the "
-      "config's lifetimes." },
+      "Role whose scopes and TTLs apply. Its user must be the one in the path, or self. Empty: scopes all and the "
+      "TTLs of the config." },
     { "ttl", LOGICAL_DURATION, offsetof(struct tokens_login_args, ttl_s), 0, "0", 0, INT32_MAX,
       "TTL of the lease, up to the maximum. 0: the role's." },
     { 0 },

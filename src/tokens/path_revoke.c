@@ -4,7 +4,7 @@
 
 const struct logical_field TOKENS_REVOKE_FIELDS[] = {
     { "user_token", LOGICAL_SECRET, offsetof(struct tokens_revoke_args, user_token), LOGICAL_REQUIRED, NULL, 0, 0,
-      "The Arvados token (v2) to end." },
+      "The Arvados v2 token to revoke." },
     { 0 },
 };
 

@@ -92,9 +92,9 @@ enum vp_code tokens_role_delete(const struct logical_call *call, struct vp_error
 /* ---- list ---- */
 
 const struct logical_field TOKENS_ROLE_LIST_FIELDS[] = {
-    { "after", LOGICAL_TEXT, offsetof(struct tokens_list_args, after), 0, NULL, 0, 0, "Only names after this one." },
+    { "after", LOGICAL_TEXT, offsetof(struct tokens_list_args, after), 0, NULL, 0, 0, "Return names after this one." },
     { "limit", LOGICAL_INT, offsetof(struct tokens_list_args, limit), 0, "0", INT64_MIN, INT64_MAX,
-      "At most this many names. 0 or less: all." },
+      "Maximum number of names. 0 or less: all." },
     { 0 },
 };
 

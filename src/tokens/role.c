@@ -9,17 +9,17 @@ enum { SCOPES_MAX = 64, SCOPE_LEN_MAX = 512, DESCRIPTION_MAX = 1024, LEASE_MAX_S
 /* clang-format off */
 const struct logical_field TOKENS_ROLE_FIELDS[] = {
     { "user", LOGICAL_TEXT, AT(user), LOGICAL_REQUIRED, NULL, 0, 0,
-      "The Arvados user that tokens are minted for: a user uuid, or self for the caller's own user, which is the alias of "
-      "their entity under the config's auth_accessor." },
+      "Arvados user of the tokens: a user uuid, or self for the caller's own user (the alias of their entity under "
+      "auth_accessor)." },
     { "scopes", LOGICAL_TEXTS, AT(scopes), 0, "all", 0, 0,
-      "Scopes of the minted token: all, or entries such as \"GET /arvados/v1/collections/\". A role with other scopes than "
-      "all costs Arvados a second request per mint." },
+      "Scopes of the token: all, or entries such as \"GET /arvados/v1/collections/\". Other scopes than all take a "
+      "second request to Arvados." },
     { "ttl", LOGICAL_DURATION, AT(ttl_s), 0, "0", 0, LEASE_MAX_S, "TTL of the lease. 0: the config's." },
     { "max_ttl", LOGICAL_DURATION, AT(max_ttl_s), 0, "0", 0, LEASE_MAX_S,
-      "Time since issue that no renewal exceeds. 0: the config's." },
+      "Maximum TTL including renewals. 0: the config's." },
     { "allow_admins", LOGICAL_BOOL, AT(allow_admins), 0, "false", 0, 0,
-      "Mint for a user who is an Arvados administrator. The token can do anything at Arvados." },
-    { "description", LOGICAL_TEXT, AT(description), 0, NULL, 0, 0, "For people; not used." },
+      "Create tokens for a user who is an Arvados administrator. Such a token can do anything at Arvados." },
+    { "description", LOGICAL_TEXT, AT(description), 0, NULL, 0, 0, "A note for administrators; not used." },
     { 0 },
 };
 /* clang-format on */

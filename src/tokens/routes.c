@@ -6,11 +6,12 @@
 const struct logical_route TOKENS_ROUTES[] = {
     {
         .path = "config",
-        .summary = "The Arvados server, the administrator's token and the lifetimes of leases.",
+        .summary = "Configure the Arvados endpoint, the administrator token and the TTLs of leases.",
         .help =
-            "A write first checks that Arvados answers, is the expected cluster and lets the admin_token mint, unless "
-            "verify_connection is false. A field left out of an update keeps its value; an unknown field is refused. "
-            "Leases that were made before a change of the server still end where they were made.",
+            "A write first checks that Arvados answers, is the expected cluster and accepts admin_token for "
+            "creating tokens, unless verify_connection is false. A field that an update leaves out keeps its "
+            "value. An unknown field is refused. Leases made before a change of the server are revoked at the "
+            "server where they were made.",
         .fields = TOKENS_CONFIG_FIELDS,
         .exists = tokens_config_exists,
         .on = { [LOGICAL_CREATE] = tokens_config_write,
@@ -20,24 +21,24 @@ const struct logical_route TOKENS_ROUTES[] = {
     },
     {
         .path = "config/check",
-        .summary = "Asks Arvados now whether this mount can mint, one verdict a line.",
+        .summary = "Check the configuration against Arvados.",
         .help =
-            "reach, tls, cluster, version, admin_token, may_mint, admin_token_expiry, auth_accessor: each with ok and, "
-            "where something is wrong, what to do. Changes nothing.",
+            "Returns one result for each check: reach, tls, cluster, version, admin_token, may_mint, "
+            "admin_token_expiry, auth_accessor. A failed check says what to do. Changes nothing.",
         .on = { [LOGICAL_READ] = tokens_check_read },
     },
     {
         .path = "config/rotate-root",
-        .summary = "Replaces the administrator's token by a new one with the same scopes and lifetime.",
-        .help = "The old token mints the new one, which is checked and stored; then the old one is ended. If a step "
-                "fails, the "
-                "old one stays in use. From then on only this mount has the token.",
+        .summary = "Rotate the administrator token.",
+        .help =
+            "Creates a token with the same scopes and TTL, checks and stores it, then deletes the old one. If a "
+            "step fails, the old token stays in use. Afterwards only this mount has the token.",
         .on = { [LOGICAL_UPDATE] = tokens_rotate_root },
     },
     {
         .path = "role",
-        .summary = "Names of the roles.",
-        .help = "Sorted. after and limit give them page by page.",
+        .summary = "List the roles.",
+        .help = "Returns sorted names; use after and limit for pages.",
         .fields = TOKENS_ROLE_LIST_FIELDS,
         .args_size = sizeof(struct tokens_list_args),
         .ignores_unknown = true,
@@ -46,8 +47,8 @@ const struct logical_route TOKENS_ROUTES[] = {
     {
         .path = "role/+",
         .parameter = "name",
-        .summary = "For which Arvados user, with what scopes and for how long tokens are minted.",
-        .help = "A change of scopes or user ends the renewal of leases that were made before it.",
+        .summary = "Configure a role: the user, scopes and TTLs of its tokens.",
+        .help = "Leases made before a change of scopes or user can no longer be renewed.",
         .fields = TOKENS_ROLE_FIELDS,
         .exists = tokens_role_exists,
         .on = { [LOGICAL_CREATE] = tokens_role_write,
@@ -58,22 +59,21 @@ const struct logical_route TOKENS_ROUTES[] = {
     {
         .path = "creds/+",
         .parameter = "role",
-        .summary = "Mints an Arvados token for the role's user, on a lease.",
-        .help = "With user=self, for the caller's own Arvados user: the alias that their entity has under "
-                "auth_accessor. The "
-                "answer has user_token, token_uuid, user_uuid, username, scopes, expires_at and arvados_api_host. "
-                "Renewing the "
-                "lease extends the token, revoking the lease ends it.",
+        .summary = "Create an Arvados token for the user of a role, on a lease.",
+        .help =
+            "With user=self, the token is for the caller's own Arvados user: the alias of their entity under "
+            "auth_accessor. Returns user_token, token_uuid, user_uuid, username, scopes, expires_at and "
+            "arvados_api_host. Renewing the lease extends the token; revoking the lease ends it.",
         .frequent = true,
         .on = { [LOGICAL_READ] = tokens_creds, [LOGICAL_UPDATE] = tokens_creds },
     },
     {
         .path = "login/+",
         .parameter = "user",
-        .summary = "Mints an Arvados token for a user named by uuid or username, on a lease.",
-        .help = "Who may read this path may have tokens of that user: use it with a templated policy, so that users "
-                "get their "
-                "own token only. The answer is that of creds.",
+        .summary = "Create an Arvados token for a user named by uuid or username, on a lease.",
+        .help =
+            "Every client that can read this path gets tokens of that user. Use a templated policy, so that users "
+            "get their own tokens only. Returns the same as creds.",
         .fields = TOKENS_LOGIN_FIELDS,
         .args_size = sizeof(struct tokens_login_args),
         .frequent = true,
@@ -81,10 +81,10 @@ const struct logical_route TOKENS_ROUTES[] = {
     },
     {
         .path = "revoke",
-        .summary = "Ends an Arvados token now.",
-        .help = "The token is its own proof; no lease needs to have it. Revoke the lease of one that has a lease: this "
-                "path "
-                "leaves the lease until it runs out.",
+        .summary = "Revoke an Arvados token.",
+        .help =
+            "The token itself is the authorization; it needs no lease. If the token has a lease, revoke the lease "
+            "instead: this path keeps the lease until it expires.",
         .fields = TOKENS_REVOKE_FIELDS,
         .args_size = sizeof(struct tokens_revoke_args),
         .frequent = true,
@@ -92,22 +92,23 @@ const struct logical_route TOKENS_ROUTES[] = {
     },
     {
         .path = "status",
-        .summary = "What this mount did on this node since its start.",
-        .help = "Mints, renewals, revocations and rollbacks by outcome, requests to Arvados by status, latencies, and "
-                "how many "
-                "mints are unsettled: under way, or interrupted and to be cleaned up by the next rollback.",
+        .summary = "Read the counters of this mount on this node since the plugin started.",
+        .help =
+            "Returns tokens created, renewed, revoked and rolled back by outcome, requests to Arvados by status, "
+            "latency, and the number of unsettled requests: in progress, or interrupted and left to the next "
+            "rollback.",
         .on = { [LOGICAL_READ] = tokens_status },
     },
     {
         .path = "version",
-        .summary = "Versions of the plugin and of the Arvados cluster.",
-        .help = "Asks Arvados for its discovery document. version/client-only does not.",
+        .summary = "Read the versions of the plugin and of Arvados.",
+        .help = "Reads the discovery document of Arvados.",
         .on = { [LOGICAL_READ] = tokens_version },
     },
     {
         .path = "version/client-only",
-        .summary = "Version of the plugin, without asking Arvados.",
-        .help = "Works on a mount that is not configured.",
+        .summary = "Read the version of the plugin without asking Arvados.",
+        .help = "Works on a mount without a config.",
         .on = { [LOGICAL_READ] = tokens_version_client_only },
     },
     { 0 },

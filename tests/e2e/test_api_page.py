@@ -14,17 +14,25 @@ from conftest import make_mount
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/api.md"
 MOUNT = "arvados"
 
-HEAD = """# The API
+HEAD = """# API
 
-Every path of a mount, as `bao path-help auth/arvados/<path>` and the server's OpenAPI document tell it, with requests and answers that
-were really made. `vault` is the same as `bao`. This page is written by a test (tests/e2e/test_api_page.py) and compared with the plugin at
-each run. What the outcomes mean is in [reasons.md](reasons.md); how it all fits together in [grants.md](../guides/grants.md).
+**For administrators and developers of clients.** All paths of an auth mount at `auth/arvados`, with
+their fields and recorded examples. `bao path-help auth/arvados/PATH` returns the same texts, and so
+does the server's OpenAPI document. [Reasons](reasons.md) explains each denial;
+[Grants](../guides/grants.md) explains the concepts.
 
-Durations go in as seconds or as `"10m"` and come out as seconds. Lists go in as an array or as one text with commas, maps as an object or as
-texts `key=value`. A field left out of an update keeps its value; on `config` and `role` a field that does not exist is refused.
+Before you begin: a token with a policy for the path, such as
+[`arvados-admin`](../../deploy/cluster/policies/arvados-admin.hcl). `login` needs no token.
+
+- Durations are seconds or strings such as `"10m"` in requests, and seconds in responses.
+- Lists are arrays or comma-separated strings, maps are objects or `key=value` strings.
+- An update keeps the fields that it leaves out. `config` and `role` refuse unknown fields.
+- The examples leave out fields with their default, all but four of the checks, and the key
+  `summary`, which has the same data as lines of text.
 """
 
 ROLE = {"bound_group_uuids": ["zzzzz-j7d0g-swqu6hmi4pa7bk7"], "token_ttl": "10m"}
+CHECKS_SHOWN = 4
 METHODS = {"get": "read", "post": "write", "delete": "delete"}
 
 
@@ -72,6 +80,7 @@ class Steady:
         text = re.sub(r'"latency_sum_ms": \d+', '"latency_sum_ms": 480', text)
         text = re.sub(r'"commit": "[^"]*"', '"commit": "b466152"', text)
         text = re.sub(r'"plugin": "[^"]*"', '"plugin": "v0.1.0"', text)
+        text = re.sub(r'"latency_buckets_ms": \{\n[^}]*\}', '"latency_buckets_ms": {"5": 0, "10": 0, "20": 24, ..., "40960": 24, "inf": 24}', text)
         return re.sub(r"(it expires at) [^\"]*", r"\1 2038-01-01T00:00:00Z", text)
 
     @staticmethod
@@ -80,24 +89,31 @@ class Steady:
 
 
 def field_rows(schema: dict) -> list[str]:
-    rows = ["| field | type | default | |", "|---|---|---|---|"]
+    rows = ["| field | type | default | description |", "|---|---|---|---|"]
     for name, field in schema["properties"].items():
         kind = {"array": "list", "object": "map"}.get(field["type"], field["type"])
         kind = "duration" if field.get("format") == "seconds" else kind
         default = "required" if name in schema.get("required", []) else json.dumps(field["default"]) if "default" in field else ""
-        sensitive = " **Sensitive**: never shown." if field.get("x-vault-displayAttrs", {}).get("sensitive") else ""
+        sensitive = " **Sensitive**: never returned." if field.get("x-vault-displayAttrs", {}).get("sensitive") else ""
         rows.append(f"| `{name}` | {kind} | {f'`{default}`' if default not in ('', 'required') else default} | "
                     f"{field['description'].replace('|', '/')}{sensitive} |")
     return rows
 
 
-def shown(answer) -> dict | None:
-    """What `-format=json` would show, without what every answer of the host has."""
+def is_default(field: dict | None, value) -> bool:
+    return field is not None and value == field.get("default", {"array": [], "object": {}}.get(field["type"], ""))
+
+
+def shown(answer, fields: dict) -> dict | None:
+    """What `-format=json` would show, without what every response of the server has and what HEAD says is left out."""
     if not answer.content:
         return None
     body = answer.json()
-    parts = {key: body[key] for key in ("data", "auth", "warnings") if body.get(key)}
-    return parts
+    if isinstance(body.get("data"), dict):
+        body["data"].pop("summary", None)
+        body["data"] = {key: value for key, value in body["data"].items() if not is_default(fields.get(key), value)}
+        body["data"].get("checks", [])[CHECKS_SHOWN:] = []
+    return {key: body[key] for key in ("data", "auth", "warnings") if body.get(key)}
 
 
 def section(path: str, item: dict, mount, calls: list, steady: Steady) -> list[str]:
@@ -107,24 +123,26 @@ def section(path: str, item: dict, mount, calls: list, steady: Steady) -> list[s
     stranger = ", without a token" if item.get("x-vault-unauthenticated") else ""
     summary = next(item[method]["summary"] for method in METHODS if method in item)
     lines = [f"## `{path.rstrip('/')}`: {', '.join(operations)}{stranger}", "", f"**{summary}** {item['description']}", ""]
-    if "post" in item and "requestBody" in item["post"]:
-        lines += [*field_rows(item["post"]["requestBody"]["content"]["application/json"]["schema"]), ""]
+    schema = item.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    if schema:
+        lines += [*field_rows(schema), ""]
+    fields = schema["properties"] if schema else {}
     for method, where, body in calls:
-        lines += sample(method, where, body, mount, steady)
+        lines += sample(method, where, body, mount, steady, fields if method == "GET" else {})
     return lines
 
 
-def sample(method: str, where: str, body: dict | None, mount, steady: Steady) -> list[str]:
+def sample(method: str, where: str, body: dict | None, mount, steady: Steady, fields: dict) -> list[str]:
     sent = body if body is None or "arvados_ca_cert" not in body else {**body, "arvados_ca_cert": Path(mount.sim.ca_pem).read_text()}
     answer = mount.bao.call(method, f"auth/{mount.path}/{where}", sent, token="" if where == "login" else None)
     assert answer.status_code in (200, 204), (where, answer.text, mount.reason(answer) if where == "login" else "")
     lines = [f"`{method} /v1/auth/{MOUNT}/{where}`", ""]
     if body is not None:
         lines += ["```json", steady.apply(json.dumps(body, indent=2)), "```", ""]
-    got = shown(answer)
+    got = shown(answer, fields)
     if got is None:
-        return [*lines, f"answers {answer.status_code}.", ""]
-    return [*lines, f"answers {answer.status_code}:", "", "```json", steady.apply(json.dumps(got, indent=2, ensure_ascii=False)), "```", ""]
+        return [*lines, f"Response: {answer.status_code}.", ""]
+    return [*lines, f"Response: {answer.status_code}.", "", "```json", steady.apply(json.dumps(got, indent=2, ensure_ascii=False)), "```", ""]
 
 
 def written(own_bao, sim) -> str:
