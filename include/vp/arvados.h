@@ -62,6 +62,13 @@ VP_MUST_USE enum vp_code arv_token_parse(const struct vp_secret *given, struct v
 VP_MUST_USE enum vp_code arv_token_salt(const struct vp_secret *token, const char *label, struct vp_secret **ret_salted,
                                         struct vp_error *err);
 
+/* A keyed hash of a token, and of the label that it is said to be salted with (NULL: none), so that a token can be recognised without being
+ * kept. The key is random and of this process only. False: no memory or randomness. */
+enum { ARV_FINGERPRINT_KEY_LEN = 32, ARV_FINGERPRINT_LEN = 16 };
+bool arv_fingerprint_key_new(uint8_t ret_key[ARV_FINGERPRINT_KEY_LEN]);
+bool arv_token_fingerprint(const struct vp_secret *token, const char *salt_label,
+                           const uint8_t key[ARV_FINGERPRINT_KEY_LEN], uint8_t ret_fingerprint[ARV_FINGERPRINT_LEN]);
+
 /* ---- a cluster ---- */
 
 struct arv_client;

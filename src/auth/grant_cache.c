@@ -9,7 +9,6 @@
 enum {
     USERS_MAX = 4096,
     BYTES_MAX = 32 * 1024 * 1024, /* of the table and all users together */
-    LOOK_AROUND_MS = 100,
     RECENT_MS = 1000,
 };
 
@@ -37,23 +36,6 @@ struct auth_grant_cache {
 };
 
 /* ---- waiting for the answer of another request ---- */
-
-/* Waits for a signal, at most LOOK_AROUND_MS: the caller has a deadline and a cancel flag of its own. Lock held. */
-static enum vp_code wait_a_little(const struct auth_request *request, struct auth_grant_cache *cache,
-                                  struct vp_error *err)
-{
-    struct timespec until;
-    if (vp_cancel_is_set(request->cancel))
-        return vp_fail(err, VP_REASON_CANCELLED, "request canceled by client");
-    if (auth_now_ms(request) >= request->deadline_ms)
-        return vp_fail(err, VP_REASON_UPSTREAM_TIMEOUT, "Arvados did not answer in time");
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += LOOK_AROUND_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    (void)pthread_cond_timedwait(&cache->refreshed, &cache->lock, &until);
-    return VP_OK;
-}
 
 /* What was asked for after the request arrived is as good as a question of its own, however long the answer took. Else all that
  * waited for a slow answer would ask again, one after the other. */
@@ -177,7 +159,7 @@ static enum vp_code wait_for_table(const struct auth_request *request, struct au
 {
     uint64_t n_before = cache->n_refreshes;
     while (cache->n_refreshes == n_before)
-        VP_TRY(wait_a_little(request, cache, err));
+        VP_TRY(auth_request_wait(request, &cache->lock, &cache->refreshed, err));
     /* The deadline and the cancellation of the other request are not this one's. */
     if (cache->failure.reason == VP_REASON_NONE || cache->failure.reason == VP_REASON_CANCELLED ||
         cache->failure.reason == VP_REASON_UPSTREAM_TIMEOUT)
@@ -404,7 +386,7 @@ static enum vp_code find_user(const struct auth_request *request, enum auth_age 
             *ret_entry = entry;
             break;
         }
-        code = wait_a_little(request, cache, err);
+        code = auth_request_wait(request, &cache->lock, &cache->refreshed, err);
     }
     pthread_mutex_unlock(&cache->lock);
     return code;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lease.h"
+#include "refused.h"
 
 void auth_token_clear(struct auth_token *token)
 {
@@ -156,10 +157,9 @@ static enum vp_code ask(const struct auth_request *request, const struct auth_to
     return ask_three(request, token, identity, err);
 }
 
-static enum vp_code from_token(const struct auth_request *request, const struct auth_token *token,
-                               struct auth_identity *identity, struct vp_error *err)
+static enum vp_code ask_until_sure(const struct auth_request *request, const struct auth_token *token,
+                                   struct auth_identity *identity, struct vp_error *err)
 {
-    identity->salt_label = salt_label_of(request, token);
     enum vp_code code = ask(request, token, identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
         code = ask(request, token, identity, err);
@@ -167,7 +167,22 @@ static enum vp_code from_token(const struct auth_request *request, const struct 
         return judge_rejection(request, err);
     if (code != VP_OK && err->reason == VP_REASON_NOT_CONTAINER_TOKEN && identity->salt_label != NULL)
         return judge_absence(request, err);
-    VP_TRY(code);
+    return code;
+}
+
+static enum vp_code from_token(const struct auth_request *request, const struct auth_token *token,
+                               struct auth_identity *identity, struct vp_error *err)
+{
+    struct auth_refused_visit visit;
+    struct vp_error failure = { 0 };
+    identity->salt_label = salt_label_of(request, token);
+    VP_TRY(auth_refused_enter(request, token, identity->salt_label, &visit, err));
+    enum vp_code code = ask_until_sure(request, token, identity, &failure);
+    auth_refused_leave(request, &visit, failure.reason);
+    if (code != VP_OK) {
+        *err = failure;
+        return code;
+    }
     identity->has_user = true;
     return VP_OK;
 }

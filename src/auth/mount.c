@@ -10,6 +10,7 @@
 #include "grant_cache.h"
 #include "paths.h"
 #include "refusals.h"
+#include "refused.h"
 #include "role.h"
 #include "roles.h"
 
@@ -19,6 +20,8 @@ enum {
     DISTRUST_MS = 2 * 60 * 1000, /* longer than the host lets any request last */
     STANDBY_AGE_MS = 10 * 1000,
     REQUEST_TIMEOUT_S = 10, /* the default of the field */
+    MEMORY_MAX = 128 * 1024 * 1024, /* of what all mounts remember */
+    MOUNT_MEMORY_MAX = 32 * 1024 * 1024,
 };
 
 static void sweep(struct auth_mount *mount);
@@ -34,6 +37,11 @@ static enum vp_code shared_new(void **ret_shared, struct vp_error *err)
     if (shared == NULL)
         return vp_fail_no_memory(err);
     shared->clock = &VP_CLOCK_SYSTEM;
+    shared->memory = (struct vp_budget)VP_BUDGET_INIT(NULL, MEMORY_MAX);
+    if (!arv_fingerprint_key_new(shared->fingerprint_key)) {
+        free(shared);
+        return vp_fail(err, VP_REASON_INTERNAL, "the kernel gives no random bytes");
+    }
     enum vp_code code = http_client_new(&shared->http, err);
     if (code != VP_OK) {
         free(shared);
@@ -70,6 +78,7 @@ static enum vp_code mount_new(void *shared, void **ret_mount, struct vp_error *e
     if (mount == NULL)
         return vp_fail_no_memory(err);
     mount->shared = shared;
+    mount->memory = (struct vp_budget)VP_BUDGET_INIT(&mount->shared->memory, MOUNT_MEMORY_MAX);
     mount->service_token_health.clock = mount->shared->clock;
     mount->counters.since_s = mount->shared->clock->now_s(mount->shared->clock->self);
     pthread_mutex_init(&mount->lock, NULL);
@@ -113,6 +122,7 @@ static void site_release(struct auth_site **place)
     if (site == NULL || atomic_fetch_sub(&site->references, 1) > 1)
         return;
     auth_grant_cache_free(site->cache);
+    auth_refused_free(site->refused);
     arv_client_free(site->arvados);
     vp_buf_clear(&site->record);
     free(site);
@@ -263,6 +273,7 @@ static enum vp_code site_new(struct auth_mount *mount, const struct auth_config 
     vp_buf_add(&site->record, vp_buf_text(record), record->len);
     VP_TRY(vp_buf_check(&site->record, "the config", err));
     VP_TRY(auth_grant_cache_new(&site->cache, err));
+    VP_TRY(auth_refused_new(&mount->memory, &site->refused, err));
     if (auth_client_new(mount, config, &site->arvados, &fault) != VP_OK)
         return unreadable(&fault, err);
     *ret_site = VP_TAKE(site);

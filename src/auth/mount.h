@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "vp/arvados.h"
+#include "vp/budget.h"
 #include "vp/clock.h"
 #include "vp/logical.h"
 
@@ -20,6 +21,7 @@ struct auth_site {
     struct vp_buf record;
     struct arv_client *arvados;
     struct auth_grant_cache *cache;
+    struct auth_refused *refused; /* see refused.h */
 };
 
 /* The configuration as one request sees it from beginning to end. Immutable, counted: a change
@@ -41,10 +43,13 @@ struct auth_snapshot {
 struct auth_shared {
     struct http_client *http;
     const struct vp_clock *clock;
+    struct vp_budget memory;                         /* of what all mounts remember */
+    uint8_t fingerprint_key[ARV_FINGERPRINT_KEY_LEN]; /* see refused.h */
 };
 
 struct auth_mount {
     struct auth_shared *shared;
+    struct vp_budget memory; /* of what this mount remembers, a part of the process' */
     struct auth_counters counters;
     struct http_stats stats;
     struct auth_refusals *refusals; /* see refusals.h */

@@ -1,6 +1,10 @@
 #include "request.h"
 
+#include <time.h>
+
 #include "roles.h"
+
+enum { LOOK_AROUND_MS = 100 };
 
 int64_t auth_now_s(const struct auth_request *request)
 {
@@ -66,6 +70,22 @@ enum vp_code auth_request_open(struct auth_request *request, struct vp_error *er
         (code != VP_OK || auth_role_token_type(request->role) != LOGICAL_TOKEN_BATCH))
         return logical_forward(err);
     return code;
+}
+
+enum vp_code auth_request_wait(const struct auth_request *request, pthread_mutex_t *lock, pthread_cond_t *changed,
+                               struct vp_error *err)
+{
+    struct timespec until;
+    if (vp_cancel_is_set(request->cancel))
+        return vp_fail(err, VP_REASON_CANCELLED, "request canceled by client");
+    if (auth_now_ms(request) >= request->deadline_ms)
+        return vp_fail(err, VP_REASON_UPSTREAM_TIMEOUT, "Arvados did not answer in time");
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOOK_AROUND_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_cond_timedwait(changed, lock, &until);
+    return VP_OK;
 }
 
 /* ---- credentials ---- */

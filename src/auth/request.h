@@ -55,6 +55,11 @@ const struct auth_config *auth_request_config(const struct auth_request *request
 int64_t auth_now_s(const struct auth_request *request);
 int64_t auth_now_ms(const struct auth_request *request); /* monotonic */
 
+/* Waits for a signal, at most a tenth of a second, since the request has a deadline and a cancel flag besides. Call with the lock held.
+ * VP_REASON_CANCELLED, VP_REASON_UPSTREAM_TIMEOUT. */
+VP_MUST_USE enum vp_code auth_request_wait(const struct auth_request *request, pthread_mutex_t *lock,
+                                           pthread_cond_t *changed, struct vp_error *err);
+
 /* The role that a login or explain without a role gets; NULL or "": none. */
 const char *auth_effective_role(const struct auth_config *config, const char *named);
 

@@ -4,6 +4,8 @@ that had to wait for it would never be answered."""
 from __future__ import annotations
 
 import contextlib
+import itertools
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,6 +66,7 @@ def test_mounts_whose_arvados_hangs_do_not_delay_another(own_bao, sim):
         for _ in range(3):
             other = stack.enter_context(Simulator())
             mount, token = prepare(own_bao, other)
+            mount.logged_in(token)  # of a token that is not known yet one login asks, and others wait for it
             hanging.append(stack.enter_context(hanging_logins(pool, mount, token, 70)))
         for _ in range(10):
             assert healthy.login(healthy_token).status_code == 200
@@ -104,6 +107,77 @@ def test_what_a_callers_token_brings_concerns_that_caller(own_bao, sim, code):
         assert mount.login(token).status_code in (403, 503)
         assert mount.login(other).status_code == 200
         assert mount.renew(held).status_code == 200
+
+
+BOGUS = "v2/zzzzz-gj3su-%015d/" + "b" * 50
+REFUSED_FOR_S = 10
+
+
+@contextlib.contextmanager
+def flood(mount: Mount, tokens, n_clients: int):
+    """So many clients that log in without a pause, each time with the next of the tokens, all of which are refused. Yields the list of statuses."""
+    stop, statuses = threading.Event(), []
+
+    def log_in() -> None:
+        while not stop.is_set():
+            statuses.append(mount.login(next(tokens)).status_code)
+
+    threads = [threading.Thread(target=log_in) for _ in range(n_clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield statuses
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_flood_of_one_bogus_token_costs_arvados_three_requests_in_ten_seconds(own_bao, sim):
+    """Asked, asked again and confirmed with the service token; then refused from memory. Renewals and other logins go on."""
+    mount, token = prepare(own_bao, sim, cache_ttl="10s")
+    held = mount.logged_in(token)["auth"]["client_token"]
+    mount.sim.faults.add("/arvados/v1/*", faults.delay(0.4), times=None)
+    mount.sim.log.clear()
+    bogus = BOGUS % 1
+    begun = time.monotonic()
+    with flood(mount, itertools.repeat(bogus), 100) as statuses:
+        while time.monotonic() - begun < REFUSED_FOR_S + 2:
+            assert mount.renew(held).status_code == 200
+            assert mount.login(token).status_code == 200
+    periods = 1 + int((time.monotonic() - begun) / REFUSED_FOR_S)
+    assert set(statuses) == {403}
+    asked = [entry.path for entry in mount.sim.log.entries() if entry.token == bogus]
+    assert set(asked) == {"/arvados/v1/containers/current"} and 2 <= len(asked) <= 2 * periods, (len(asked), periods)
+    confirmed = [entry for entry in mount.sim.log.entries() if entry.path.endswith("/api_client_authorizations/current")]
+    assert len(confirmed) <= periods
+    assert status(mount)["logins"]["token_rejected"] == len(statuses)
+
+
+def test_a_token_that_becomes_valid_is_refused_for_ten_seconds_at_most(own_bao, sim):
+    mount, token = prepare(own_bao, sim)
+    refusal = faults.reply(401, b'{"errors":["Not logged in"]}', "application/json")
+    with mount.sim.faults.add(calls_of(token), refusal, times=None):
+        assert mount.reason(mount.login(token)) == "token_rejected"
+    answered = time.monotonic()
+    while True:
+        begun = time.monotonic()
+        code = mount.login(token).status_code
+        if begun - answered >= REFUSED_FOR_S:
+            assert code == 200
+            break
+    with mount.sim.faults.add(calls_of(token), refusal, times=None):
+        assert mount.reason(mount.login(token)) == "token_rejected"
+    assert mount.login(token).status_code == 200, "a token that worked once is asked about each time"
+
+
+def test_a_changed_config_forgets_which_tokens_were_refused(own_bao, sim):
+    mount, token = prepare(own_bao, sim)
+    with mount.sim.faults.add(calls_of(token), faults.reply(401, b'{"errors":["no"]}', "application/json"), times=None):
+        assert mount.login(token).status_code == 403
+    assert mount.login(token).status_code == 403
+    mount.write_config(max_retries=1)
+    assert mount.login(token).status_code == 200
 
 
 def test_the_limit_grows_with_the_demand_and_is_not_what_limits(own_bao, sim):

@@ -58,6 +58,7 @@ forbid "a new reader of secrets: add it here with its reason" 'vp_secret_reveal\
     src/logical/field_value.c
     src/auth/lease.c
     src/arvados/salt.c
+    src/arvados/fingerprint.c
     src/arvados/mint.c
     src/tokens/lease.c
     src/tokens/mint.c
