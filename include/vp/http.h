@@ -108,6 +108,7 @@ struct http_exchange {
         repeatable; /* doing it twice does no harm. Others than HTTP_GET and these are tried again only if the server can't
                       * have begun with them: no connection came about, or it says 429 or 503 */
     bool once;      /* tried once only, whatever comes of it */
+    bool unique;    /* the server refuses a second one, so libcurl may resend it when a kept connection breaks */
     bool may_redirect;              /* a 3xx is an answer as others are; it is not followed either */
     const char *target;             /* path and query, already escaped; starts with '/' */
     const struct vp_secret *bearer; /* sent as "Authorization: Bearer ..."; NULL: none */

@@ -335,6 +335,7 @@ static enum vp_code send_round(struct arv_client *client, const struct arv_crede
         exchanges[i].request_id = credentials->request_id;
         exchanges[i].repeatable = requests[i].repeatable;
         exchanges[i].once = requests[i].once;
+        exchanges[i].unique = requests[i].unique;
         exchanges[i].may_redirect = requests[i].any_status;
         exchanges[i].body_max = source_of(&requests[i])->max_bytes;
     }

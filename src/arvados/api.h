@@ -25,6 +25,7 @@ struct arv_request {
     const struct arv_credentials *credentials; /* NULL: the round's. Only the token is used */
     bool repeatable; /* sending it twice does no harm: a change that may be tried again after a failure */
     bool once;       /* never sent twice, not even after a 503: the server may have done it all the same */
+    bool unique;     /* Arvados refuses a second one; see struct http_exchange */
     /* A status below 500 but 429 is the caller's to judge, a redirect too: see `status`. Nothing of the answer's text goes into an
      * error: it may hold a secret. */
     bool any_status;

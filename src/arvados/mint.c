@@ -187,11 +187,14 @@ static enum vp_code check_minted(const struct record *record, const struct arv_n
     return VP_OK;
 }
 
+/* The secret is ours, and Arvados takes it once: a second request, which libcurl sends when a kept connection breaks, makes no second
+ * token. */
 static struct arv_request create_request(void)
 {
     struct arv_request request = { .name = "api_client_authorizations",
                                    .method = HTTP_POST,
                                    .once = true,
+                                   .unique = true,
                                    .any_status = true,
                                    .target = VP_BUF_INIT(ARV_TARGET_MAX) };
     arv_target_build(&request.target, COLLECTION, NULL);

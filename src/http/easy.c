@@ -113,8 +113,12 @@ static void set_method(struct setter *setter, const struct http_exchange *exchan
     };
     if (exchange->method == HTTP_GET)
         return;
-    /* On a connection that was used before and broke, libcurl would send the request once more of itself. */
-    SET(setter, FRESH_CONNECT, exchange->repeatable ? 0L : 1L);
+    /* libcurl resends a request when a kept connection breaks. What must not be sent twice gets a connection of its own, which is
+     * closed afterwards: a pool of connections that only such requests fill would grow to its maximum. */
+    if (!exchange->repeatable && !exchange->unique) {
+        SET(setter, FRESH_CONNECT, 1L);
+        SET(setter, FORBID_REUSE, 1L);
+    }
     if (exchange->method != HTTP_DELETE) {
         SET(setter, POST, 1L);
         SET(setter, POSTFIELDSIZE_LARGE, (curl_off_t)(exchange->sent_body == NULL ? 0 : exchange->sent_body->len));

@@ -1084,6 +1084,68 @@ TEST(a_used_connection_that_breaks_under_a_request_costs_no_try_but_a_fresh_one_
     }
 }
 
+static void post(struct http_site *site, bool unique, struct http_exchange *exchange)
+{
+    struct vp_error err = { 0 };
+    struct vp_buf body = VP_BUF_INIT(16);
+    vp_buf_add_text(&body, "{}");
+    *exchange = (struct http_exchange){ .method = HTTP_POST,
+                                        .sent_body = &body,
+                                        .target = "/x",
+                                        .body_max = BODY_MAX,
+                                        .once = true,
+                                        .unique = unique };
+    (void)run_round(site, exchange, 1, LONG_MS, NULL, &err);
+    exchange->sent_body = NULL;
+    vp_buf_clear(&body);
+}
+
+TEST(what_must_not_be_sent_twice_gets_a_connection_that_is_not_kept)
+{
+    static const struct {
+        bool unique;
+        int connections;
+    } CASES[] = { { true, 1 }, { false, 4 } };
+    for (size_t i = 0; i < LEN(CASES); i++) {
+        struct fake_server *server = fake_server_new(FAKE_GOOD);
+        struct http_site *site = site_for(server);
+        fake_server_answer(server, "/x", 200, "{}");
+        for (int n = 0; n < 3; n++) {
+            struct vp_error err = { 0 };
+            struct http_exchange exchange;
+            post(site, CASES[i].unique, &exchange);
+            EXPECT_INT(200, exchange.status);
+            http_exchange_clear(&exchange);
+            EXPECT_OK(get(site, "/x", LONG_MS, &exchange, &err), &err);
+            http_exchange_clear(&exchange);
+        }
+        EXPECT_INT(6, fake_server_count(server, "/x"));
+        EXPECT_INT(CASES[i].connections, fake_server_connections(server));
+        http_site_free(site);
+        fake_server_free(server);
+    }
+}
+
+TEST(only_what_the_server_takes_once_is_sent_again_when_a_kept_connection_breaks)
+{
+    for (int unique = 0; unique < 2; unique++) {
+        struct http_exchange exchange;
+        struct fake_server *server = fake_server_new(FAKE_GOOD);
+        struct http_site *site = site_for(server);
+        warm_up(site);
+        fake_server_raw(server, "/x", "", 0, FAKE_CLOSE);
+        fake_server_answer(server, "/x", 422, "{}");
+
+        post(site, unique == 1, &exchange);
+
+        EXPECT_INT(unique == 1 ? 422 : 0, exchange.status);
+        EXPECT_INT(unique == 1 ? 2 : 1, fake_server_count(server, "/x"));
+        http_exchange_clear(&exchange);
+        http_site_free(site);
+        fake_server_free(server);
+    }
+}
+
 /* ---- several at once ---- */
 
 TEST(the_exchanges_of_a_round_are_answered_each_for_itself)
@@ -1455,6 +1517,8 @@ int main(void)
         WITH_CLIENT(a_site_never_rides_on_a_connection_of_another_one_to_the_same_server),
         WITH_CLIENT(a_connection_that_the_server_closed_meanwhile_costs_no_try),
         WITH_CLIENT(a_used_connection_that_breaks_under_a_request_costs_no_try_but_a_fresh_one_does),
+        WITH_CLIENT(what_must_not_be_sent_twice_gets_a_connection_that_is_not_kept),
+        WITH_CLIENT(only_what_the_server_takes_once_is_sent_again_when_a_kept_connection_breaks),
         WITH_CLIENT(the_exchanges_of_a_round_are_answered_each_for_itself),
         WITH_CLIENT(no_more_requests_run_at_one_time_than_allowed),
         WITH_CLIENT(past_the_queue_a_round_is_refused_as_a_whole_and_at_once),
