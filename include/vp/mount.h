@@ -23,6 +23,9 @@ struct mount_shared {
 VP_MUST_USE enum vp_code mount_shared_new(void **ret_shared, struct vp_error *err);
 void mount_shared_free(void *shared);
 
+/* For a plugin's own struct, whose first member it is; allocated zeroed, freed by mount_shared_free(). */
+VP_MUST_USE enum vp_code mount_shared_init(struct mount_shared *shared, struct vp_error *err);
+
 /* ---- the Arvados site (site.c) ---- */
 
 /* Part of a stored config. Texts may be NULL or "". */
@@ -42,33 +45,34 @@ struct mount_site {
     {                                                                             \
 #member, kind, offsetof(type, site.member), flags, preset, min, max, help \
     }
-#define MOUNT_SITE_PLACE_FIELDS(type)                                                                                 \
-    MOUNT_SITE_ROW(type, arvados_api_host, LOGICAL_TEXT, LOGICAL_REQUIRED, NULL, 0, 0,                                \
-                   "Arvados API server, as in ARVADOS_API_HOST: host or host:port; https://host[:port] is also "      \
-                   "accepted. Always https."),                                                                        \
-        MOUNT_SITE_ROW(type, arvados_ca_cert, LOGICAL_TEXT, 0, NULL, 0, 0,                                            \
-                       "PEM bundle of the CAs to trust for Arvados. Empty: the system's bundle."),                    \
-        MOUNT_SITE_ROW(type, tls_server_name, LOGICAL_TEXT, 0, NULL, 0, 0,                                            \
-                       "Name that the server's certificate must have. Empty: the host."),                             \
-        MOUNT_SITE_ROW(type, cluster_id, LOGICAL_TEXT, 0, NULL, 0, 0,                                                 \
-                       "Five characters. Empty: learned from the discovery document. A host that says another id is " \
-                       "refused.")
-#define MOUNT_SITE_LIMIT_FIELDS(type)                                                                               \
-    { "request_timeout",                                                                                            \
-      LOGICAL_DURATION,                                                                                             \
-      offsetof(type, site.request_timeout_s),                                                                       \
-      0,                                                                                                            \
-      "10s",                                                                                                        \
-      1,                                                                                                            \
-      60,                                                                                                           \
-      "Time budget for all Arvados calls of one request." },                                                        \
-        MOUNT_SITE_ROW(type, max_retries, LOGICAL_INT, 0, "2", 0, 10,                                               \
-                       "Retries after failed connections and 5xx answers, within that budget."),                    \
-        MOUNT_SITE_ROW(type, max_concurrent_requests, LOGICAL_INT, 0, "64", 1, 256,                                 \
-                       "Upper bound of concurrent requests to Arvados, per mount and node; more wait in a queue."), \
-        MOUNT_SITE_ROW(type, verify_connection, LOGICAL_BOOL, 0, "true", 0, 0,                                      \
-                       "A write first checks that Arvados answers, is that cluster and accepts the token. false "   \
-                       "needs cluster_id.")
+#define MOUNT_SITE_PLACE_FIELDS(type)                                                                              \
+    MOUNT_SITE_ROW(type, arvados_api_host, LOGICAL_TEXT, LOGICAL_REQUIRED, NULL, 0, 0,                             \
+                   "Arvados API server: host, host:port or https://host[:port], as in ARVADOS_API_HOST. Always "   \
+                   "HTTPS."),                                                                                      \
+        MOUNT_SITE_ROW(type, arvados_ca_cert, LOGICAL_TEXT, 0, NULL, 0, 0,                                         \
+                       "PEM bundle of CA certificates for the Arvados API server. Empty: the system's bundle."),   \
+        MOUNT_SITE_ROW(type, tls_server_name, LOGICAL_TEXT, 0, NULL, 0, 0,                                         \
+                       "Name that the server certificate must have. Empty: the host of arvados_api_host."),        \
+        MOUNT_SITE_ROW(type, cluster_id, LOGICAL_TEXT, 0, NULL, 0, 0,                                              \
+                       "Id of the cluster, 5 characters. Empty: taken from the discovery document. A server that " \
+                       "reports another id is refused.")
+#define MOUNT_SITE_LIMIT_FIELDS(type)                                                                                 \
+    { "request_timeout",                                                                                              \
+      LOGICAL_DURATION,                                                                                               \
+      offsetof(type, site.request_timeout_s),                                                                         \
+      0,                                                                                                              \
+      "10s",                                                                                                          \
+      1,                                                                                                              \
+      60,                                                                                                             \
+      "Time budget for all Arvados calls of one request." },                                                          \
+        MOUNT_SITE_ROW(type, max_retries, LOGICAL_INT, 0, "2", 0, 10,                                                 \
+                       "Retries after failed connections and 5xx responses, within request_timeout."),                \
+        MOUNT_SITE_ROW(type, max_concurrent_requests, LOGICAL_INT, 0, "64", 1, 256,                                   \
+                       "Upper bound of concurrent requests to Arvados, per mount and node. The current limit adapts " \
+                       "to the load and starts at 8; status returns it."),                                            \
+        MOUNT_SITE_ROW(type, verify_connection, LOGICAL_BOOL, 0, "true", 0, 0,                                        \
+                       "Before a write is stored, check that Arvados answers, is the expected cluster and accepts "   \
+                       "the token. false requires cluster_id.")
 
 /* Can requests be sent there? Pure. VP_REASON_BAD_REQUEST naming the field; the cluster id may be empty. */
 VP_MUST_USE enum vp_code mount_site_check(const struct mount_site *site, struct vp_error *err);
@@ -85,32 +89,45 @@ enum vp_code mount_name_field(enum vp_code code, const char *field, struct vp_er
 
 /* ---- a mount (snapshot.c) ---- */
 
+/* The first member of the plugin's mount object. */
+struct mount_core;
+
 /* The configuration as one request sees it from beginning to end. Immutable, counted: a change of the config makes a new one, and
  * the old one goes with its last request. First member of the plugin's own struct. */
 struct mount_snapshot {
     atomic_uint references;
     const struct mount_kind *kind;
-    int64_t loaded_ms; /* monotonic, before storage was read */
+    struct mount_snapshot *next_dropped;
+    int64_t loaded_ms;   /* monotonic, before storage was read */
+    unsigned generation; /* the mount's, before storage was read */
 };
 
 /* What a plugin's snapshot is: constant. */
 struct mount_kind {
-    size_t snapshot_size; /* allocated zeroed */
+    const char *user_agent; /* of requests to Arvados */
+    size_t snapshot_size;   /* allocated zeroed */
+    size_t site_offset;     /* of the struct mount_site in it */
     /* Fills it from storage. VP_REASON_NOT_CONFIGURED. On failure it is cleared. */
     VP_MUST_USE enum vp_code (*load)(const struct logical_call *call, struct mount_snapshot *snapshot,
                                      struct vp_error *err);
     void (*clear)(struct mount_snapshot *snapshot);
+
+    /* For what outlives a snapshot, such as connections; all three or none. The first two are called with the mount's lock held and
+     * free nothing. */
+    void (*changed)(struct mount_core *core, const char *key); /* this record changed; NULL: any of them */
+    void (*shared)(struct mount_core *core, struct mount_snapshot *snapshot); /* later requests use it as well */
+    void (*sweep)(struct mount_core *core);                                   /* frees what these two replaced */
 };
 
-/* Of the plugin's mount object, its first member. */
 struct mount_core {
     struct mount_shared *shared;
     const struct mount_kind *kind;
     int64_t since_s;
     struct http_stats stats;
     pthread_mutex_t write_lock;      /* held over read-compare-write of records */
-    pthread_mutex_t lock;            /* guards the three below; never held while calling out */
+    pthread_mutex_t lock;            /* guards the four below; never held while calling out */
     struct mount_snapshot *snapshot; /* NULL: to be loaded at the next request */
+    struct mount_snapshot *dropped;  /* freed by the next request: a thread that reads requests must not free so much */
     int64_t distrust_until_ms;       /* monotonic: until then nothing is cached, since a write's outcome is not known */
     unsigned generation;             /* counts changes, so that a slow load can't bring back what was dropped */
 };
@@ -123,19 +140,25 @@ VP_MUST_USE enum vp_code mount_snapshot_get(const struct logical_call *call, str
                                             struct vp_error *err);
 void mount_snapshot_release(struct mount_snapshot *snapshot);
 
-/* Forgets the snapshot; requests under way keep theirs. */
-void mount_forget(struct mount_core *core);
+/* False once a record changed after the snapshot was loaded: what was decided on it is to be decided again. */
+bool mount_snapshot_is_current(struct mount_core *core, const struct mount_snapshot *snapshot);
+
+/* Forgets the snapshot, since the record with this key changed (NULL: any may have); requests under way keep theirs. Frees nothing. */
+void mount_forget(struct mount_core *core, const char *key);
+
+/* logical_backend.request_timeout_ms, for a mount that begins with its core: the snapshot's, or the default while there is none. */
+int64_t mount_request_timeout_ms(void *core);
 
 /* A client of the site, whose calls count as the mount's. */
 VP_MUST_USE enum vp_code mount_client_new(struct mount_core *core, const struct mount_site *site,
                                           struct arv_client **ret_client, struct vp_error *err);
 
+/* Monotonic time by which the request must be answered: its budget counts from its arrival. */
+int64_t mount_deadline_ms(const struct logical_call *call, const struct mount_site *site);
+
 /* With this token, for this request, until its budget, which counts from its arrival, is used up. */
 struct arv_credentials mount_credentials(const struct logical_call *call, const struct mount_site *site,
                                          const struct vp_secret *token, bool service);
-
-/* Makes the host send the request to the active node, which alone can write. */
-enum vp_code mount_forward(struct vp_error *err);
 
 /* ---- stored records (record.c): {"record_version": 1, "<name>": {fields}} ---- */
 

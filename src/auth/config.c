@@ -6,26 +6,18 @@
 #include "vp/http.h"
 #include "vp/policy.h"
 
-#include "record.h"
 #include "role.h"
+#include "rules.h"
 
 #define AT(member) offsetof(struct auth_config, member)
 
 /* clang-format off */
 const struct logical_field AUTH_CONFIG_FIELDS[] = {
-    { "arvados_api_host", LOGICAL_TEXT, AT(arvados_api_host), LOGICAL_REQUIRED, NULL, 0, 0,
-      "Arvados API server: host, host:port or https://host[:port], as in ARVADOS_API_HOST. Always HTTPS." },
-    { "arvados_ca_cert", LOGICAL_TEXT, AT(arvados_ca_cert), 0, NULL, 0, 0,
-      "PEM bundle of CA certificates for the Arvados API server. Empty: the system's bundle." },
-    { "tls_server_name", LOGICAL_TEXT, AT(tls_server_name), 0, NULL, 0, 0,
-      "Name that the server certificate must have. Empty: the host of arvados_api_host." },
+    MOUNT_SITE_PLACE_FIELDS(struct auth_config),
     { "service_token", LOGICAL_SECRET, AT(service_token), 0, NULL, 0, 0,
       "Arvados v2 token of an administrator, limited by scopes. The plugin reads grants with it and checks "
       "renewals. Write-only: a read returns service_token_set and service_token_uuid. Required again in a write "
       "that changes where it is sent." },
-    { "cluster_id", LOGICAL_TEXT, AT(cluster_id), 0, NULL, 0, 0,
-      "Id of the cluster, 5 characters. Empty: taken from the discovery document. A server that reports another id "
-      "is refused." },
     { "login_kind", LOGICAL_TEXT, AT(login_kind), 0, "container", 0, 0,
       "Tokens accepted by login: container (run tokens) or user (tokens of users). Use a separate mount for user. "
       "A container can create a token of its user, so grant nothing on a user mount that a container must not have." },
@@ -47,16 +39,7 @@ const struct logical_field AUTH_CONFIG_FIELDS[] = {
       "If set, a grant counts only if the policy is in this list." },
     { "max_policies", LOGICAL_INT, AT(max_policies), 0, "64", 1, 1024,
       "A login with more distinct policies is refused." },
-    { "request_timeout", LOGICAL_DURATION, AT(request_timeout_s), 0, "10s", 1, 60,
-      "Time budget for all Arvados calls of one request." },
-    { "max_retries", LOGICAL_INT, AT(max_retries), 0, "2", 0, 10,
-      "Retries after failed connections and 5xx responses, within request_timeout." },
-    { "max_concurrent_requests", LOGICAL_INT, AT(max_concurrent_requests), 0, "64", 1, 256,
-      "Upper bound of concurrent requests to Arvados, per mount and node. The current limit adapts to the load and "
-      "starts at 8; status returns it." },
-    { "verify_connection", LOGICAL_BOOL, AT(verify_connection), 0, "true", 0, 0,
-      "Before a write is stored, check that Arvados answers, is the expected cluster and accepts the service "
-      "token. false requires cluster_id." },
+    MOUNT_SITE_LIMIT_FIELDS(struct auth_config),
     { "default_role", LOGICAL_TEXT, AT(default_role), 0, NULL, 0, 0, "Role of a login that names none." },
     { "prefixes_by_owner", LOGICAL_MAP, AT(prefixes_by_owner), 0, NULL, 0, 0,
       "Map of owner uuid to policy prefix. Links of that owner count only under this narrower prefix." },
@@ -78,14 +61,14 @@ void auth_config_clear(struct auth_config *config)
     logical_fields_clear(AUTH_CONFIG_FIELDS, config);
 }
 
-static const struct auth_record CONFIG_RECORD = { "the stored config", "config", AUTH_CONFIG_FIELDS, true };
+static const struct mount_record CONFIG_RECORD = { "the stored config", "config", AUTH_CONFIG_FIELDS, true };
 
 enum vp_code auth_config_decode(const struct vp_buf *record, struct auth_config *ret_config, struct vp_error *err)
 {
     struct auth_config config = { 0 };
-    enum vp_code code = auth_record_decode(&CONFIG_RECORD, record, &config, err);
+    enum vp_code code = mount_record_decode(&CONFIG_RECORD, record, &config, err);
     /* No version writes it without; all that reads a config counts on it. */
-    if (code == VP_OK && (config.cluster_id == NULL || !arv_is_cluster_id(config.cluster_id)))
+    if (code == VP_OK && (config.site.cluster_id == NULL || !arv_is_cluster_id(config.site.cluster_id)))
         code = vp_fail(err, VP_REASON_CONFIG_UNREADABLE,
                        "the stored config has no cluster_id; delete it and write it again");
     if (code != VP_OK) {
@@ -125,45 +108,10 @@ enum vp_code auth_config_store(const struct logical_call *call, const struct aut
                                const struct vp_buf *expected, struct vp_error *err)
 {
     VP_TRY(check_unchanged(call, expected, err));
-    return auth_record_store(&CONFIG_RECORD, call, AUTH_CONFIG_KEY, config, err);
+    return mount_record_store(&CONFIG_RECORD, call, AUTH_CONFIG_KEY, config, err);
 }
 
 /* ---- rules ---- */
-
-static bool is_server_name(const char *text)
-{
-    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-    size_t len = strlen(text);
-    return len > 0 && len < 254 && strspn(text, ALLOWED) == len && text[0] != '.' && text[0] != '-';
-}
-
-/* Puts the field in front of what another room says about its value. */
-static enum vp_code name_field(enum vp_code code, const char *field, struct vp_error *err)
-{
-    if (code == VP_OK)
-        return code;
-    const struct vp_error said = *err;
-    return vp_fail(err, said.reason, "field \"%s\": %s", field, said.message);
-}
-
-static enum vp_code check_server(const struct auth_config *config, struct vp_error *err)
-{
-    struct http_origin origin;
-    if (!vp_text_is_set(config->arvados_api_host))
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"arvados_api_host\" is required");
-    VP_TRY(name_field(http_origin_parse(config->arvados_api_host, &origin, err), "arvados_api_host", err));
-    if (vp_text_is_set(config->arvados_ca_cert))
-        VP_TRY(name_field(http_check_ca_pem(config->arvados_ca_cert, err), "arvados_ca_cert", err));
-    if (vp_text_is_set(config->tls_server_name) && !is_server_name(config->tls_server_name))
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"tls_server_name\" must be a host name");
-    if (vp_text_is_set(config->cluster_id) && !arv_is_cluster_id(config->cluster_id))
-        return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"cluster_id\" must be five lower-case letters or digits");
-    if (!config->verify_connection && !vp_text_is_set(config->cluster_id))
-        return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "field \"cluster_id\" is required with verify_connection=false: it can't be learned without "
-                       "asking");
-    return VP_OK;
-}
 
 static enum vp_code check_service_token(const struct auth_config *config, struct vp_error *err)
 {
@@ -192,14 +140,14 @@ static enum vp_code check_token_clusters(const struct auth_config *config, struc
 {
     VP_TRY(auth_check_each(&config->allowed_token_clusters, arv_is_cluster_id, "allowed_token_clusters", "a cluster id",
                            err));
-    if (!auth_config_is_for_users(config) || !vp_text_is_set(config->cluster_id))
+    if (!auth_config_is_for_users(config) || !vp_text_is_set(config->site.cluster_id))
         return VP_OK;
     for (size_t i = 0; i < config->allowed_token_clusters.n; i++)
-        if (strcmp(config->allowed_token_clusters.items[i], config->cluster_id) != 0)
+        if (strcmp(config->allowed_token_clusters.items[i], config->site.cluster_id) != 0)
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"allowed_token_clusters\": \"%s\": only tokens of cluster %s can log in at a user "
                            "mount",
-                           config->allowed_token_clusters.items[i], config->cluster_id);
+                           config->allowed_token_clusters.items[i], config->site.cluster_id);
     return VP_OK;
 }
 
@@ -230,7 +178,7 @@ static bool is_owner(const struct auth_config *config, const char *uuid)
     if (config->trusted_link_owners.n > 0)
         return vp_texts_has(&config->trusted_link_owners, uuid);
     return arv_is_uuid(uuid, "tpzed") && arv_is_system_user(uuid) &&
-           (!vp_text_is_set(config->cluster_id) || arv_same_cluster(uuid, config->cluster_id));
+           (!vp_text_is_set(config->site.cluster_id) || arv_same_cluster(uuid, config->site.cluster_id));
 }
 
 static enum vp_code check_owner_prefixes(const struct auth_config *config, struct vp_error *err)
@@ -240,11 +188,11 @@ static enum vp_code check_owner_prefixes(const struct auth_config *config, struc
         if (!is_owner(config, pair->key))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"prefixes_by_owner\": \"%.64s\" is none of the trusted_link_owners",
-                           auth_quotable(pair->key));
+                           mount_quotable(pair->key));
         if (!policy_is_prefix(pair->value) || !auth_is_narrower(pair->value, &config->allowed_policy_prefixes))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"prefixes_by_owner\": \"%.64s\" is not a prefix under allowed_policy_prefixes",
-                           auth_quotable(pair->value));
+                           mount_quotable(pair->value));
     }
     return VP_OK;
 }
@@ -253,11 +201,11 @@ static enum vp_code check_group_aliases(const struct auth_config *config, struct
 {
     VP_TRY(auth_check_each(&config->group_alias_uuids, auth_is_role_uuid, "group_alias_uuids",
                            "the uuid of a role (and not the anonymous one, which all the world is in)", err));
-    for (size_t i = 0; vp_text_is_set(config->cluster_id) && i < config->group_alias_uuids.n; i++)
-        if (!arv_same_cluster(config->group_alias_uuids.items[i], config->cluster_id))
+    for (size_t i = 0; vp_text_is_set(config->site.cluster_id) && i < config->group_alias_uuids.n; i++)
+        if (!arv_same_cluster(config->group_alias_uuids.items[i], config->site.cluster_id))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"group_alias_uuids\": %s is of another cluster, and only %s is asked",
-                           config->group_alias_uuids.items[i], config->cluster_id);
+                           config->group_alias_uuids.items[i], config->site.cluster_id);
     if (config->group_alias_uuids.n > 0 && config->service_token == NULL)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
                        "field \"group_alias_uuids\" needs service_token: only an admin can ask who is in a role");
@@ -278,7 +226,7 @@ static enum vp_code check_policies(const struct auth_config *config, struct vp_e
             !policy_name_has_prefix(name, &config->allowed_policy_prefixes))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"allowed_policies\": \"%.64s\" is not a policy name under allowed_policy_prefixes",
-                           auth_quotable(name));
+                           mount_quotable(name));
     }
     return VP_OK;
 }
@@ -292,7 +240,7 @@ bool auth_config_allows(const struct auth_config *config, const char *policy)
 
 enum vp_code auth_config_check(const struct auth_config *config, struct vp_error *err)
 {
-    if (vp_text_is_set(config->default_role) && !auth_role_is_name(config->default_role))
+    if (vp_text_is_set(config->default_role) && !mount_is_role_name(config->default_role))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"default_role\" is no role's name");
     if (!vp_text_is_set(config->login_kind) ||
         (strcmp(config->login_kind, "container") != 0 && strcmp(config->login_kind, "user") != 0))
@@ -301,7 +249,7 @@ enum vp_code auth_config_check(const struct auth_config *config, struct vp_error
         (strcmp(config->logins, AUTH_LOGINS_ON) != 0 && strcmp(config->logins, AUTH_LOGINS_OFF) != 0 &&
          strcmp(config->logins, AUTH_LOGINS_OFF_AND_RENEWALS) != 0))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"logins\" must be on, off or off-and-renewals");
-    VP_TRY(check_server(config, err));
+    VP_TRY(mount_site_check(&config->site, err));
     VP_TRY(check_service_token(config, err));
     VP_TRY(check_token_clusters(config, err));
     VP_TRY(auth_check_each(&config->allowed_user_clusters, arv_is_cluster_id, "allowed_user_clusters", "a cluster id",
@@ -325,8 +273,8 @@ static enum vp_code fill_list(struct vp_texts *texts, const char *preset, struct
 enum vp_code auth_config_fill(struct auth_config *config, struct vp_error *err)
 {
     char system_user[ARV_UUID_LEN + 1];
-    arv_uuid_of(config->cluster_id, ARV_SYSTEM_USER, system_user);
-    VP_TRY(fill_list(&config->allowed_token_clusters, config->cluster_id, err));
-    VP_TRY(fill_list(&config->allowed_user_clusters, config->cluster_id, err));
+    arv_uuid_of(config->site.cluster_id, ARV_SYSTEM_USER, system_user);
+    VP_TRY(fill_list(&config->allowed_token_clusters, config->site.cluster_id, err));
+    VP_TRY(fill_list(&config->allowed_user_clusters, config->site.cluster_id, err));
     return fill_list(&config->trusted_link_owners, system_user, err);
 }

@@ -1,17 +1,11 @@
 /* Private to the room: the configuration of one mount; its fields, rules and stored form. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "vp/logical.h"
+#include "vp/mount.h"
 
 struct auth_config {
-    char *arvados_api_host;
-    char *arvados_ca_cert; /* "" or NULL: the system's */
-    char *tls_server_name;
+    struct mount_site site;
     struct vp_secret *service_token; /* NULL: links are read with the login's own token */
-    char *cluster_id;
     char *login_kind;
     struct vp_texts allowed_token_clusters;
     struct vp_texts allowed_user_clusters;
@@ -25,10 +19,6 @@ struct auth_config {
     int64_t cache_ttl_s;
     char *default_role;
     int64_t max_policies;
-    int64_t request_timeout_s;
-    int64_t max_retries;
-    int64_t max_concurrent_requests;
-    bool verify_connection;
     char *logins; /* AUTH_LOGINS_... */
 };
 

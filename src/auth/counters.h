@@ -13,7 +13,6 @@ struct auth_outcomes {
 };
 
 struct auth_counters {
-    int64_t since_s;
     struct auth_outcomes logins;
     struct auth_outcomes renewals;
     /* Links that were dropped at logins that were granted, at each login anew. Refused logins, renewals and explain add nothing. */

@@ -67,9 +67,9 @@ static enum vp_code check_lease(const struct auth_request *request, struct auth_
         return vp_fail(err, VP_REASON_BAD_REQUEST, "this mount no longer serves %.16s logins", lease->login_kind);
     if (lease->container_uuid == NULL)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "tokens of a user mount are not renewable; log in again");
-    if (!arv_same_cluster(lease->container_uuid, config->cluster_id))
+    if (!arv_same_cluster(lease->container_uuid, config->site.cluster_id))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "container %s is not of this mount's cluster, %s",
-                       lease->container_uuid, config->cluster_id);
+                       lease->container_uuid, config->site.cluster_id);
     if (config->service_token == NULL && lease->run_token == NULL)
         return vp_fail(err, VP_REASON_SERVICE_TOKEN_MISSING,
                        "the mount had a service token at login and has none now, so this token can't be renewed; log "
@@ -222,7 +222,7 @@ static enum vp_code check_identity(const struct auth_request *request, struct au
         VP_TRY(check_sent_token(decision, err));
     if (container != NULL) {
         /* A renewal or explain would ask that cluster, with this one's service token. */
-        if (!arv_same_cluster(container->uuid, config->cluster_id))
+        if (!arv_same_cluster(container->uuid, config->site.cluster_id))
             return contradiction("the container is of another cluster", err);
         if (by_token)
             VP_TRY(check_named_container(decision, err));

@@ -41,7 +41,7 @@ struct auth_grant_cache {
  * waited for a slow answer would ask again, one after the other. */
 static bool is_young(const struct auth_request *request, enum auth_age age, int64_t asked_ms)
 {
-    int64_t came_ms = request->deadline_ms - auth_request_config(request)->request_timeout_s * 1000;
+    int64_t came_ms = request->deadline_ms - auth_request_config(request)->site.request_timeout_s * 1000;
     int64_t limit_ms = auth_request_config(request)->cache_ttl_s * 1000;
     if (age == AUTH_RECENT && limit_ms > RECENT_MS)
         limit_ms = RECENT_MS;
@@ -64,7 +64,7 @@ static void count_lookup(const struct auth_request *request, bool hit)
 bool auth_is_own_group(const struct auth_request *request, const char *uuid)
 {
     return uuid != NULL && arv_is_uuid(uuid, "j7d0g") &&
-           arv_same_cluster(uuid, auth_request_config(request)->cluster_id);
+           arv_same_cluster(uuid, auth_request_config(request)->site.cluster_id);
 }
 
 static enum vp_code add_group(const struct auth_request *request, const char *uuid, struct vp_texts *groups,

@@ -17,7 +17,7 @@ static void build_rules(const struct auth_request *request, const struct auth_me
                         struct rules *ret_rules)
 {
     const struct auth_config *config = &request->snapshot->config;
-    arv_uuid_of(config->cluster_id, ARV_ANONYMOUS_ROLE, ret_rules->anonymous_role);
+    arv_uuid_of(config->site.cluster_id, ARV_ANONYMOUS_ROLE, ret_rules->anonymous_role);
     ret_rules->policy = (struct policy_rules){
         .link_class = config->link_class,
         .trusted_owners = &config->trusted_link_owners,

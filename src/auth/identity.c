@@ -27,7 +27,7 @@ static const char *salt_label_of(const struct auth_request *request, const struc
     const struct auth_config *config = auth_request_config(request);
     const struct auth_role *role = request->role;
     bool salted = role->allow_salted && token->parts.salted_form && !auth_config_is_for_users(config) &&
-                  strcmp(role->salt_label, config->cluster_id) != 0;
+                  strcmp(role->salt_label, config->site.cluster_id) != 0;
     return salted ? role->salt_label : NULL;
 }
 
@@ -59,7 +59,7 @@ static enum vp_code judge_absence(const struct auth_request *request, struct vp_
 {
     struct vp_error fault = { 0 };
     const struct arv_credentials service = auth_credentials(request, NULL);
-    if (arv_prove_administrator(request->snapshot->arvados, &service, auth_request_config(request)->cluster_id,
+    if (arv_prove_administrator(request->snapshot->arvados, &service, auth_request_config(request)->site.cluster_id,
                                 &fault) == VP_OK)
         return vp_reason_code(absence->reason);
     *absence = fault;
@@ -213,7 +213,7 @@ static enum vp_code from_container(const struct auth_request *request, struct au
 {
     struct arv_container *container = &identity->records.container;
     const struct arv_credentials service = auth_credentials(request, NULL);
-    const char *cluster_id = auth_request_config(request)->cluster_id;
+    const char *cluster_id = auth_request_config(request)->site.cluster_id;
     /* Arvados would pass the question on to the other cluster, with this mount's service token. */
     if (!arv_same_cluster(request->container_uuid, cluster_id))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "container %s is not of this mount's cluster, %s",

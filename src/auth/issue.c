@@ -15,7 +15,7 @@ static bool is_plain(const char *text)
 static enum vp_code add_metadata(const struct auth_request *request, const struct auth_identity *identity,
                                  struct logical_auth *auth, struct vp_error *err)
 {
-    const char *cluster_id = auth_request_config(request)->cluster_id;
+    const char *cluster_id = auth_request_config(request)->site.cluster_id;
     const struct arv_identity *records = &identity->records;
     const struct {
         const char *key;

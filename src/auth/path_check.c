@@ -1,7 +1,5 @@
 /* The path config/check: is this mount set up well? Asks Arvados now, and says for each link of the chain how it is and what to
  * do about it. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "mount.h"
@@ -9,104 +7,22 @@
 #include "request.h"
 #include "service_token.h"
 
-#define OLDEST_REVISION "20231117" /* Arvados 2.7: containers/current and four-part tokens as we use them */
+enum { EXPIRY_WARNING_S = 14 * 24 * 3600, NAMES_MAX = 600 };
 
-enum { EXPIRY_WARNING_S = 14 * 24 * 3600, DETAIL_MAX = 600 };
-
-/* What the checks share. `client` and token are there in any case; `reached` says whether asking makes sense. */
 struct check {
+    struct mount_checks checks;
     const struct logical_call *call;
     const struct auth_snapshot *snapshot;
     struct arv_credentials credentials;
     int64_t now_s;
-    bool reached;
     bool token_good;
     struct arv_token token;
     struct arv_discovery discovery;
-    struct vp_json_writer *writer;
-    struct vp_texts summary; /* the same verdicts, one line each */
-    bool all_ok;
 };
-
-static void verdict(struct check *check, const char *name, bool ok, const char *format, ...) VP_PRINTF(4, 5);
-
-static void verdict(struct check *check, const char *name, bool ok, const char *format, ...)
-{
-    char detail[DETAIL_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(detail, sizeof detail, format, arguments);
-    va_end(arguments);
-    vp_json_open_object(check->writer);
-    vp_json_add_text(check->writer, "name", name);
-    vp_json_add_bool(check->writer, "ok", ok);
-    vp_json_add_text(check->writer, "detail", detail);
-    vp_json_close_object(check->writer);
-    check->all_ok = check->all_ok && ok;
-    char line[DETAIL_MAX + 64];
-    struct vp_error ignored; /* without memory the summary is shorter, the checks are all there */
-    (void)snprintf(line, sizeof line, "%-4s %s: %s", ok ? "ok" : "BAD", name, detail);
-    (void)!vp_texts_add(&check->summary, line, &ignored);
-}
-
-/* A request that failed: the reason's word, and the words for an admin. */
-static void failure(struct check *check, const char *name, const struct vp_error *fault)
-{
-    verdict(check, name, false, "%s: %s%s%s", vp_reason_word(fault->reason), fault->message,
-            fault->detail[0] == '\0' ? "" : "; ", fault->detail);
-}
 
 static const struct auth_config *config_of(const struct check *check)
 {
     return &check->snapshot->config;
-}
-
-/* ---- the server ---- */
-
-/* Some HTTP answer came, over a connection whose certificate was trusted. */
-static bool is_answer(enum vp_reason reason)
-{
-    return reason == VP_REASON_UPSTREAM_ERROR || reason == VP_REASON_UPSTREAM_BUSY ||
-           reason == VP_REASON_UPSTREAM_BAD_ANSWER || vp_reason_code(reason) == VP_ERR_DENIED;
-}
-
-static void check_server(struct check *check)
-{
-    struct vp_error fault = { 0 };
-    const char *host = config_of(check)->arvados_api_host;
-    check->reached = arv_discover(check->snapshot->arvados, &check->credentials, &check->discovery, &fault) == VP_OK;
-    if (check->reached) {
-        verdict(check, "reach", true, "%.200s answers", host);
-        verdict(check, "tls", true, "its certificate is trusted");
-        return;
-    }
-    if (fault.reason == VP_REASON_UPSTREAM_TLS) {
-        verdict(check, "reach", true, "%.200s takes connections", host);
-        failure(check, "tls", &fault);
-        return;
-    }
-    failure(check, "reach", &fault);
-    if (is_answer(fault.reason))
-        verdict(check, "tls", true, "its certificate is trusted");
-    else
-        verdict(check, "tls", false, "not checked: the server does not answer");
-}
-
-static void check_cluster(struct check *check)
-{
-    const char *wanted = config_of(check)->cluster_id;
-    const char *told = check->discovery.cluster_id;
-    bool same = strcmp(wanted, told) == 0;
-    verdict(check, "cluster", same, same ? "it is %s" : "it says it is %s, and the config says %s", told, wanted);
-}
-
-static void check_version(struct check *check)
-{
-    const struct arv_discovery *discovery = &check->discovery;
-    /* Revisions are dates, so they sort as texts. */
-    bool good = strcmp(discovery->revision, OLDEST_REVISION) >= 0;
-    verdict(check, "version", good, "Arvados %s (%s)%s", discovery->version, discovery->revision,
-            good ? "" : ": 2.7 (" OLDEST_REVISION ") or newer is needed");
 }
 
 /* ---- the service token ---- */
@@ -117,23 +33,25 @@ static void check_service_token(struct check *check)
     check->token_good =
         arv_token_current(check->snapshot->arvados, &check->credentials, &check->token, &fault) == VP_OK;
     if (check->token_good)
-        verdict(check, "service_token", true, "%s of user %s", check->token.uuid, check->token.owner_uuid);
+        mount_verdict(&check->checks, "service_token", true, "%s of user %s", check->token.uuid,
+                      check->token.owner_uuid);
     else
-        failure(check, "service_token", &fault);
+        mount_verdict_failure(&check->checks, "service_token", &fault);
 }
 
 static void check_scopes(struct check *check)
 {
     struct vp_error fault = { 0 };
     if (!check->token_good)
-        verdict(check, "scopes", false, "not asked: the service token is not good");
+        mount_verdict(&check->checks, "scopes", false, "not asked: the service token is not good");
     else if (auth_service_token_try(check->snapshot->arvados, &check->credentials, config_of(check), &check->token,
                                     &fault) != VP_OK)
-        failure(check, "scopes", &fault);
+        mount_verdict_failure(&check->checks, "scopes", &fault);
     else if (arv_scopes_are_all(check->token.scopes))
-        verdict(check, "scopes", true, "links, users and containers may be listed; " AUTH_SERVICE_TOKEN_UNLIMITED);
+        mount_verdict(&check->checks, "scopes", true,
+                      "links, users and containers may be listed; " AUTH_SERVICE_TOKEN_UNLIMITED);
     else
-        verdict(check, "scopes", true, "links, users and containers may be listed");
+        mount_verdict(&check->checks, "scopes", true, "links, users and containers may be listed");
 }
 
 static void check_expiry(struct check *check)
@@ -141,24 +59,24 @@ static void check_expiry(struct check *check)
     char when[VP_TIME_TEXT_SIZE];
     int64_t end_s = check->token.expires_at_s;
     if (!check->token_good) {
-        verdict(check, "service_token_expiry", false, "not known: the service token is not good");
+        mount_verdict(&check->checks, "service_token_expiry", false, "not known: the service token is not good");
         return;
     }
     if (end_s == VP_TIME_NONE) {
-        verdict(check, "service_token_expiry", true, "it does not expire");
+        mount_verdict(&check->checks, "service_token_expiry", true, "it does not expire");
         return;
     }
     vp_time_format(end_s, when);
     bool far = end_s - check->now_s > EXPIRY_WARNING_S;
-    verdict(check, "service_token_expiry", far,
-            far ? "it expires at %s" : "it expires at %s: write a new one to config before", when);
+    mount_verdict(&check->checks, "service_token_expiry", far,
+                  far ? "it expires at %s" : "it expires at %s: write a new one to config before", when);
 }
 
 static void check_without_token(struct check *check)
 {
-    verdict(check, "service_token", true, "none is set: links are read with each login's own token");
-    verdict(check, "scopes", true, "not needed");
-    verdict(check, "service_token_expiry", true, "not needed");
+    mount_verdict(&check->checks, "service_token", true, "none is set: links are read with each login's own token");
+    mount_verdict(&check->checks, "scopes", true, "not needed");
+    mount_verdict(&check->checks, "service_token_expiry", true, "not needed");
 }
 
 /* ---- who is trusted, and what reaches whom ---- */
@@ -176,12 +94,13 @@ static void judge_owners(struct check *check, const struct vp_texts *groups, con
     for (size_t i = 0; i < groups->n; i++) {
         if (vp_texts_has(projects, groups->items[i]))
             continue;
-        verdict(check, "trusted_owners", false, "%s is no project, or is trashed, or the token can't read it",
-                groups->items[i]);
+        mount_verdict(&check->checks, "trusted_owners", false,
+                      "%s is no project, or is trashed, or the token can't read it", groups->items[i]);
         return;
     }
-    verdict(check, "trusted_owners", true, "%zu, %zu of them projects; whoever can write to such a project grants",
-            config_of(check)->trusted_link_owners.n, groups->n);
+    mount_verdict(&check->checks, "trusted_owners", true,
+                  "%zu, %zu of them projects; whoever can write to such a project grants",
+                  config_of(check)->trusted_link_owners.n, groups->n);
 }
 
 static void check_owners(struct check *check)
@@ -193,9 +112,10 @@ static void check_owners(struct check *check)
     if (code == VP_OK && groups.n > 0 && check->token_good)
         code = arv_groups_among(check->snapshot->arvados, &check->credentials, &groups, "project", &projects, &fault);
     if (code != VP_OK)
-        failure(check, "trusted_owners", &fault);
+        mount_verdict_failure(&check->checks, "trusted_owners", &fault);
     else if (groups.n > 0 && !check->token_good)
-        verdict(check, "trusted_owners", true, "%zu projects, not looked at: that needs a service token", groups.n);
+        mount_verdict(&check->checks, "trusted_owners", true, "%zu projects, not looked at: that needs a service token",
+                      groups.n);
     else
         judge_owners(check, &groups, &projects);
     vp_texts_clear(&groups);
@@ -206,23 +126,25 @@ static void check_group_grants(struct check *check)
 {
     struct vp_error fault = { 0 };
     if (!check->discovery.has_computed_permissions)
-        verdict(check, "group_grants", false,
-                "the cluster has no computed_permissions (Arvados 3.0 or newer): only grants to the user himself "
-                "count");
+        mount_verdict(&check->checks, "group_grants", false,
+                      "the cluster has no computed_permissions (Arvados 3.0 or newer): only grants to the user himself "
+                      "count");
     else if (config_of(check)->service_token == NULL)
-        verdict(check, "group_grants", true, "without a service token only grants to the user himself count");
+        mount_verdict(&check->checks, "group_grants", true,
+                      "without a service token only grants to the user himself count");
     else if (!check->token_good)
-        verdict(check, "group_grants", false, "not asked: the service token is not good");
+        mount_verdict(&check->checks, "group_grants", false, "not asked: the service token is not good");
     else if (auth_service_token_try_groups(check->snapshot->arvados, &check->credentials, config_of(check),
                                            &check->token, &fault) != VP_OK)
-        failure(check, "group_grants", &fault);
+        mount_verdict_failure(&check->checks, "group_grants", &fault);
     else
-        verdict(check, "group_grants", true, "the cluster tells who is in a role%s",
-                config_of(check)->group_alias_uuids.n == 0
-                    ? ""
-                    : "; external groups (group_alias_uuids) change only with a granted login or renewal, so a user "
-                      "who is "
-                      "refused stays in them until an administrator removes the user's entity");
+        mount_verdict(&check->checks, "group_grants", true, "the cluster tells who is in a role%s",
+                      config_of(check)->group_alias_uuids.n == 0
+                          ? ""
+                          : "; external groups (group_alias_uuids) change only with a granted login or renewal, so a "
+                            "user "
+                            "who is "
+                            "refused stays in them until an administrator removes the user's entity");
 }
 
 /* Grants to the roles that all users, or all the world, are in. */
@@ -234,7 +156,7 @@ static enum vp_code count_for_everybody(struct check *check, size_t *ret_n, stru
     enum vp_code code = VP_OK;
     for (size_t i = 0; code == VP_OK && i < sizeof ROLES / sizeof ROLES[0]; i++) {
         char uuid[ARV_UUID_LEN + 1];
-        arv_uuid_of(config_of(check)->cluster_id, ROLES[i], uuid);
+        arv_uuid_of(config_of(check)->site.cluster_id, ROLES[i], uuid);
         code = vp_texts_add(&tails, uuid, err);
     }
     struct arv_link_query query = auth_link_query(config_of(check));
@@ -252,12 +174,14 @@ static void check_everybody(struct check *check)
     struct vp_error fault = { 0 };
     size_t n = 0;
     if (!check->token_good)
-        verdict(check, "everybody", true, "not looked at: that needs a service token");
+        mount_verdict(&check->checks, "everybody", true, "not looked at: that needs a service token");
     else if (count_for_everybody(check, &n, &fault) != VP_OK)
-        failure(check, "everybody", &fault);
+        mount_verdict_failure(&check->checks, "everybody", &fault);
     else
-        verdict(check, "everybody", true,
-                n == 0 ? "%zu grants to all users" : "%zu grants to all users or to anonymous ones: is that meant?", n);
+        mount_verdict(&check->checks, "everybody", true,
+                      n == 0 ? "%zu grants to all users"
+                             : "%zu grants to all users or to anonymous ones: is that meant?",
+                      n);
 }
 
 /* ---- roles ---- */
@@ -302,19 +226,20 @@ static void check_roles(struct check *check)
 {
     struct vp_error fault = { 0 };
     struct roles roles = { 0 };
-    struct vp_buf open = VP_BUF_INIT(DETAIL_MAX);
+    struct vp_buf open = VP_BUF_INIT(NAMES_MAX);
     if (look_at_roles(check, &roles, &fault) != VP_OK) {
-        failure(check, "roles", &fault);
+        mount_verdict_failure(&check->checks, "roles", &fault);
     } else if (!roles.has_default) {
-        verdict(check, "roles", false, "default_role \"%.128s\" does not exist: logins without a role are refused",
-                config_of(check)->default_role);
+        mount_verdict(&check->checks, "roles", false,
+                      "default_role \"%.128s\" does not exist: logins without a role are refused",
+                      config_of(check)->default_role);
     } else if (roles.open.n > 0) {
         add_names(&roles.open, &open);
-        verdict(check, "roles", true, "%zu; without any binding: %s", roles.n, vp_buf_text(&open));
+        mount_verdict(&check->checks, "roles", true, "%zu; without any binding: %s", roles.n, vp_buf_text(&open));
     } else if (roles.n > 0) {
-        verdict(check, "roles", true, "%zu, each with a binding", roles.n);
+        mount_verdict(&check->checks, "roles", true, "%zu, each with a binding", roles.n);
     } else {
-        verdict(check, "roles", true, "no roles");
+        mount_verdict(&check->checks, "roles", true, "no roles");
     }
     vp_buf_clear(&open);
     vp_texts_clear(&roles.open);
@@ -326,7 +251,8 @@ static void check_logins(struct check *check)
 {
     const char *logins = config_of(check)->logins;
     bool on = strcmp(logins, AUTH_LOGINS_ON) == 0;
-    verdict(check, "logins", on, on ? "logins=%s" : "logins=%s: an administrator switched them off", logins);
+    mount_verdict(&check->checks, "logins", on, on ? "logins=%s" : "logins=%s: an administrator switched them off",
+                  logins);
 }
 
 /* ---- all of it ---- */
@@ -338,18 +264,16 @@ static void check_unreached(struct check *check)
         "trusted_owners", "group_grants", "everybody"
     };
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
-        verdict(check, NAMES[i], false, "not asked: see reach and tls");
+        mount_verdict(&check->checks, NAMES[i], false, "not asked: see reach and tls");
 }
 
 static void run_checks(struct check *check)
 {
-    check_server(check);
-    if (!check->reached) {
+    if (!mount_check_server(&check->checks, check->snapshot->arvados, &check->credentials, &config_of(check)->site,
+                            &check->discovery)) {
         check_unreached(check);
         return;
     }
-    check_cluster(check);
-    check_version(check);
     if (config_of(check)->service_token == NULL) {
         check_without_token(check);
     } else {
@@ -366,28 +290,19 @@ static void write_answer(const struct logical_call *call, const struct auth_snap
                          struct vp_json_writer *writer)
 {
     const struct auth_mount *mount = call->mount;
-    const struct vp_clock *clock = mount->shared->clock;
+    const struct vp_clock *clock = mount->core.shared->clock;
     struct check check = {
         .call = call,
         .snapshot = snapshot,
         .credentials = auth_service_credentials(call, &snapshot->config),
         .now_s = clock->now_s(clock->self),
-        .writer = writer,
-        .all_ok = true,
     };
     check.credentials.health = NULL; /* what Arvados says now counts, and not what it said before */
-    vp_json_open_object(writer);
-    vp_json_put_key(writer, "checks");
-    vp_json_open_array(writer);
+    mount_checks_open(&check.checks, writer);
     run_checks(&check);
     check_roles(&check);
     check_logins(&check);
-    vp_json_close_array(writer);
-    vp_json_add_bool(writer, "ok", check.all_ok);
-    vp_json_put_key(writer, "summary");
-    vp_json_put_texts(writer, &check.summary);
-    vp_json_close_object(writer);
-    vp_texts_clear(&check.summary);
+    mount_checks_close(&check.checks);
     arv_token_clear(&check.token);
 }
 

@@ -1,34 +1,22 @@
 /* The path config: write (proved first), read, delete. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vp/arvados.h"
 
 #include "mount.h"
 #include "paths.h"
-#include "record.h"
 #include "request.h"
 #include "role.h"
+#include "rules.h"
 #include "service_token.h"
-
-static const char *text_or_empty(const char *text)
-{
-    return text == NULL ? "" : text;
-}
-
-static bool same_place(const struct auth_config *a, const struct auth_config *b)
-{
-    return strcmp(text_or_empty(a->arvados_api_host), text_or_empty(b->arvados_api_host)) == 0 &&
-           strcmp(text_or_empty(a->arvados_ca_cert), text_or_empty(b->arvados_ca_cert)) == 0 &&
-           strcmp(text_or_empty(a->tls_server_name), text_or_empty(b->tls_server_name)) == 0;
-}
 
 /* A token is never sent to a new place on the strength of an old write. */
 static enum vp_code check_token_goes_along(const struct logical_call *call, const struct auth_config *before,
                                            const struct auth_config *after, struct vp_error *err)
 {
-    if (before->service_token == NULL || same_place(before, after) || logical_field_given(call->data, "service_token"))
+    if (before->service_token == NULL || mount_site_same_place(&before->site, &after->site) ||
+        logical_field_given(call->data, "service_token"))
         return VP_OK;
     return vp_fail(err, VP_REASON_BAD_REQUEST,
                    "changing arvados_api_host, arvados_ca_cert or tls_server_name needs service_token in the same "
@@ -46,20 +34,6 @@ static enum vp_code trim_service_token(struct auth_config *config, struct vp_err
     vp_secret_free(config->service_token);
     config->service_token = trimmed;
     return VP_OK;
-}
-
-static enum vp_code set_cluster(const struct arv_discovery *discovery, struct auth_config *config, struct vp_error *err)
-{
-    if (config->cluster_id != NULL && config->cluster_id[0] != '\0') {
-        if (strcmp(config->cluster_id, discovery->cluster_id) == 0)
-            return VP_OK;
-        return vp_fail(err, VP_REASON_WRONG_CLUSTER,
-                       "%.128s says it is cluster %s, not %s; if that is meant, give cluster_id in the same write",
-                       config->arvados_api_host, discovery->cluster_id, config->cluster_id);
-    }
-    free(config->cluster_id);
-    config->cluster_id = strdup(discovery->cluster_id);
-    return config->cluster_id == NULL ? vp_fail_no_memory(err) : VP_OK;
 }
 
 /* The token's own faults are faults of the field. That Arvados is down is not. */
@@ -93,15 +67,14 @@ static enum vp_code prove_service_token(const struct logical_call *call, struct 
 
 static enum vp_code prove(const struct logical_call *call, struct auth_config *config, struct vp_error *err)
 {
-    struct auth_mount *mount = call->mount;
     struct arv_client *client = NULL;
     struct arv_discovery discovery;
     struct arv_credentials credentials = auth_service_credentials(call, config);
     credentials.health = NULL; /* that of the token in use */
-    VP_TRY(auth_client_new(mount, config, &client, err));
+    VP_TRY(mount_client_new(call->mount, &config->site, &client, err));
     enum vp_code code = arv_discover(client, &credentials, &discovery, err);
     if (code == VP_OK)
-        code = set_cluster(&discovery, config, err);
+        code = mount_site_learn_cluster(&config->site, &discovery, err);
     if (code == VP_OK && config->service_token != NULL)
         code = blame_field(prove_service_token(call, client, &credentials, &discovery, config, err), err);
     arv_client_free(client);
@@ -149,7 +122,7 @@ static enum vp_code apply(const struct logical_call *call, const struct auth_con
     if (found)
         VP_TRY(check_token_goes_along(call, before, config, err));
     VP_TRY(trim_service_token(config, err));
-    if (config->verify_connection) {
+    if (config->site.verify_connection) {
         VP_TRY(prove(call, config, err));
         VP_TRY(auth_config_check(config, err)); /* the cluster id is known now, and some rules look at it */
     }
@@ -162,9 +135,9 @@ static enum vp_code store(const struct logical_call *call, const struct auth_con
 {
     struct auth_mount *mount = call->mount;
     /* Held over the host's storage on purpose: comparing and writing must be one step. Logins never take it. */
-    pthread_mutex_lock(&mount->write_lock);
+    pthread_mutex_lock(&mount->core.write_lock);
     enum vp_code code = auth_config_store(call, config, expected, err);
-    pthread_mutex_unlock(&mount->write_lock);
+    pthread_mutex_unlock(&mount->core.write_lock);
     return code;
 }
 
@@ -241,8 +214,8 @@ enum vp_code auth_config_exists(const struct logical_call *call, bool *ret_exist
 enum vp_code auth_config_delete(const struct logical_call *call, struct vp_error *err)
 {
     struct auth_mount *mount = call->mount;
-    pthread_mutex_lock(&mount->write_lock);
-    enum vp_code code = auth_record_remove(call, AUTH_CONFIG_KEY, err);
-    pthread_mutex_unlock(&mount->write_lock);
+    pthread_mutex_lock(&mount->core.write_lock);
+    enum vp_code code = mount_record_remove(call, AUTH_CONFIG_KEY, err);
+    pthread_mutex_unlock(&mount->core.write_lock);
     return code;
 }

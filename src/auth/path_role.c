@@ -5,12 +5,12 @@
 
 #include "mount.h"
 #include "paths.h"
-#include "record.h"
 #include "role.h"
+#include "rules.h"
 
 static enum vp_code check_name(const struct logical_call *call, struct vp_error *err)
 {
-    if (auth_role_is_name(call->name))
+    if (mount_is_role_name(call->name))
         return VP_OK;
     return vp_fail(err, VP_REASON_BAD_REQUEST,
                    "a role's name is 1 to 128 lower-case letters, digits and . _ - and starts with a letter or digit");
@@ -93,11 +93,11 @@ enum vp_code auth_role_write(const struct logical_call *call, struct vp_error *e
     struct auth_role role = { 0 };
     VP_TRY(check_name(call, err));
     /* Held over the host's storage on purpose, as for the config: reading, changing and writing are one step. */
-    pthread_mutex_lock(&mount->write_lock);
+    pthread_mutex_lock(&mount->core.write_lock);
     enum vp_code code = apply(call, &role, err);
     if (code == VP_OK)
         code = auth_role_store(call, &role, err);
-    pthread_mutex_unlock(&mount->write_lock);
+    pthread_mutex_unlock(&mount->core.write_lock);
     auth_role_clear(&role);
     return code;
 }
@@ -135,10 +135,10 @@ enum vp_code auth_role_delete(const struct logical_call *call, struct vp_error *
     VP_TRY(check_name(call, err));
     vp_buf_add_format(&key, AUTH_ROLE_PREFIX "%s", call->name);
     enum vp_code code = vp_buf_check(&key, "the role's name", err);
-    pthread_mutex_lock(&mount->write_lock); /* or a write under way would bring it back */
+    pthread_mutex_lock(&mount->core.write_lock); /* or a write under way would bring it back */
     if (code == VP_OK)
-        code = auth_record_remove(call, vp_buf_text(&key), err);
-    pthread_mutex_unlock(&mount->write_lock);
+        code = mount_record_remove(call, vp_buf_text(&key), err);
+    pthread_mutex_unlock(&mount->core.write_lock);
     vp_buf_clear(&key);
     return code;
 }
@@ -153,39 +153,8 @@ const struct logical_field AUTH_ROLE_LIST_FIELDS[] = {
     { 0 },
 };
 
-static void write_keys(const struct vp_texts *names, const struct auth_role_list_args *args,
-                       struct vp_json_writer *writer)
-{
-    int64_t n = 0;
-    vp_json_open_object(writer);
-    vp_json_put_key(writer, "keys");
-    vp_json_open_array(writer);
-    for (size_t i = 0; i < names->n; i++) {
-        if (args->after != NULL && strcmp(names->items[i], args->after) <= 0)
-            continue;
-        if (args->limit > 0 && n == args->limit)
-            break;
-        vp_json_put_text(writer, names->items[i]);
-        n++;
-    }
-    vp_json_close_array(writer);
-    vp_json_close_object(writer);
-}
-
 enum vp_code auth_role_list(const struct logical_call *call, struct vp_error *err)
 {
-    struct vp_texts names = { 0 };
-    struct vp_json_writer writer;
-    VP_TRY(call->storage->list(call->storage->self, AUTH_ROLE_PREFIX, call->cancel, &names, err));
-    enum vp_code code = VP_OK;
-    if (names.n == 0) {
-        code = vp_fail(err, VP_REASON_NOT_FOUND, "this mount has no roles");
-    } else {
-        vp_texts_sort(&names);
-        vp_json_begin(&writer, &call->reply->data);
-        write_keys(&names, call->args, &writer);
-        code = vp_buf_check(&call->reply->data, "the list of roles", err);
-    }
-    vp_texts_clear(&names);
-    return code;
+    const struct auth_role_list_args *args = call->args;
+    return mount_list_keys(call, AUTH_ROLE_PREFIX, args->after, args->limit, err);
 }

@@ -23,70 +23,6 @@ static void write_outcomes(const char *key, const struct auth_outcomes *outcomes
     vp_json_close_object(writer);
 }
 
-/* Statuses as they are, and failures by the reason's word without "upstream_" in front. */
-static void write_calls(const struct http_stats *stats, struct vp_json_writer *writer)
-{
-    static const char UPSTREAM[] = "upstream_";
-    vp_json_put_key(writer, "calls");
-    vp_json_open_object(writer);
-    for (unsigned status = 0; status < HTTP_STATUS_END; status++) {
-        char text[8];
-        (void)snprintf(text, sizeof text, "%u", status);
-        put_count(writer, text, atomic_load(&stats->by_status[status]));
-    }
-    for (enum vp_reason reason = VP_REASON_NONE + 1; reason < VP_REASON_N; reason++) {
-        const char *word = vp_reason_word(reason);
-        bool upstream = strncmp(word, UPSTREAM, sizeof UPSTREAM - 1) == 0;
-        put_count(writer, upstream ? word + sizeof UPSTREAM - 1 : word, atomic_load(&stats->by_reason[reason]));
-    }
-    vp_json_close_object(writer);
-}
-
-static void write_latency(const struct http_stats *stats, unsigned percent, const char *key,
-                          struct vp_json_writer *writer)
-{
-    int64_t ms = http_stats_latency_ms(stats, percent);
-    vp_json_put_key(writer, key);
-    if (ms < 0)
-        vp_json_put_null(writer);
-    else
-        vp_json_put_int(writer, ms);
-}
-
-/* Counts by upper bound, each with those before it, as Prometheus has them: two reads tell how it was in between. */
-static void write_buckets(const struct http_stats *stats, struct vp_json_writer *writer)
-{
-    uint64_t within[HTTP_BOUNDS];
-    uint64_t total = http_stats_within(stats, within);
-    vp_json_put_key(writer, "latency_buckets_ms");
-    vp_json_open_object(writer);
-    for (unsigned i = 0; i < HTTP_BOUNDS; i++) {
-        char text[24];
-        (void)snprintf(text, sizeof text, "%" PRId64, HTTP_BOUNDS_MS[i]);
-        vp_json_add_int(writer, text, (int64_t)within[i]);
-    }
-    vp_json_add_int(writer, "inf", (int64_t)total);
-    vp_json_close_object(writer);
-    vp_json_add_int(writer, "latency_sum_ms", (int64_t)atomic_load(&stats->latency_sum_ms));
-}
-
-static void write_arvados(const struct http_stats *stats, struct vp_json_writer *writer)
-{
-    vp_json_put_key(writer, "arvados");
-    vp_json_open_object(writer);
-    write_calls(stats, writer);
-    vp_json_add_int(writer, "in_flight", atomic_load(&stats->in_flight));
-    vp_json_add_int(writer, "queued", atomic_load(&stats->queued));
-    vp_json_add_int(writer, "limit", atomic_load(&stats->limit));
-    vp_json_put_key(writer, "latency_ms");
-    vp_json_open_object(writer);
-    write_latency(stats, 50, "p50", writer);
-    write_latency(stats, 99, "p99", writer);
-    vp_json_close_object(writer);
-    write_buckets(stats, writer);
-    vp_json_close_object(writer);
-}
-
 static void write_counters(const struct auth_counters *counters, struct vp_json_writer *writer)
 {
     vp_json_put_key(writer, "cache");
@@ -99,13 +35,6 @@ static void write_counters(const struct auth_counters *counters, struct vp_json_
     for (enum policy_drop drop = POLICY_KEPT + 1; drop < POLICY_N_DROPS; drop++)
         put_count(writer, policy_drop_word(drop), atomic_load(&counters->drops[drop]));
     vp_json_close_object(writer);
-}
-
-static void write_time(const char *key, int64_t time_s, struct vp_json_writer *writer)
-{
-    char text[VP_TIME_TEXT_SIZE];
-    vp_time_format(time_s, text);
-    vp_json_add_text(writer, key, text[0] == '\0' ? NULL : text);
 }
 
 /* When the service token ends; VP_TIME_NONE: never. Asked once for each config, here or by whoever asked first. */
@@ -133,7 +62,7 @@ static enum vp_code write_expiry(const struct logical_call *call, struct vp_json
     if (code == VP_OK && snapshot->config.service_token != NULL)
         code = learn_expiry(call, snapshot, &expires_at_s, &fault);
     auth_snapshot_release(&snapshot);
-    write_time("service_token_expires_at", code == VP_OK ? expires_at_s : VP_TIME_NONE, writer);
+    mount_put_time(writer, "service_token_expires_at", code == VP_OK ? expires_at_s : VP_TIME_NONE);
     if (code == VP_OK || fault.reason == VP_REASON_NOT_CONFIGURED)
         return VP_OK;
     /* The counters are wanted most when something is wrong. */
@@ -186,8 +115,9 @@ static void write_summary(const struct auth_mount *mount, struct vp_json_writer 
     summarise_outcomes("renewals", &counters->renewals, &line);
     put_line(&line, writer);
     vp_buf_add_format(&line, "Arvados: %" PRIu64 " calls answered 200, %u in flight, %u queued",
-                      (uint64_t)atomic_load(&mount->stats.by_status[200]),
-                      (unsigned)atomic_load(&mount->stats.in_flight), (unsigned)atomic_load(&mount->stats.queued));
+                      (uint64_t)atomic_load(&mount->core.stats.by_status[200]),
+                      (unsigned)atomic_load(&mount->core.stats.in_flight),
+                      (unsigned)atomic_load(&mount->core.stats.queued));
     put_line(&line, writer);
     vp_buf_add_format(&line, "cache: %" PRIu64 " hits, %" PRIu64 " misses",
                       (uint64_t)atomic_load(&counters->cache_hits), (uint64_t)atomic_load(&counters->cache_misses));
@@ -207,11 +137,11 @@ enum vp_code auth_status(const struct logical_call *call, struct vp_error *err)
     struct vp_json_writer writer;
     vp_json_begin(&writer, &call->reply->data);
     vp_json_open_object(&writer);
-    write_time("since", mount->counters.since_s, &writer);
+    mount_put_time(&writer, "since", mount->core.since_s);
     write_outcomes("logins", &mount->counters.logins, &writer);
     write_switch(call, &writer);
     write_outcomes("renewals", &mount->counters.renewals, &writer);
-    write_arvados(&mount->stats, &writer);
+    mount_put_stats(&writer, &mount->core.stats);
     write_counters(&mount->counters, &writer);
     write_summary(mount, &writer);
     VP_TRY(write_expiry(call, &writer, err));

@@ -1,8 +1,6 @@
 /* Versions: of this plugin, and of the cluster it asks. */
 #include <string.h>
 
-#include "vp/version.h"
-
 #include "mount.h"
 #include "paths.h"
 #include "request.h"
@@ -12,13 +10,7 @@ static enum vp_code answer(const struct logical_call *call, const struct arv_dis
     struct vp_json_writer writer;
     vp_json_begin(&writer, &call->reply->data);
     vp_json_open_object(&writer);
-    vp_json_add_text(&writer, "plugin", VP_VERSION);
-    vp_json_add_text(&writer, "commit", VP_COMMIT);
-    if (arvados != NULL) {
-        vp_json_add_text(&writer, "arvados", arvados->version);
-        vp_json_add_text(&writer, "arvados_revision", arvados->revision);
-        vp_json_add_text(&writer, "cluster_id", arvados->cluster_id);
-    }
+    mount_put_version(&writer, arvados);
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the version", err);
 }
@@ -35,9 +27,9 @@ enum vp_code auth_version(const struct logical_call *call, struct vp_error *err)
     VP_TRY(auth_snapshot_get(call, &snapshot, err));
     const struct arv_credentials credentials = auth_service_credentials(call, &snapshot->config);
     enum vp_code code = arv_discover(snapshot->arvados, &credentials, &discovery, err);
-    if (code == VP_OK && strcmp(discovery.cluster_id, snapshot->config.cluster_id) != 0)
+    if (code == VP_OK && strcmp(discovery.cluster_id, snapshot->config.site.cluster_id) != 0)
         code = vp_fail(err, VP_REASON_WRONG_CLUSTER, "the server says it is cluster %s, and the config says %s",
-                       discovery.cluster_id, snapshot->config.cluster_id);
+                       discovery.cluster_id, snapshot->config.site.cluster_id);
     auth_snapshot_release(&snapshot);
     VP_TRY(code);
     return answer(call, &discovery, err);

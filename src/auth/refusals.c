@@ -56,7 +56,7 @@ static const char *role_of(const struct auth_request *request)
 {
     if (request->role != NULL)
         return request->role->name;
-    return vp_text_is_set(request->role_name) && auth_role_is_name(request->role_name) ? request->role_name : NULL;
+    return vp_text_is_set(request->role_name) && mount_is_role_name(request->role_name) ? request->role_name : NULL;
 }
 
 static struct auth_refusal describe(const struct auth_request *request, const struct auth_decision *decision,
@@ -64,7 +64,7 @@ static struct auth_refusal describe(const struct auth_request *request, const st
 {
     const struct auth_mount *mount = request->call->mount;
     struct auth_refusal made = {
-        .time_s = mount->shared->clock->now_s(mount->shared->clock->self),
+        .time_s = mount->core.shared->clock->now_s(mount->core.shared->clock->self),
         .kind = request->kind,
         .reason = err->reason,
     };

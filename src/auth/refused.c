@@ -157,9 +157,10 @@ enum vp_code auth_refused_enter(const struct auth_request *request, const struct
     struct auth_refused *refused = request->snapshot->site->refused;
     const struct auth_mount *mount = request->call->mount;
     *visit = (struct auth_refused_visit){ 0 };
-    visit->remembers = request->kind == AUTH_LOGIN && auth_request_config(request)->service_token != NULL &&
-                       arv_token_fingerprint(token->secret, salt_label, mount->shared->fingerprint_key,
-                                             visit->fingerprint);
+    visit->remembers =
+        request->kind == AUTH_LOGIN && auth_request_config(request)->service_token != NULL &&
+        arv_token_fingerprint(token->secret, salt_label,
+                              ((struct auth_shared *)(void *)mount->core.shared)->fingerprint_key, visit->fingerprint);
     if (!visit->remembers)
         return VP_OK;
     pthread_mutex_lock(&refused->lock);

@@ -28,7 +28,7 @@ const char *auth_effective_role(const struct auth_config *config, const char *na
 
 bool auth_request_is_current(const struct auth_request *request)
 {
-    return auth_snapshot_is_current(request->call->mount, request->snapshot);
+    return mount_snapshot_is_current(request->call->mount, &request->snapshot->base);
 }
 
 void auth_request_clear(struct auth_request *request)
@@ -42,12 +42,12 @@ enum vp_code auth_request_open_without_role(struct auth_request *request, struct
     struct auth_mount *mount = request->call->mount;
     auth_request_clear(request);
     VP_TRY(auth_snapshot_get(request->call, &request->snapshot, err));
-    request->clock = mount->shared->clock;
+    request->clock = mount->core.shared->clock;
     request->counters = &mount->counters;
     request->request_id = request->call->request_id;
     request->cancel = request->call->cancel;
     if (request->deadline_ms == 0)
-        request->deadline_ms = auth_deadline_ms(request->call, auth_request_config(request));
+        request->deadline_ms = mount_deadline_ms(request->call, &auth_request_config(request)->site);
     return VP_OK;
 }
 
@@ -114,21 +114,16 @@ struct arv_credentials auth_credentials(const struct auth_request *request, cons
 struct arv_credentials auth_service_credentials(const struct logical_call *call, const struct auth_config *config)
 {
     struct auth_mount *mount = call->mount;
-    return (struct arv_credentials){
-        .token = config->service_token,
-        .health = &mount->service_token_health,
-        .service = config->service_token != NULL,
-        .request_id = call->request_id,
-        .deadline_ms = auth_deadline_ms(call, config),
-        .yields = call->yields,
-        .cancel = call->cancel,
-    };
+    struct arv_credentials credentials =
+        mount_credentials(call, &config->site, config->service_token, config->service_token != NULL);
+    credentials.health = &mount->service_token_health;
+    return credentials;
 }
 
 struct arv_link_query auth_link_query(const struct auth_config *config)
 {
     struct arv_link_query query = { .link_class = config->link_class, .owner_uuids = &config->trusted_link_owners };
     if (config->service_token != NULL)
-        arv_uuid_of(config->cluster_id, ARV_SYSTEM_USER, query.proof_user_uuid);
+        arv_uuid_of(config->site.cluster_id, ARV_SYSTEM_USER, query.proof_user_uuid);
     return query;
 }

@@ -7,9 +7,7 @@
 #include "vp/policy.h"
 
 #include "cidr.h"
-#include "record.h"
-
-enum { ROLE_NAME_MAX = 128 };
+#include "rules.h"
 
 #define AT(member) offsetof(struct auth_role, member)
 
@@ -61,14 +59,7 @@ const struct logical_field AUTH_ROLE_FIELDS[] = {
 };
 /* clang-format on */
 
-static const struct auth_record ROLE_RECORD = { "the stored role", "role", AUTH_ROLE_FIELDS, false };
-
-bool auth_role_is_name(const char *name)
-{
-    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t len = strspn(name, ALLOWED);
-    return len > 0 && len <= ROLE_NAME_MAX && name[len] == '\0' && strchr("._-", name[0]) == NULL;
-}
+static const struct mount_record ROLE_RECORD = { "the stored role", "role", AUTH_ROLE_FIELDS, false };
 
 void auth_role_clear(struct auth_role *role)
 {
@@ -151,7 +142,7 @@ static enum vp_code check_token(const struct auth_role *role, struct vp_error *e
     enum logical_token_type type = LOGICAL_TOKEN_DEFAULT;
     if (!find_token_type(type_word(role), &type))
         return vp_fail(err, VP_REASON_BAD_REQUEST, "invalid 'token_type' value \"%.32s\"",
-                       auth_quotable(type_word(role)));
+                       mount_quotable(type_word(role)));
     bool batch = type == LOGICAL_TOKEN_BATCH || type == LOGICAL_TOKEN_DEFAULT_BATCH;
     if (batch && role->token_period_s != 0)
         return vp_fail(err, VP_REASON_BAD_REQUEST,
@@ -175,20 +166,20 @@ static enum vp_code check_against_mount(const struct auth_role *role, const stru
         if (!auth_is_narrower(role->allowed_policy_prefixes.items[i], &config->allowed_policy_prefixes))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"allowed_policy_prefixes\": \"%.64s\" is not under the mount's prefixes",
-                           auth_quotable(role->allowed_policy_prefixes.items[i]));
+                           mount_quotable(role->allowed_policy_prefixes.items[i]));
     /* Arvados takes a secret salted for its own cluster everywhere, so it would be a usable token. */
-    if (role->allow_salted && strcmp(role->salt_label, config->cluster_id) == 0)
+    if (role->allow_salted && strcmp(role->salt_label, config->site.cluster_id) == 0)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "field \"salt_label\" must not be the cluster's own id");
     for (size_t i = 0; i < role->bound_group_uuids.n; i++)
-        if (!arv_same_cluster(role->bound_group_uuids.items[i], config->cluster_id))
+        if (!arv_same_cluster(role->bound_group_uuids.items[i], config->site.cluster_id))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"bound_group_uuids\": %s is of another cluster, and only %s is asked",
-                           role->bound_group_uuids.items[i], config->cluster_id);
+                           role->bound_group_uuids.items[i], config->site.cluster_id);
     for (size_t i = 0; i < role->token_policies.n; i++)
         if (!auth_config_allows(config, role->token_policies.items[i]))
             return vp_fail(err, VP_REASON_BAD_REQUEST,
                            "field \"token_policies\": \"%.64s\" is not a policy that this mount allows",
-                           auth_quotable(role->token_policies.items[i]));
+                           mount_quotable(role->token_policies.items[i]));
     return VP_OK;
 }
 
@@ -231,7 +222,7 @@ static enum vp_code decode(const char *name, const struct vp_buf *record, struct
     role->name = strdup(name);
     if (role->name == NULL)
         return vp_fail_no_memory(err);
-    VP_TRY(auth_record_decode(&ROLE_RECORD, record, role, err));
+    VP_TRY(mount_record_decode(&ROLE_RECORD, record, role, err));
     struct vp_error fault = { 0 };
     if (auth_role_check(role, NULL, &fault) == VP_OK)
         return VP_OK;
@@ -267,7 +258,7 @@ enum vp_code auth_role_store(const struct logical_call *call, const struct auth_
     struct vp_buf key = VP_BUF_INIT(256);
     enum vp_code code = key_of(role->name, &key, err);
     if (code == VP_OK)
-        code = auth_record_store(&ROLE_RECORD, call, vp_buf_text(&key), role, err);
+        code = mount_record_store(&ROLE_RECORD, call, vp_buf_text(&key), role, err);
     vp_buf_clear(&key);
     return code;
 }

@@ -35,9 +35,6 @@ extern const struct logical_field AUTH_ROLE_FIELDS[];
 
 #define AUTH_ROLE_PREFIX "role/"
 
-/* [a-z0-9][a-z0-9._-]{0,127}; nothing is folded. */
-bool auth_role_is_name(const char *name);
-
 /* Is this a role that can be trusted with logins? `config` may be NULL while the mount is not configured; with it, prefixes
  * and token_policies are held to the mount's. VP_REASON_BAD_REQUEST naming the field, in the SDK's words where it has some. */
 VP_MUST_USE enum vp_code auth_role_check(const struct auth_role *role, const struct auth_config *config,

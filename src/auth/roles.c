@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record.h"
+#include "rules.h"
 
 struct auth_roles {
     pthread_mutex_t lock; /* guards the tree; what hangs in it never changes */
@@ -86,9 +86,9 @@ static enum vp_code load(const struct logical_call *call, const struct auth_snap
     if (*name == '\0')
         return load_defaults(snapshot, role, err);
     /* A name that no role can have is not looked up: storage keys are paths. */
-    if (auth_role_is_name(name))
+    if (mount_is_role_name(name))
         VP_TRY(auth_role_load(call, name, role, &found, err));
-    return found ? VP_OK : vp_fail(err, VP_REASON_ROLE_UNKNOWN, "role \"%.64s\" is not known", auth_quotable(name));
+    return found ? VP_OK : vp_fail(err, VP_REASON_ROLE_UNKNOWN, "role \"%.64s\" is not known", mount_quotable(name));
 }
 
 enum vp_code auth_role_for(const struct logical_call *call, const struct auth_snapshot *snapshot, const char *name,

@@ -8,7 +8,7 @@ static enum vp_code try_look_up(struct arv_client *client, const struct arv_cred
 {
     char no_container[ARV_UUID_LEN + 1];
     struct arv_identity identity = { 0 };
-    arv_uuid_of(config->cluster_id, "dz642-000000000000000", no_container);
+    arv_uuid_of(config->site.cluster_id, "dz642-000000000000000", no_container);
     enum vp_code code = arv_look_up(client, credentials, no_container, token->owner_uuid, &identity, err);
     arv_identity_clear(&identity);
     return code == VP_ERR_DENIED ? VP_OK : code;
@@ -45,7 +45,7 @@ enum vp_code auth_service_token_try_groups(struct arv_client *client, const stru
     VP_AUTO(vp_texts_clear) struct vp_texts groups = { 0 };
     VP_AUTO(vp_texts_clear) struct vp_texts roles = { 0 };
     VP_AUTO(arv_members_clear) struct arv_members members = { 0 };
-    arv_uuid_of(config->cluster_id, ARV_ALL_USERS_ROLE, all_users);
+    arv_uuid_of(config->site.cluster_id, ARV_ALL_USERS_ROLE, all_users);
     VP_TRY(vp_texts_add(&groups, all_users, err));
     VP_TRY(arv_members_among(client, credentials, token->owner_uuid, &groups, &members, err));
     return arv_groups_among(client, credentials, &groups, "role", &roles, err);

@@ -28,10 +28,7 @@ void mount_checks_close(struct mount_checks *checks)
     vp_json_close_array(writer);
     vp_json_add_bool(writer, "ok", checks->all_ok);
     vp_json_put_key(writer, "summary");
-    vp_json_open_array(writer);
-    for (size_t i = 0; i < checks->lines.n; i++)
-        vp_json_put_text(writer, checks->lines.items[i]);
-    vp_json_close_array(writer);
+    vp_json_put_texts(writer, &checks->lines);
     vp_json_close_object(writer);
     vp_texts_clear(&checks->lines);
 }
@@ -40,7 +37,7 @@ static void add_line(struct mount_checks *checks, const char *name, bool ok, con
 {
     char line[DETAIL_MAX + 64];
     struct vp_error fault;
-    (void)snprintf(line, sizeof line, "%-4s  %s: %s", ok ? "ok" : "FAIL", name, detail);
+    (void)snprintf(line, sizeof line, "%-4s %s: %s", ok ? "ok" : "BAD", name, detail);
     /* Without memory the answer fails as a whole, where its buffer is checked. */
     if (vp_texts_add(&checks->lines, line, &fault) != VP_OK)
         checks->writer->buf->failed = true;
@@ -68,15 +65,23 @@ void mount_verdict_failure(struct mount_checks *checks, const char *name, const 
                   failure->detail[0] == '\0' ? "" : "; ", failure->detail);
 }
 
+/* Some HTTP answer came, over a connection whose certificate was trusted. */
+static bool is_answer(enum vp_reason reason)
+{
+    return reason == VP_REASON_UPSTREAM_ERROR || reason == VP_REASON_UPSTREAM_BUSY ||
+           reason == VP_REASON_UPSTREAM_BAD_ANSWER || vp_reason_code(reason) == VP_ERR_DENIED;
+}
+
 static void check_unreached(struct mount_checks *checks, const char *host, const struct vp_error *failure)
 {
-    bool tls = failure->reason == VP_REASON_UPSTREAM_TLS;
-    if (tls)
+    if (failure->reason == VP_REASON_UPSTREAM_TLS) {
         mount_verdict(checks, "reach", true, "%.200s accepts connections", host);
-    else
-        mount_verdict_failure(checks, "reach", failure);
-    if (tls)
         mount_verdict_failure(checks, "tls", failure);
+        return;
+    }
+    mount_verdict_failure(checks, "reach", failure);
+    if (is_answer(failure->reason))
+        mount_verdict(checks, "tls", true, "its certificate is trusted");
     else
         mount_verdict(checks, "tls", false, "not checked: the server does not answer");
 }
@@ -185,6 +190,7 @@ void mount_put_stats(struct vp_json_writer *writer, const struct http_stats *sta
     put_calls(writer, stats);
     vp_json_add_int(writer, "in_flight", atomic_load(&stats->in_flight));
     vp_json_add_int(writer, "queued", atomic_load(&stats->queued));
+    vp_json_add_int(writer, "limit", atomic_load(&stats->limit));
     vp_json_put_key(writer, "latency_ms");
     vp_json_open_object(writer);
     put_latency(writer, stats, 50, "p50");

@@ -5,7 +5,7 @@
 
 enum {
     RECORD_VERSION = 1,
-    QUOTE_MAX = 32, /* Arvados' secrets have 50 characters or so, its uuids 27 */
+    QUOTE_MAX = 32, /* Arvados' secrets have some 50 characters, its uuids 27 */
     ROLE_NAME_MAX = 128,
     TEXT_MAX = 4 * LOGICAL_ENTRY_MAX, /* for the message about one that is too large to be stored */
     DISTRUST_MS = 2 * 60 * 1000,      /* longer than the host lets any request last */
@@ -78,14 +78,14 @@ static enum vp_code check_readable(const struct mount_record *record, const stru
 
 /* A write that failed may still arrive later, and nothing would tell: for a while every request then reads the configuration from
  * storage. */
-static void written(struct mount_core *core, enum vp_code outcome)
+static void written(struct mount_core *core, const char *key, enum vp_code outcome)
 {
     int64_t now_ms = core->shared->clock->monotonic_ms(core->shared->clock->self);
     pthread_mutex_lock(&core->lock);
     if (outcome != VP_OK)
         core->distrust_until_ms = now_ms + DISTRUST_MS;
     pthread_mutex_unlock(&core->lock);
-    mount_forget(core);
+    mount_forget(core, key);
 }
 
 enum vp_code mount_record_store(const struct mount_record *record, const struct logical_call *call, const char *key,
@@ -105,7 +105,7 @@ enum vp_code mount_record_store(const struct mount_record *record, const struct 
     if (code == VP_OK) {
         /* Not cancelled with its caller: a write that is cancelled here may still arrive. */
         code = call->storage->put(call->storage->self, key, vp_buf_text(&text), text.len, record->seal_wrap, NULL, err);
-        written(call->mount, code);
+        written(call->mount, key, code);
     }
     vp_buf_clear(&text);
     return code;
@@ -114,7 +114,7 @@ enum vp_code mount_record_store(const struct mount_record *record, const struct 
 enum vp_code mount_record_remove(const struct logical_call *call, const char *key, struct vp_error *err)
 {
     enum vp_code code = call->storage->remove(call->storage->self, key, NULL, err);
-    written(call->mount, code);
+    written(call->mount, key, code);
     return code;
 }
 
@@ -127,7 +127,9 @@ bool mount_is_role_name(const char *name)
 
 const char *mount_quotable(const char *text)
 {
-    return strlen(text) <= QUOTE_MAX && strchr(text, '/') == NULL ? text : "...";
+    size_t len = strlen(text);
+    bool like_network = strspn(text, "0123456789abcdefABCDEF:./") == len; /* tokens have a slash too, after "v2" */
+    return len <= QUOTE_MAX && (like_network || strchr(text, '/') == NULL) ? text : "...";
 }
 
 static void write_keys(const struct vp_texts *names, const char *after, int64_t limit, struct vp_json_writer *writer)

@@ -82,24 +82,31 @@ enum vp_code mount_client_new(struct mount_core *core, const struct mount_site *
         .max_queued = QUEUE_MAX,
         .max_retries = (unsigned)site->max_retries,
         .stats = &core->stats,
+        .user_agent = core->kind->user_agent,
     };
     VP_TRY(http_origin_parse(site->arvados_api_host, &options.origin, err));
     return arv_client_new(core->shared->http, &options, ret_client, err);
 }
 
-struct arv_credentials mount_credentials(const struct logical_call *call, const struct mount_site *site,
-                                         const struct vp_secret *token, bool service)
+int64_t mount_deadline_ms(const struct logical_call *call, const struct mount_site *site)
 {
     const struct mount_core *core = call->mount;
     const struct vp_clock *clock = core->shared->clock;
     /* A rollback goes through many entries, each with a budget of its own. */
     bool from_now = call->arrived_ms == 0 || call->operation == LOGICAL_ROLLBACK;
     int64_t from_ms = from_now ? clock->monotonic_ms(clock->self) : call->arrived_ms;
+    return from_ms + site->request_timeout_s * 1000;
+}
+
+struct arv_credentials mount_credentials(const struct logical_call *call, const struct mount_site *site,
+                                         const struct vp_secret *token, bool service)
+{
     return (struct arv_credentials){
         .token = token,
         .service = service,
         .request_id = call->request_id,
-        .deadline_ms = from_ms + site->request_timeout_s * 1000,
+        .deadline_ms = mount_deadline_ms(call, site),
+        .yields = call->yields,
         .cancel = call->cancel,
     };
 }

@@ -311,7 +311,7 @@ enum vp_code tokens_renew(const struct logical_call *call, struct vp_error *err)
     struct tokens_mount *mount = call->mount;
     struct tokens_lease lease = { 0 };
     if (call->standby)
-        return mount_forward(err);
+        return logical_forward(err);
     enum vp_code code = renew(call, &lease, err);
     tokens_lease_clear(&lease);
     tokens_outcomes_count(&mount->counters.renewals, code, err);
@@ -397,7 +397,7 @@ enum vp_code tokens_revoke(const struct logical_call *call, struct vp_error *err
     struct tokens_mount *mount = call->mount;
     struct tokens_lease lease = { 0 };
     if (call->standby)
-        return mount_forward(err);
+        return logical_forward(err);
     enum vp_code code = revoke(call, &lease, err);
     tokens_lease_clear(&lease);
     tokens_outcomes_count(&mount->counters.revocations, code, err);

@@ -12,7 +12,7 @@
 #include "paths.h"
 #include "wal.h"
 
-enum { REQUEST_TIMEOUT_S = 10 }; /* the config's default */
+#define TOKENS_PLUGIN "vault-plugin-secrets-arvados"
 
 static enum vp_code load(const struct logical_call *call, struct mount_snapshot *base, struct vp_error *err)
 {
@@ -43,7 +43,11 @@ static void clear(struct mount_snapshot *base)
     tokens_config_clear(&snapshot->config);
 }
 
-static const struct mount_kind KIND = { sizeof(struct tokens_snapshot), load, clear };
+static const struct mount_kind KIND = { .user_agent = TOKENS_PLUGIN,
+                                        .snapshot_size = sizeof(struct tokens_snapshot),
+                                        .site_offset = offsetof(struct tokens_snapshot, config.site),
+                                        .load = load,
+                                        .clear = clear };
 
 enum vp_code tokens_snapshot_get(const struct logical_call *call, struct tokens_snapshot **ret_snapshot,
                                  struct vp_error *err)
@@ -111,19 +115,7 @@ static void mount_free(void *object)
 static void invalidate(void *mount, const char *key)
 {
     if (strncmp(key, TOKENS_WAL_PREFIX, sizeof TOKENS_WAL_PREFIX - 1) != 0)
-        mount_forget(mount);
-}
-
-/* From a request's arrival, as far as the config is known by now. */
-static int64_t request_timeout_ms(void *object)
-{
-    struct mount_core *core = object;
-    int64_t timeout_s = REQUEST_TIMEOUT_S;
-    pthread_mutex_lock(&core->lock);
-    if (core->snapshot != NULL)
-        timeout_s = ((struct tokens_snapshot *)(void *)core->snapshot)->config.site.request_timeout_s;
-    pthread_mutex_unlock(&core->lock);
-    return timeout_s * 1000;
+        mount_forget(mount, key);
 }
 
 static const char *const SEAL_WRAPPED[] = { TOKENS_CONFIG_KEY, TOKENS_WAL_PREFIX, NULL };
@@ -131,7 +123,7 @@ static const char *const SEAL_WRAPPED[] = { TOKENS_CONFIG_KEY, TOKENS_WAL_PREFIX
 const struct logical_backend *tokens_backend(void)
 {
     static const struct logical_backend BACKEND = {
-        .name = "vault-plugin-secrets-arvados",
+        .name = TOKENS_PLUGIN,
         .version = VP_VERSION,
         .kind = LOGICAL_SECRETS_ENGINE,
         .help =
@@ -148,7 +140,7 @@ const struct logical_backend *tokens_backend(void)
         .mount_new = mount_new,
         .mount_free = mount_free,
         .invalidate = invalidate,
-        .request_timeout_ms = request_timeout_ms,
+        .request_timeout_ms = mount_request_timeout_ms,
     };
     return &BACKEND;
 }

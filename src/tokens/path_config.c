@@ -86,7 +86,7 @@ enum vp_code tokens_config_write(const struct logical_call *call, struct vp_erro
     struct vp_buf text = VP_BUF_INIT(LOGICAL_ENTRY_MAX);
     bool found = false;
     if (call->standby)
-        return mount_forward(err);
+        return logical_forward(err);
     enum vp_code code = start(call, &text, &before, &config, &found, err);
     if (code == VP_OK)
         code = apply(call, &before, found, &config, err);

@@ -9,7 +9,7 @@
 static enum vp_code begin(const struct logical_call *call, struct tokens_snapshot **ret_snapshot, struct vp_error *err)
 {
     if (call->standby)
-        return mount_forward(err);
+        return logical_forward(err);
     return tokens_snapshot_get(call, ret_snapshot, err);
 }
 

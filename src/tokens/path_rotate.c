@@ -154,7 +154,7 @@ enum vp_code tokens_rotate_root(const struct logical_call *call, struct vp_error
 {
     struct rotation rotation = { .call = call, .text = VP_BUF_INIT(LOGICAL_ENTRY_MAX) };
     if (call->standby)
-        return mount_forward(err);
+        return logical_forward(err);
     enum vp_code code = rotate(&rotation, err);
     tokens_config_clear(&rotation.config);
     vp_buf_clear(&rotation.text);

@@ -49,7 +49,8 @@ def test_arvados_fails_at_each_step(bao, sim, role, step, fault):
     engine, known = prepare(bao, sim)
     sim.faults.add("POST */api_client_authorizations", FAULTS[fault], skip=step - 1)
     answer = engine.creds(role)
-    assert answer.status_code in (500, 502, 503), answer.text
+    # A request that broke a kept connection before Arvados began with it is sent again.
+    assert answer.status_code in ((200, 503) if fault == "not done" else (500, 502, 503)), answer.text
     sim.faults.clear()
     assert orphans(engine, known) == set()
 

@@ -196,7 +196,7 @@ static void tell(enum vp_code code, const struct fake_mount *mount)
 static void begin(struct fake_mount *mount)
 {
     fake_mount_init(mount, auth_backend());
-    ((struct auth_shared *)mount->shared)->clock = &CLOCK;
+    ((struct mount_shared *)mount->shared)->clock = &CLOCK;
 }
 
 static void serve(struct fake_mount *mount, const struct vp_json *command)

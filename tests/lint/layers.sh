@@ -13,7 +13,7 @@ policy|error buf secret texts json log clock cancel budget duration io thread po
 arvados|error buf secret texts json log clock cancel budget duration io thread http arvados|openssl/evp.h openssl/hmac.h
 vault|error buf secret texts json log clock cancel budget duration io thread http vault|
 client|error buf secret texts json log clock cancel budget duration io thread http arvados policy vault client libraries|
-auth|error buf secret texts json log clock cancel budget duration io thread http logical arvados policy auth|
+auth|error buf secret texts json log clock cancel budget duration io thread http logical arvados policy mount auth|
 mount|error buf secret texts json log clock cancel budget duration io thread http logical arvados mount|
 tokens|error buf secret texts json log clock cancel budget duration io thread http logical arvados mount tokens|
 plugin|error buf secret texts json log clock cancel budget duration io thread logical plugin libraries|grpc/* openssl/* google/protobuf-c/*

@@ -184,6 +184,6 @@ def test_links_of_the_root_pages_lead_somewhere():
 
 
 def test_the_version_of_a_record_is_the_one_told():
-    number = re.search(r"RECORD_VERSION = (\d+)", (ROOT / "src/auth/record.c").read_text())[1]
+    number = re.search(r"RECORD_VERSION = (\d+)", (ROOT / "src/mount/record.c").read_text())[1]
     assert f'"record_version": {number},' in (ROOT / "docs/reference/versioning.md").read_text()
     assert len(rows((ROOT / "docs/reference/versioning.md").read_text())) > 5

@@ -46,10 +46,10 @@ TEST(the_presets_of_the_table_are_all_readable)
     EXPECT_TEXT("vault_policy", config.link_class);
     EXPECT_TEXT("container", config.login_kind);
     EXPECT_INT(64, config.max_policies);
-    EXPECT_INT(10, config.request_timeout_s);
-    EXPECT_INT(2, config.max_retries);
-    EXPECT_INT(64, config.max_concurrent_requests);
-    EXPECT(config.verify_connection);
+    EXPECT_INT(10, config.site.request_timeout_s);
+    EXPECT_INT(2, config.site.max_retries);
+    EXPECT_INT(64, config.site.max_concurrent_requests);
+    EXPECT(config.site.verify_connection);
     auth_config_clear(&config);
 }
 
@@ -347,7 +347,7 @@ TEST(a_change_that_a_standby_was_not_told_of_counts_there_after_ten_seconds)
     EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "role/short", "{\"token_type\":\"service\"}"), &mount.err);
     char *service = strdup(fake_storage_peek(mount.storage, "role/short"));
     fake_storage_plant(mount.storage, "role/short", batch);
-    ((struct auth_shared *)mount.shared)->clock = &clock;
+    ((struct mount_shared *)mount.shared)->clock = &clock;
     mount.standby = true;
     EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED, login_by_short(), &mount.err); /* it serves batch roles itself */
     fake_storage_plant(mount.storage, "role/short", service);
@@ -363,7 +363,7 @@ TEST(a_change_that_a_standby_was_not_told_of_counts_there_after_ten_seconds)
     unsigned reads = fake_storage_count(mount.storage, FAKE_GET);
     EXPECT_FAIL(VP_REASON_TOKEN_MALFORMED, login_by_short(), &mount.err);
     EXPECT_INT(reads, fake_storage_count(mount.storage, FAKE_GET));
-    ((struct auth_shared *)mount.shared)->clock = &VP_CLOCK_SYSTEM;
+    ((struct mount_shared *)mount.shared)->clock = &VP_CLOCK_SYSTEM;
     free(batch);
     free(service);
 }

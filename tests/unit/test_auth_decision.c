@@ -204,7 +204,7 @@ static void write_mount(bool with_service_token)
                    with_service_token ? ",\"service_token\":\"" FAKE_SERVICE "\"" : "", scene.config);
     fake_http_set(answer, NULL);
     fake_mount_init(&mount, auth_backend());
-    ((struct auth_shared *)mount.shared)->clock = &CLOCK;
+    ((struct mount_shared *)mount.shared)->clock = &CLOCK;
     EXPECT_OK(fake_mount_call(&mount, LOGICAL_UPDATE, "config", text), &mount.err);
     size_t used = (size_t)snprintf(text, sizeof text, "{\"allow_admins\":false");
     for (size_t i = 0; i < scene.n_role; i++)

@@ -65,7 +65,7 @@ static int set_up(void **state)
     status_of_login = status_of_service = 200;
     fake_http_set(answer, NULL);
     fake_mount_init(&mount, auth_backend());
-    ((struct auth_shared *)mount.shared)->clock = &CLOCK;
+    ((struct mount_shared *)mount.shared)->clock = &CLOCK;
     configure("arvados.test", true);
     return 0;
 }
@@ -157,7 +157,7 @@ TEST(without_a_service_token_nothing_is_kept)
 {
     fake_mount_clear(&mount);
     fake_mount_init(&mount, auth_backend());
-    ((struct auth_shared *)mount.shared)->clock = &CLOCK;
+    ((struct mount_shared *)mount.shared)->clock = &CLOCK;
     configure("arvados.test", false);
     unsigned asked = 0;
     status_of_login = 401;
@@ -206,8 +206,8 @@ static void init_scene(struct scene *scene, size_t budget)
     *scene = (struct scene){ .budget = VP_BUDGET_INIT(NULL, budget) };
     EXPECT(arv_fingerprint_key_new(scene->shared.fingerprint_key));
     EXPECT_OK(auth_refused_new(&scene->budget, &scene->site.refused, &err), &err);
-    scene->shared.clock = &CLOCK;
-    scene->mount.shared = &scene->shared;
+    scene->shared.base.clock = &CLOCK;
+    scene->mount.core.shared = &scene->shared.base;
     scene->snapshot.site = &scene->site;
     scene->snapshot.config.service_token = vp_secret_new("s", 1);
     scene->call.mount = &scene->mount;

@@ -206,7 +206,7 @@ static void set_up(struct fake_mount *mount, const struct scene *scene)
 {
     fake_http_set(answer, NULL);
     fake_mount_init(mount, auth_backend());
-    ((struct auth_shared *)mount->shared)->clock = &CLOCK;
+    ((struct mount_shared *)mount->shared)->clock = &CLOCK;
     around.crowd = strstr(scene->name, "in a crowd") != NULL;
     around.honest = *fake_storage_face(mount->storage);
     around.face = (struct logical_storage){ get, put, remove_key, list, around.honest.self };
