@@ -1,7 +1,7 @@
 """The README's two commands in an empty Debian: a root that mmdebstrap makes, with nothing in it but apt.
 
-With each `scripts/test`: the demo and the unit programs in Debian 13. With `scripts/test --all` (VPA_FRESH=all): both commands
-in Debian 12 and in Debian 13.
+With each `scripts/test`: the demo (twice) and the unit programs in Debian 13. With `scripts/test --all` (VPA_FRESH=all): both
+commands in Debian 12 and in Debian 13.
 
 Where this machine has its packages from, apt and pip in the root have them from too; it is copied when the root is made."""
 
@@ -85,6 +85,11 @@ class Empty:
         assert done.returncode == 0, done.stdout[-5000:]
         return done.stdout
 
+    def leftovers(self, command: str) -> list[str]:
+        """The programs of the clone that still run after the command."""
+        shown = self.run(f"{command} >/dev/null; readlink /proc/[0-9]*/exe; true")
+        return [line for line in shown.splitlines() if line.startswith("/root/clone/")]
+
 
 @pytest.fixture
 def empty(request, tmp_path) -> Iterator[Empty]:
@@ -103,6 +108,8 @@ def empty(request, tmp_path) -> Iterator[Empty]:
 @pytest.mark.parametrize("empty", ["trixie"], indirect=True)
 def test_the_demo_and_the_unit_programs_in_debian_13(empty):
     demo_is_right(empty.run("scripts/demo"))
+    demo_is_right(empty.run("scripts/demo"))
+    assert empty.leftovers("scripts/demo") == []
     assert "100% tests passed" in empty.run("ctest --test-dir build/release --output-on-failure")
 
 
