@@ -260,7 +260,7 @@ def test_put_all_over_a_deleted_version(client):
     assert client.ok("put-all", path, stdin='{"d": "4"}') == "1\n"
 
 
-@pytest.mark.parametrize("text", ["", "[]", '"x"', "{", '{"a": 1, "a": 2}', '{"a": NaN}', "{} {}", '{"a": "\\u0000"}'])
+@pytest.mark.parametrize("text", ["", "[]", '"x"', "{", '{"a": 1, "a": 2}', '{"a": NaN}', "{} {}"])
 def test_put_all_takes_one_good_json_object(client, text):
     assert client.refused(78, "put-all", f"{client.kv}/mine/x", stdin=text)
 
