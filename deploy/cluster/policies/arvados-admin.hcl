@@ -11,7 +11,7 @@ path "sys/auth/arvados/tune" {
   capabilities = ["read", "update", "sudo"]
 }
 
-# Only names under the mount's prefix (`allowed_policy_prefixes`). Arvados roles as groups of the vault (docs/guides/grants.md, Identity) are not
+# Only names under the mount's prefix (`allowed_policy_prefixes`). Arvados roles as groups of the vault (docs/guides/roles.md, Identity) are not
 # here: who may write groups gives himself any policy.
 path "sys/policies/acl" {
   capabilities = ["list"]
