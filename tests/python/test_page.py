@@ -12,27 +12,14 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-
-PAGE = (ROOT / "docs/tutorials/python.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+from python_page import PAGE, PASSWORD, block, follow, prepare
 
 
 @pytest.fixture
 def reader(own_bao, sim, tmp_path):
     """A folder with a new Python environment, a shell in a container, and the secrets that the page speaks of."""
     bao = own_bao
-    for path in ("arvados", "arvados-users"):
-        assert bao.enable(path).status_code == 204
-        body = {"arvados_api_host": sim.host, "arvados_ca_cert": Path(sim.ca_pem).read_text(), "service_token": sim.admin_token,
-                "allowed_policy_prefixes": ["arvados-"], "login_kind": "user" if path == "arvados-users" else "container"}
-        assert bao.call("POST", f"auth/{path}/config", body).status_code in (200, 204)
-    bao.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
-    rules = {"genomics": '"read"', "shared": '"create", "read", "update"', "users": '"create", "read", "update"'}
-    bao.call("POST", "sys/policies/acl/arvados-page", {"policy": "\n".join(
-        f'path "secret/data/{folder}/*" {{ capabilities = [{rights}] }}' for folder, rights in rules.items())})
-    bao.call("POST", "secret/data/genomics/db", {"data": {"password": "geheim7f3a9c", "user": "ann"}})
-    for policy in ("arvados-page", "arvados-jobs-genomics"):
-        sim.grant(policy, sim.user("active"))
+    prepare(bao, sim)
     (tmp_path / "python").symlink_to(ROOT / "python")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/arv-vault").symlink_to(Path(os.environ["VPA_BUILD"]) / "bin/arv-vault")
@@ -49,7 +36,7 @@ def reader(own_bao, sim, tmp_path):
     def run(*command: str, **changes: str) -> str:
         done = subprocess.run(command, cwd=tmp_path, env={**env, **changes}, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
-        assert "geheim7f3a9c" not in done.stdout + done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
         return done.stdout
 
     run.bao, run.sim, run.tmp_path = bao, sim, tmp_path
@@ -57,26 +44,7 @@ def reader(own_bao, sim, tmp_path):
 
 
 def test_the_page_works_as_it_is_written(reader):
-    said = ""
-    for language, text in BLOCKS:
-        if language == "sh":
-            said += reader("bash", "-euo", "pipefail", "-c", text,
-                           **({"BAO_TOKEN": reader.bao.root_token} if "bao " in text else {}))
-        if language == "python" and "job_input" not in text:  # those are VDK's, see test_vdk.py
-            changes = {}
-            if "getpass" in text:
-                text = "import getpass\ngetpass.getpass = lambda prompt: 'typed'\n" + text
-                changes["ARVADOS_API_TOKEN"] = reader.sim.active_token
-            if "import pytest" in text:
-                changes["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if "site-packages" in path)
-            said += reader("python", "-c", text, **changes)
-    assert "fields=['password', 'user']" in said
-    assert reader.bao.call("GET", "secret/data/users/ann/db").json()["data"]["data"] == {"password": "typed"}
-    assert reader.bao.call("GET", "secret/data/shared/db").json()["data"]["data"] == {"password": "correct horse", "user": "ann"}
-
-
-def block(language: str) -> str:
-    return next(text for name, text in BLOCKS if name == language)
+    follow(reader, reader.bao, reader.sim, PYTHONPATH=os.pathsep.join(path for path in sys.path if "site-packages" in path))
 
 
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")

@@ -13,7 +13,7 @@ import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Callable, Dict, Mapping, Optional, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Type, TypeVar
 
 from . import _default
 from ._values import Secrets
@@ -22,7 +22,20 @@ from ._vault import Vault as _Vault
 
 __all__ = ["Vault", "close", "get_all_secrets", "get_secret", "login", "put_secret", "set_all_secrets", "whoami"]
 
+if TYPE_CHECKING:
+    from typing import Concatenate, ParamSpec  # Python 3.10; the package runs on older ones too
+
+    P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _hidden(call: functools.partial[T]) -> Callable[[], T]:
+    """A partial shows its arguments in its repr; a function does not."""
+
+    def run() -> T:
+        return call()
+
+    return run
 
 
 class _Worker:
@@ -82,38 +95,24 @@ class _Asynchronous:
             self._worker.end()
 
 
+def _as_the_class(synchronous: Callable[P, _Vault]) -> Callable[Concatenate[Vault, P], None]:
+    """An `__init__` with the settings of the synchronous class."""
+
+    @functools.wraps(synchronous.__init__)
+    def init(self: Vault, /, *args: P.args, **settings: P.kwargs) -> None:
+        make = _hidden(functools.partial(synchronous, *args, **settings))
+        del args, settings  # a traceback shows variables
+        _Asynchronous.__init__(self)
+        self._vault = make()
+
+    return init
+
+
 class Vault(_Asynchronous):
     """A connection with explicit settings, as `arvados_vault.Vault`."""
 
-    def __init__(
-        self,
-        *,
-        address: Optional[str] = None,
-        mount: Optional[str] = None,
-        role: Optional[str] = None,
-        namespace: Optional[str] = None,
-        ca_cert: Union[str, os.PathLike[str], None] = None,
-        token: Optional[str] = None,
-        arvados_token: Optional[str] = None,
-        timeout: Union[int, str, None] = None,
-        max_retries: Optional[int] = None,
-        quiet: bool = False,
-        program: Optional[str] = None,
-    ) -> None:
-        super().__init__()
-        self._vault = _Vault(
-            address=address,
-            mount=mount,
-            role=role,
-            namespace=namespace,
-            ca_cert=ca_cert,
-            token=token,
-            arvados_token=arvados_token,
-            timeout=timeout,
-            max_retries=max_retries,
-            quiet=quiet,
-            program=program,
-        )
+    _vault: _Vault
+    __init__ = _as_the_class(_Vault)
 
     def _connection(self) -> Base:
         return self._vault
@@ -135,15 +134,6 @@ class _Shared(_Asynchronous):
 
     def _connection(self) -> Base:
         return _default.vault()
-
-
-def _hidden(call: functools.partial[T]) -> Callable[[], T]:
-    """A partial shows its arguments in its repr; a function does not."""
-
-    def run() -> T:
-        return call()
-
-    return run
 
 
 _shared = _Shared()
