@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Container images of the programs, as OCI archives: what OpenBao's declarative plugins download, and what `COPY --from=` takes.
 
-  oci.py make --out FILE --version VERSION --program amd64=PATH [--program arm64=PATH] --sbom FILE
+  oci.py make --out FILE --name NAME --version VERSION --program amd64=PATH --sbom amd64=FILE [--program arm64=PATH --sbom arm64=FILE]
   oci.py sign --key KEY.pem --reference NAME ARCHIVE OUT
   oci.py tags ARCHIVE
 
@@ -149,16 +149,21 @@ def attach(layout: Layout, subject: dict, media_type: str, content: bytes) -> di
     return {**manifest, "artifactType": media_type}
 
 
+def by_architecture(pairs: list[str]) -> dict[str, bytes]:
+    """The content of the file that each ARCHITECTURE=PATH names."""
+    parts = (pair.partition("=") for pair in sorted(pairs))
+    return {architecture: Path(path).read_bytes() for architecture, _, path in parts}
+
+
 def make(options: argparse.Namespace) -> None:
-    programs = {}
-    for pair in options.program:
-        architecture, _, path = pair.partition("=")
-        programs[architecture] = Path(path).read_bytes()
+    programs, bills = by_architecture(options.program), by_architecture(options.sbom)
+    if set(programs) != set(bills):
+        raise SystemExit("oci.py: --program and --sbom: each architecture must have both")
     layout = Layout()
     images = [add_image(layout, options.name, options.version, architecture, programs[architecture])
               for architecture in sorted(programs)]
     image = layout.add_index(images)
-    attached = [attach(layout, image, SBOM, options.sbom.read_bytes()),
+    attached = [*(attach(layout, image, SBOM, bill) for bill in bills.values()),
                 attach(layout, image, PROVENANCE, provenance(options.name, image, programs))]
     layout.tag(image, options.version)
     layout.tag(layout.add_index(attached), image["digest"].replace(":", "-"))
@@ -191,7 +196,7 @@ def main() -> None:
     verb.add_argument("--out", required=True, type=Path)
     verb.add_argument("--version", required=True, help="the image tag: the version that the plugin reports, as v0.1.0")
     verb.add_argument("--program", required=True, action="append", help="ARCHITECTURE=PATH")
-    verb.add_argument("--sbom", required=True, type=Path)
+    verb.add_argument("--sbom", required=True, action="append", help="ARCHITECTURE=PATH of its bill of materials")
     verb = verbs.add_parser("sign")
     verb.set_defaults(run=sign)
     verb.add_argument("--key", required=True, type=Path)

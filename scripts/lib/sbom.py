@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import uuid
 from datetime import datetime, timezone
 from pathlib import Path
@@ -48,7 +47,7 @@ def program(file: Path, version: str) -> dict:
 
 
 def bill(options: argparse.Namespace, rows: list[list[str]], time: int) -> dict:
-    architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+    architecture = options.architecture
     names = sorted({row[0] for row in rows})
     libraries = {part["bom-ref"]: part for part in (library(row[1:], architecture) for row in rows)}
     inside = {name: sorted(library(row[1:], architecture)["bom-ref"] for row in rows if row[0] == name) for name in names}
@@ -76,6 +75,7 @@ def main() -> None:
     parser.add_argument("--version", required=True)
     parser.add_argument("--commit", required=True)
     parser.add_argument("--kind", required=True, choices=HOW)
+    parser.add_argument("--architecture", required=True, help="Debian's name of it")
     parser.add_argument("--linked", required=True, type=Path, help="table of scripts/lib/linked.sh")
     parser.add_argument("--programs", required=True, type=Path, help="folder of the programs")
     options = parser.parse_args()

@@ -1,5 +1,4 @@
-/* A PEM bundle. Accepted only if it holds a certificate, and the second check returns the same
- * result. */
+/* A PEM bundle: taken only with a certificate in it; and asked twice, the same. */
 #include "vp/http.h"
 
 #include "fuzz.h"

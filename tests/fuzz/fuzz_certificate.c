@@ -1,5 +1,4 @@
-/* The server's one-time certificate from the environment. Parsed and pinned, or refused with an
- * error. */
+/* The host's one-time certificate, as it stands in the environment: one that can be pinned, or refused in words. */
 #include "fuzz.h"
 #include "tls.h"
 

@@ -1,4 +1,4 @@
-/* Networks and an address. A match agrees with a separate bit-by-bit computation. */
+/* Networks and an address: never in a network that, worked out anew bit by bit, it is not in. */
 #include <arpa/inet.h>
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* Identifiers. The parser agrees with a byte-by-byte definition of each form. */
+/* Forms of identifiers against their own definition, byte by byte. */
 #include <stdbool.h>
 
 #include "vp/arvados.h"

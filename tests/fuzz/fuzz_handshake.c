@@ -1,4 +1,4 @@
-/* The handshake variables that the server sets. Parsed in full, or refused. */
+/* What a host says in the environment: whole, or refused. */
 #include "fuzz.h"
 #include "handshake.h"
 

@@ -1,5 +1,4 @@
-/* Pages of links. An accepted list is sorted by uuid, has no duplicates and matches the announced
- * count. */
+/* Pages of links: a list that is let through is in the order of its uuids, each once, and none is missing that was announced. */
 #include "fuzz_cluster.h"
 
 static char owner[] = "zzzzz-tpzed-000000000000000";

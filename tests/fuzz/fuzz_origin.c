@@ -1,5 +1,4 @@
-/* The Arvados address. curl parses an accepted value to the same https host and port, and nothing
- * else. */
+/* Where Arvados is: what is taken, curl sees as the same https host and port, with nothing else in it. */
 #include <curl/curl.h>
 #include <stdio.h>
 

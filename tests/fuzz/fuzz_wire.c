@@ -1,5 +1,4 @@
-/* Protobuf messages of the server. An unpacked message holds valid strings only, and packs and
- * unpacks to the same bytes. */
+/* Messages of the host: what is unpacked holds texts only, and packs and unpacks again to the same. */
 #include "fuzz.h"
 #include "wire.h"
 #include "wire.pb-c.h"

