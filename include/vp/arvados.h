@@ -307,9 +307,9 @@ struct arv_link_query {
     const struct vp_texts *owner_uuids;
     const struct vp_texts *tail_uuids;
     bool tail_is_group; /* only links to groups */
-    /* A user's uuid, or "": reads this user's record in the same round as the first page. Only an administrator may, while
-     * others get an empty list of links and no error. So no list is taken for the truth with a token that is none's. */
-    char proof_user_uuid[ARV_UUID_LEN + 1];
+    /* NULL, or the cluster: asks for a user's record in the same round as the first page. Only an administrator may, while
+     * others get an empty list of links and no error. So an empty list counts only with an administrator's token. */
+    const char *proof_cluster_id;
     /* More than ARV_LINKS_MAX, or than may lie in memory, are an empty list that says so, and no failure. */
     bool too_many_is_fine;
 };

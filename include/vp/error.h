@@ -31,6 +31,14 @@
         taken_;                               \
     })
 
+/* Moves a value out of a variable that a VP_AUTO would clear; what stays is zeroed. */
+#define VP_MOVE(value)                      \
+    __extension__({                         \
+        __typeof__(value) moved_ = (value); \
+        (value) = (__typeof__(value)){ 0 }; \
+        moved_;                             \
+    })
+
 /* Returns the failure of a fallible call. The only control-flow macro. */
 #define VP_TRY(expression)                     \
     do {                                       \

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REQUESTS_MAX = 4 };
-
 static const struct vp_json_source ANSWER = {
     .what = "the answer",
     .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
@@ -26,27 +24,28 @@ static const struct vp_json_source DISCOVERY = {
     .unique_depth = 2,
 };
 
-enum vp_code arv_client_new(struct http_client *http, const struct http_site_options *options,
-                            struct arv_client **ret_client, struct vp_error *err)
-{
-    struct arv_client *client = calloc(1, sizeof *client);
-    if (client == NULL)
-        return vp_fail_no_memory(err);
-    enum vp_code code = http_site_new(http, options, &client->site, err);
-    if (code != VP_OK) {
-        free(client);
-        return code;
-    }
-    *ret_client = client;
-    return VP_OK;
-}
-
 void arv_client_free(struct arv_client *client)
 {
     if (client == NULL)
         return;
     http_site_free(client->site);
     free(client);
+}
+
+static void client_freep(struct arv_client **client)
+{
+    arv_client_free(*client);
+}
+
+enum vp_code arv_client_new(struct http_client *http, const struct http_site_options *options,
+                            struct arv_client **ret_client, struct vp_error *err)
+{
+    VP_AUTO(client_freep) struct arv_client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        return vp_fail_no_memory(err);
+    VP_TRY(http_site_new(http, options, &client->site, err));
+    *ret_client = VP_TAKE(client);
+    return VP_OK;
 }
 
 void arv_target_build(struct vp_buf *target, const char *path, const char *const *parameters)
@@ -322,9 +321,9 @@ static bool is_worth_repeating(const struct arv_credentials *credentials, const 
 static enum vp_code send_round(struct arv_client *client, const struct arv_credentials *credentials,
                                struct arv_request *requests, size_t n, bool *ret_repeat, struct vp_error *err)
 {
-    struct http_exchange exchanges[REQUESTS_MAX] = { 0 };
+    struct http_exchange exchanges[ARV_ROUND_MAX] = { 0 };
     struct vp_error fault = { 0 };
-    assert(n <= REQUESTS_MAX);
+    assert(n <= ARV_ROUND_MAX);
     for (size_t i = 0; i < n; i++) {
         VP_TRY(vp_buf_check(&requests[i].target, "a request to Arvados", err));
         exchanges[i].method = requests[i].method;
@@ -374,6 +373,12 @@ void arv_request_clear(struct arv_request *request)
     vp_json_freep(&request->document);
 }
 
+void arv_round_clear(struct arv_round *round)
+{
+    for (size_t i = 0; i < VP_LEN(round->requests); i++)
+        arv_request_clear(&round->requests[i]);
+}
+
 /* ---- discovery ---- */
 
 struct discovery {
@@ -392,13 +397,20 @@ static const struct vp_json_field DISCOVERY_FIELDS[] = {
     { 0 },
 };
 
-static enum vp_code read_discovery(const struct vp_json *document, struct arv_discovery *ret_discovery,
-                                   struct vp_error *err)
+enum vp_code arv_discover(struct arv_client *client, const struct arv_credentials *credentials,
+                          struct arv_discovery *ret_discovery, struct vp_error *err)
 {
+    VP_AUTO(arv_request_clear)
+    struct arv_request request = { .name = "discovery", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &DISCOVERY };
+    struct arv_credentials nobody = *credentials;
     struct discovery read = { 0 };
-    VP_TRY(arv_decode(document, DISCOVERY_FIELDS, "discovery", &read, err));
+    nobody.token = NULL;
+    nobody.service = false;
+    arv_target_build(&request.target, "/discovery/v1/apis/arvados/v1/rest", NULL);
+    VP_TRY(arv_send(client, &nobody, &request, 1, err));
+    VP_TRY(arv_decode(request.document, DISCOVERY_FIELDS, request.name, &read, err));
     if (!arv_is_cluster_id(read.cluster_id))
-        return arv_bad_answer(err, "discovery", "uuidPrefix is no cluster id");
+        return arv_bad_answer(err, request.name, "uuidPrefix is no cluster id");
     *ret_discovery = (struct arv_discovery){
         .has_computed_permissions = vp_json_get(read.resources, "computed_permissions") != NULL,
     };
@@ -408,19 +420,4 @@ static enum vp_code read_discovery(const struct vp_json *document, struct arv_di
     if (read.revision != NULL)
         memcpy(ret_discovery->revision, read.revision, strlen(read.revision));
     return VP_OK;
-}
-
-enum vp_code arv_discover(struct arv_client *client, const struct arv_credentials *credentials,
-                          struct arv_discovery *ret_discovery, struct vp_error *err)
-{
-    struct arv_request request = { .name = "discovery", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &DISCOVERY };
-    struct arv_credentials nobody = *credentials;
-    nobody.token = NULL;
-    nobody.service = false;
-    arv_target_build(&request.target, "/discovery/v1/apis/arvados/v1/rest", NULL);
-    enum vp_code code = arv_send(client, &nobody, &request, 1, err);
-    if (code == VP_OK)
-        code = read_discovery(request.document, ret_discovery, err);
-    arv_request_clear(&request);
-    return code;
 }

@@ -10,6 +10,7 @@ struct arv_client {
 enum {
     ARV_BODY_MAX = 1024 * 1024, /* bytes of an answer with a select list, unless its source says otherwise */
     ARV_TARGET_MAX = 48 * 1024, /* bytes of a path with its query; the API takes some 60 kB */
+    ARV_ROUND_MAX = 4,          /* requests of one round */
 };
 
 /* One request of a round. */
@@ -55,9 +56,19 @@ VP_MUST_USE enum vp_code arv_send(struct arv_client *client, const struct arv_cr
                                   struct arv_request *requests, size_t n, struct vp_error *err);
 void arv_request_clear(struct arv_request *request);
 
-/* The record of one user, in a form that only an administrator may ask for; and the check of an answer that only has to be one. */
+/* The requests of one round; unused ones stay zeroed. */
+struct arv_round {
+    struct arv_request requests[ARV_ROUND_MAX];
+};
+void arv_round_clear(struct arv_round *round);
+
+/* The record of one user, in a form that only an administrator may ask for. */
 struct arv_request arv_user_request(const char *uuid);
-VP_MUST_USE enum vp_code arv_check_list(const struct vp_json *document, const char *call, struct vp_error *err);
+
+/* A request that only an administrator's token may make, and the check of its answer: whichever users it lists, Arvados
+ * took the token for an administrator's. */
+struct arv_request arv_proof_request(const char *cluster_id);
+VP_MUST_USE enum vp_code arv_proof_check(const struct arv_request *proof, struct vp_error *err);
 
 /* A 401 or 403 to these credentials. */
 enum vp_code arv_refusal(const struct arv_credentials *credentials, const struct arv_request *request, int status,

@@ -71,36 +71,25 @@ static const struct vp_json_field PAGE_FIELDS[] = {
     { 0 },
 };
 
-static void write_filters(const struct list *list, struct vp_buf *filters)
+static enum vp_code build_request(const struct list *list, struct arv_request *request, struct vp_error *err)
 {
+    VP_AUTO(vp_buf_clear) struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
+    const char *parameters[4 + VP_LEN(list->kind->parameters)] = { "filters", NULL, "limit", "1000" };
     struct vp_json_writer writer;
-    vp_json_begin(&writer, filters);
+    vp_json_begin(&writer, &filters);
     vp_json_open_array(&writer);
     arv_put_filter(&writer, list->filter_attribute, "=", list->filter_value);
     arv_put_list_filter(&writer, list->kind->key, "in", list->asked);
     if (list->found.n > 0)
         arv_put_filter(&writer, list->kind->key, ">", list->found.items[list->found.n - 1]);
     vp_json_close_array(&writer);
-}
-
-static enum vp_code build_request(const struct list *list, struct arv_request *request, struct vp_error *err)
-{
-    struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
-    const char *parameters[2 + 2 + sizeof list->kind->parameters / sizeof list->kind->parameters[0]];
-    write_filters(list, &filters);
-    enum vp_code code = vp_buf_check(&filters, "the filters of a group query", err);
-    if (code == VP_OK) {
-        parameters[0] = "filters";
-        parameters[1] = vp_buf_text(&filters);
-        parameters[2] = "limit";
-        parameters[3] = "1000";
-        memcpy(parameters + 4, list->kind->parameters, sizeof list->kind->parameters);
-        request->name = list->kind->name;
-        request->may_be_missing = true;
-        arv_target_build(&request->target, list->kind->path, parameters);
-    }
-    vp_buf_clear(&filters);
-    return code;
+    VP_TRY(vp_buf_check(&filters, "the filters of a group query", err));
+    parameters[1] = vp_buf_text(&filters);
+    memcpy(parameters + 4, list->kind->parameters, sizeof list->kind->parameters);
+    request->name = list->kind->name;
+    request->may_be_missing = true;
+    arv_target_build(&request->target, list->kind->path, parameters);
+    return VP_OK;
 }
 
 static bool is_word(const struct kind *kind, const char *word)
@@ -145,6 +134,13 @@ static enum vp_code add_page(const struct vp_json *document, struct list *list, 
 
 /* ---- a whole list ---- */
 
+/* At most ASKED_MAX of the uuids from `first` on; borrowed. */
+static struct vp_texts slice(const struct vp_texts *uuids, size_t first)
+{
+    size_t left = uuids->n - first;
+    return (struct vp_texts){ uuids->items + first, left < ASKED_MAX ? left : ASKED_MAX };
+}
+
 static enum vp_code read_list(struct arv_client *client, const struct arv_credentials *credentials, struct list *list,
                               struct vp_error *err)
 {
@@ -161,41 +157,23 @@ static enum vp_code read_list(struct arv_client *client, const struct arv_creden
     return arv_bad_answer(err, list->kind->name, "its pages don't end");
 }
 
-/* At most ASKED_MAX of the uuids from `first` on; borrowed. */
-static struct vp_texts slice(const struct vp_texts *uuids, size_t first)
+static void list_clear(struct list *list)
 {
-    size_t left = uuids->n - first;
-    return (struct vp_texts){ uuids->items + first, left < ASKED_MAX ? left : ASKED_MAX };
-}
-
-/* ---- groups ---- */
-
-static enum vp_code add_groups(struct arv_client *client, const struct arv_credentials *credentials,
-                               const struct vp_texts *asked, const char *group_class, struct vp_texts *uuids,
-                               struct vp_error *err)
-{
-    struct list list = { &GROUPS, asked, "group_class", group_class, { 0 }, false };
-    enum vp_code code = read_list(client, credentials, &list, err);
-    if (code == VP_OK)
-        code = vp_texts_add_all(uuids, &list.found, err);
-    vp_texts_clear(&list.found);
-    return code;
+    vp_texts_clear(&list->found);
 }
 
 enum vp_code arv_groups_among(struct arv_client *client, const struct arv_credentials *credentials,
                               const struct vp_texts *group_uuids, const char *group_class, struct vp_texts *ret_uuids,
                               struct vp_error *err)
 {
-    struct vp_texts uuids = { 0 };
+    VP_AUTO(vp_texts_clear) struct vp_texts uuids = { 0 };
     for (size_t first = 0; first < group_uuids->n; first += ASKED_MAX) {
         const struct vp_texts asked = slice(group_uuids, first);
-        enum vp_code code = add_groups(client, credentials, &asked, group_class, &uuids, err);
-        if (code != VP_OK) {
-            vp_texts_clear(&uuids);
-            return code;
-        }
+        VP_AUTO(list_clear) struct list list = { &GROUPS, &asked, "group_class", group_class, { 0 }, false };
+        VP_TRY(read_list(client, credentials, &list, err));
+        VP_TRY(vp_texts_add_all(&uuids, &list.found, err));
     }
-    *ret_uuids = uuids;
+    *ret_uuids = VP_MOVE(uuids);
     return VP_OK;
 }
 
@@ -270,7 +248,6 @@ enum vp_code arv_members_among(struct arv_client *client, const struct arv_crede
     VP_AUTO(arv_member_list_clear)
     struct arv_member_list list = { .user_uuid = user_uuid, .group_uuids = group_uuids, .whole = group_uuids->n == 0 };
     VP_TRY(arv_members_rest(client, credentials, &list, err));
-    *ret_members = list.members;
-    list.members = (struct arv_members){ 0 };
+    *ret_members = VP_MOVE(list.members);
     return VP_OK;
 }

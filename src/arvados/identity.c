@@ -11,7 +11,7 @@
 #define TOKEN_SELECT "[\"uuid\",\"owner_uuid\",\"scopes\",\"expires_at\"]"
 
 enum { CONTAINER, USER, TOKEN, N_RECORDS };
-enum { USERNAME_MAX = 128 };
+enum { USERNAME_MAX = 128, FILTERS_SIZE = USERNAME_MAX + 64 };
 
 /* ---- decoding ---- */
 
@@ -115,11 +115,18 @@ static struct arv_request token_request(const char *label)
                    VP_REASON_NONE, label);
 }
 
-static struct arv_request current_user_request(const char *label)
+static struct arv_request container_request(void)
+{
+    return current("containers/current", "/arvados/v1/containers/current", CONTAINER_SELECT,
+                   VP_REASON_NOT_CONTAINER_TOKEN, NULL);
+}
+
+static struct arv_request user_request(const char *label)
 {
     return current("users/current", "/arvados/v1/users/current", USER_SELECT, VP_REASON_NONE, label);
 }
 
+/* The user and the token, of a round about one token. */
 static enum vp_code take_owner(struct arv_request *requests, struct arv_identity *identity, struct vp_error *err)
 {
     identity->user.document = VP_TAKE(requests[USER].document);
@@ -128,40 +135,27 @@ static enum vp_code take_owner(struct arv_request *requests, struct arv_identity
     return decode_token(identity->token.document, requests[TOKEN].name, &identity->token, err);
 }
 
-static enum vp_code take_current(struct arv_request *requests, struct arv_identity *identity, struct vp_error *err)
-{
-    identity->container.document = VP_TAKE(requests[CONTAINER].document);
-    identity->has_container = !requests[CONTAINER].missing;
-    if (identity->has_container)
-        VP_TRY(decode_container(identity->container.document, requests[CONTAINER].name, &identity->container, err));
-    return take_owner(requests, identity, err);
-}
-
 enum vp_code arv_identify(struct arv_client *client, const struct arv_credentials *credentials,
                           enum arv_token_kind wanted, struct arv_identity *ret_identity, struct vp_error *err)
 {
-    struct arv_identity identity = { 0 };
-    struct arv_request requests[N_RECORDS] = {
-        [CONTAINER] = current("containers/current", "/arvados/v1/containers/current", CONTAINER_SELECT,
-                              VP_REASON_NOT_CONTAINER_TOKEN, NULL),
-        [USER] = current_user_request(NULL),
-        [TOKEN] = token_request(NULL),
+    VP_AUTO(arv_identity_clear) struct arv_identity identity = { 0 };
+    VP_AUTO(arv_round_clear)
+    struct arv_round round = {
+        .requests = { [CONTAINER] = container_request(), [USER] = user_request(NULL), [TOKEN] = token_request(NULL) }
     };
+    struct arv_request *container = &round.requests[CONTAINER];
     if (wanted == ARV_ANY_TOKEN) {
-        requests[CONTAINER].not_found = VP_REASON_NONE;
-        requests[CONTAINER].may_be_missing = true;
-        requests[CONTAINER].missing_word = "container"; /* "Token is not associated with a container." */
+        container->not_found = VP_REASON_NONE;
+        container->may_be_missing = true;
+        container->missing_word = "container"; /* "Token is not associated with a container." */
     }
-    enum vp_code code = arv_send(client, credentials, requests, N_RECORDS, err);
-    if (code == VP_OK)
-        code = take_current(requests, &identity, err);
-    for (size_t i = 0; i < N_RECORDS; i++)
-        arv_request_clear(&requests[i]);
-    if (code != VP_OK) {
-        arv_identity_clear(&identity);
-        return code;
-    }
-    *ret_identity = identity;
+    VP_TRY(arv_send(client, credentials, round.requests, N_RECORDS, err));
+    identity.container.document = VP_TAKE(container->document);
+    identity.has_container = !container->missing;
+    if (identity.has_container)
+        VP_TRY(decode_container(identity.container.document, container->name, &identity.container, err));
+    VP_TRY(take_owner(round.requests, &identity, err));
+    *ret_identity = VP_MOVE(identity);
     return VP_OK;
 }
 
@@ -174,15 +168,12 @@ void arv_container_clear(struct arv_container *container)
 enum vp_code arv_container_current(struct arv_client *client, const struct arv_credentials *credentials,
                                    struct arv_container *ret_container, struct vp_error *err)
 {
-    VP_AUTO(arv_request_clear)
-    struct arv_request request = current("containers/current", "/arvados/v1/containers/current", CONTAINER_SELECT,
-                                         VP_REASON_NOT_CONTAINER_TOKEN, NULL);
+    VP_AUTO(arv_request_clear) struct arv_request request = container_request();
     VP_AUTO(arv_container_clear) struct arv_container container = { 0 };
     VP_TRY(arv_send(client, credentials, &request, 1, err));
     container.document = VP_TAKE(request.document);
     VP_TRY(decode_container(container.document, request.name, &container, err));
-    *ret_container = container;
-    container = (struct arv_container){ 0 };
+    *ret_container = VP_MOVE(container);
     return VP_OK;
 }
 
@@ -194,23 +185,16 @@ bool arv_scopes_are_all(const struct vp_json *scopes)
 enum vp_code arv_token_current(struct arv_client *client, const struct arv_credentials *credentials,
                                struct arv_token *ret_token, struct vp_error *err)
 {
-    struct arv_request request = token_request(NULL);
-    struct arv_token token = { 0 };
-    enum vp_code code = arv_send(client, credentials, &request, 1, err);
-    if (code == VP_OK) {
-        token.document = VP_TAKE(request.document);
-        code = decode_token(token.document, request.name, &token, err);
-    }
-    arv_request_clear(&request);
-    if (code != VP_OK) {
-        arv_token_clear(&token);
-        return code;
-    }
-    *ret_token = token;
+    VP_AUTO(arv_request_clear) struct arv_request request = token_request(NULL);
+    VP_AUTO(arv_token_clear) struct arv_token token = { 0 };
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    token.document = VP_TAKE(request.document);
+    VP_TRY(decode_token(token.document, request.name, &token, err));
+    *ret_token = VP_MOVE(token);
     return VP_OK;
 }
 
-/* ---- by uuid, with the service token ---- */
+/* ---- by one attribute, with the service token ---- */
 
 struct list {
     const struct vp_json *items;
@@ -222,145 +206,143 @@ static const struct vp_json_field LIST_FIELDS[] = {
 };
 
 /* `option`, which is set to true, ends the query; NULL for none. */
-static struct arv_request by_uuid(const char *name, const char *path, const char *select, const char *attribute,
-                                  const char *uuid, const char *option)
+static struct arv_request find(const char *name, const char *path, const char *select, const char *attribute,
+                               const char *value, const char *option)
 {
     struct arv_request request = { .name = name, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
-    char filters[96]; /* the uuid's form was checked: nothing to escape */
-    (void)snprintf(filters, sizeof filters, "[[\"%s\",\"=\",\"%.27s\"]]", attribute, uuid);
+    char filters[FILTERS_SIZE]; /* the value's form was checked: nothing to escape */
+    (void)snprintf(filters, sizeof filters, "[[\"%s\",\"=\",\"%.*s\"]]", attribute, USERNAME_MAX, value);
     arv_target_build(&request.target, path,
                      (const char *const[]){ "filters", filters, "select", select, "count", "none", "limit", "2", option,
                                             "true", NULL });
     return request;
 }
 
-enum vp_code arv_check_list(const struct vp_json *document, const char *call, struct vp_error *err)
+static struct arv_request find_container(const char *attribute, const char *uuid)
 {
-    struct list list = { 0 };
-    return arv_decode(document, LIST_FIELDS, call, &list, err);
+    return find("containers", "/arvados/v1/containers", CONTAINER_SELECT, attribute, uuid, NULL);
 }
 
-/* The one item of a list that was asked for by uuid; NULL when there is none. */
-static enum vp_code single(const struct vp_json *document, const char *call, const struct vp_json **ret_item,
-                           struct vp_error *err)
+/* On a satellite a user list would go to the login cluster, which does not know our token. */
+static struct arv_request find_user(const char *attribute, const char *value)
+{
+    return find("users", "/arvados/v1/users", USER_SELECT, attribute, value, "bypass_federation");
+}
+
+struct arv_request arv_user_request(const char *uuid)
+{
+    return find_user("uuid", uuid);
+}
+
+/* The list's one record; NULL when there is none. It is part of *document, which is the caller's. */
+static enum vp_code take_single(struct arv_request *request, struct vp_json **document,
+                                const struct vp_json **ret_record, struct vp_error *err)
 {
     struct list list = { 0 };
-    VP_TRY(arv_decode(document, LIST_FIELDS, call, &list, err));
+    *document = VP_TAKE(request->document);
+    VP_TRY(arv_decode(*document, LIST_FIELDS, request->name, &list, err));
     if (vp_json_len(list.items) > 1)
-        return arv_bad_answer(err, call, "several records for one uuid");
-    *ret_item = vp_json_at(list.items, 0);
+        return arv_bad_answer(err, request->name, "several records for one uuid");
+    *ret_record = vp_json_at(list.items, 0);
     return VP_OK;
 }
 
-static enum vp_code take_container(struct arv_request *request, const char *uuid, struct arv_container *container,
-                                   struct vp_error *err)
+/* The container with this uuid, or the one with this token: the other one is NULL. */
+static enum vp_code take_container(struct arv_request *request, const char *uuid, const char *auth_uuid,
+                                   struct arv_container *container, struct vp_error *err)
 {
     const struct vp_json *record = NULL;
-    container->document = VP_TAKE(request->document);
-    VP_TRY(single(container->document, request->name, &record, err));
+    VP_TRY(take_single(request, &container->document, &record, err));
+    if (record == NULL && uuid == NULL)
+        return vp_fail(err, VP_REASON_NOT_CONTAINER_TOKEN, "the token is not a container's");
     if (record == NULL)
         return vp_fail(err, VP_REASON_CONTAINER_NOT_RUNNING, "Arvados knows no such container any more");
     VP_TRY(decode_container(record, request->name, container, err));
-    return strcmp(container->uuid, uuid) == 0 ? VP_OK
-                                              : arv_bad_answer(err, request->name, "another container than asked for");
+    bool asked = uuid != NULL ? strcmp(container->uuid, uuid) == 0
+                              : container->auth_uuid != NULL && strcmp(container->auth_uuid, auth_uuid) == 0;
+    return asked ? VP_OK : arv_bad_answer(err, request->name, "another container than asked for");
 }
 
 enum vp_code arv_user_take(struct arv_request *request, const char *uuid, struct arv_user *user, struct vp_error *err)
 {
     const struct vp_json *record = NULL;
-    user->document = VP_TAKE(request->document);
-    VP_TRY(single(user->document, request->name, &record, err));
+    VP_TRY(take_single(request, &user->document, &record, err));
     if (record == NULL)
         return vp_fail(err, VP_REASON_USER_INACTIVE, "Arvados knows no such user any more");
     VP_TRY(decode_user(record, request->name, user, err));
     return strcmp(user->uuid, uuid) == 0 ? VP_OK : arv_bad_answer(err, request->name, "another user than asked for");
 }
 
-static struct arv_request container_request(const char *uuid)
-{
-    return by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, "uuid", uuid, NULL);
-}
-
-/* On a satellite a user list would go to the login cluster, which does not know our token. */
-struct arv_request arv_user_request(const char *uuid)
-{
-    return by_uuid("users", "/arvados/v1/users", USER_SELECT, "uuid", uuid, "bypass_federation");
-}
-
-/* An answer that can't be right is not hidden behind a record that is missing. */
-static enum vp_code take_both(struct arv_request *requests, const char *container_uuid, const char *user_uuid,
-                              struct arv_identity *identity, struct vp_error *err)
-{
-    struct vp_error fault = { 0 };
-    enum vp_code container = take_container(&requests[CONTAINER], container_uuid, &identity->container, &fault);
-    enum vp_code user = arv_user_take(&requests[USER], user_uuid, &identity->user, err);
-    if (container == VP_OK || (container == VP_ERR_DENIED && user == VP_ERR_UPSTREAM))
-        return user;
-    *err = fault;
-    return container;
-}
-
+/* When both fail, an answer that can't be right is not hidden behind a container that is missing. */
 enum vp_code arv_look_up(struct arv_client *client, const struct arv_credentials *credentials,
                          const char *container_uuid, const char *user_uuid, struct arv_identity *ret_identity,
                          struct vp_error *err)
 {
-    struct arv_identity identity = { .has_container = true };
-    struct arv_request requests[] = { container_request(container_uuid), arv_user_request(user_uuid) };
-    enum vp_code code = arv_send(client, credentials, requests, VP_LEN(requests), err);
-    if (code == VP_OK)
-        code = take_both(requests, container_uuid, user_uuid, &identity, err);
-    arv_request_clear(&requests[CONTAINER]);
-    arv_request_clear(&requests[USER]);
-    if (code != VP_OK) {
-        arv_identity_clear(&identity);
-        return code;
+    VP_AUTO(arv_identity_clear) struct arv_identity identity = { .has_container = true };
+    VP_AUTO(arv_round_clear)
+    struct arv_round round = {
+        .requests = { [CONTAINER] = find_container("uuid", container_uuid), [USER] = arv_user_request(user_uuid) }
+    };
+    struct vp_error fault = { 0 };
+    VP_TRY(arv_send(client, credentials, round.requests, 2, err));
+    enum vp_code container = take_container(&round.requests[CONTAINER], container_uuid, NULL, &identity.container, err);
+    enum vp_code user = arv_user_take(&round.requests[USER], user_uuid, &identity.user, &fault);
+    if (user != VP_OK && (container == VP_OK || (container == VP_ERR_DENIED && user == VP_ERR_UPSTREAM))) {
+        *err = fault;
+        return user;
     }
-    *ret_identity = identity;
+    VP_TRY(container);
+    *ret_identity = VP_MOVE(identity);
     return VP_OK;
 }
 
 enum vp_code arv_find_container(struct arv_client *client, const struct arv_credentials *credentials,
                                 const char *container_uuid, struct arv_container *ret_container, struct vp_error *err)
 {
-    struct arv_request request = container_request(container_uuid);
-    struct arv_container container = { 0 };
-    enum vp_code code = arv_send(client, credentials, &request, 1, err);
-    if (code == VP_OK)
-        code = take_container(&request, container_uuid, &container, err);
-    arv_request_clear(&request);
-    if (code != VP_OK) {
-        vp_json_free(container.document);
-        return code;
-    }
-    *ret_container = container;
+    VP_AUTO(arv_request_clear) struct arv_request request = find_container("uuid", container_uuid);
+    VP_AUTO(arv_container_clear) struct arv_container container = { 0 };
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    VP_TRY(take_container(&request, container_uuid, NULL, &container, err));
+    *ret_container = VP_MOVE(container);
     return VP_OK;
+}
+
+void arv_user_clear(struct arv_user *user)
+{
+    vp_json_free(user->document);
+    *user = (struct arv_user){ 0 };
 }
 
 enum vp_code arv_find_user(struct arv_client *client, const struct arv_credentials *credentials, const char *user_uuid,
                            struct arv_user *ret_user, struct vp_error *err)
 {
-    struct arv_request request = arv_user_request(user_uuid);
-    struct arv_user user = { 0 };
-    enum vp_code code = arv_send(client, credentials, &request, 1, err);
-    if (code == VP_OK)
-        code = arv_user_take(&request, user_uuid, &user, err);
-    arv_request_clear(&request);
-    if (code != VP_OK) {
-        vp_json_free(user.document);
-        return code;
-    }
-    *ret_user = user;
+    VP_AUTO(arv_request_clear) struct arv_request request = arv_user_request(user_uuid);
+    VP_AUTO(arv_user_clear) struct arv_user user = { 0 };
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    VP_TRY(arv_user_take(&request, user_uuid, &user, err));
+    *ret_user = VP_MOVE(user);
     return VP_OK;
+}
+
+struct arv_request arv_proof_request(const char *cluster_id)
+{
+    char system_user[ARV_UUID_LEN + 1];
+    arv_uuid_of(cluster_id, ARV_SYSTEM_USER, system_user);
+    return arv_user_request(system_user);
+}
+
+enum vp_code arv_proof_check(const struct arv_request *proof, struct vp_error *err)
+{
+    struct list list = { 0 };
+    return arv_decode(proof->document, LIST_FIELDS, proof->name, &list, err);
 }
 
 enum vp_code arv_prove_administrator(struct arv_client *client, const struct arv_credentials *credentials,
                                      const char *cluster_id, struct vp_error *err)
 {
-    char system_user[ARV_UUID_LEN + 1];
-    arv_uuid_of(cluster_id, ARV_SYSTEM_USER, system_user);
-    VP_AUTO(arv_request_clear) struct arv_request request = arv_user_request(system_user);
+    VP_AUTO(arv_request_clear) struct arv_request request = arv_proof_request(cluster_id);
     VP_TRY(arv_send(client, credentials, &request, 1, err));
-    return arv_check_list(request.document, request.name, err);
+    return arv_proof_check(&request, err);
 }
 
 /* As Arvados makes them; case counts. */
@@ -371,89 +353,39 @@ bool arv_is_username(const char *text)
     return len > 0 && len <= USERNAME_MAX && text[len] == '\0';
 }
 
-void arv_user_clear(struct arv_user *user)
-{
-    vp_json_free(user->document);
-    *user = (struct arv_user){ 0 };
-}
-
-static enum vp_code take_user_named(struct arv_request *request, const char *username, struct arv_user *user,
-                                    struct vp_error *err)
-{
-    const struct vp_json *record = NULL;
-    user->document = VP_TAKE(request->document);
-    VP_TRY(single(user->document, request->name, &record, err));
-    if (record == NULL)
-        return vp_fail(err, VP_REASON_USER_INACTIVE, "Arvados has no such user");
-    VP_TRY(decode_user(record, request->name, user, err));
-    return user->username != NULL && strcmp(user->username, username) == 0
-               ? VP_OK
-               : arv_bad_answer(err, request->name, "another user than asked for");
-}
-
 enum vp_code arv_find_user_named(struct arv_client *client, const struct arv_credentials *credentials,
                                  const char *username, struct arv_user *ret_user, struct vp_error *err)
 {
-    struct arv_request request =
-        by_uuid("users", "/arvados/v1/users", USER_SELECT, "username", username, "bypass_federation");
-    struct arv_user user = { 0 };
-    enum vp_code code = arv_send(client, credentials, &request, 1, err);
-    if (code == VP_OK)
-        code = take_user_named(&request, username, &user, err);
-    arv_request_clear(&request);
-    if (code != VP_OK) {
-        arv_user_clear(&user);
-        return code;
-    }
-    *ret_user = user;
+    VP_AUTO(arv_request_clear) struct arv_request request = find_user("username", username);
+    VP_AUTO(arv_user_clear) struct arv_user user = { 0 };
+    const struct vp_json *record = NULL;
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    VP_TRY(take_single(&request, &user.document, &record, err));
+    if (record == NULL)
+        return vp_fail(err, VP_REASON_USER_INACTIVE, "Arvados has no such user");
+    VP_TRY(decode_user(record, request.name, &user, err));
+    if (user.username == NULL || strcmp(user.username, username) != 0)
+        return arv_bad_answer(err, request.name, "another user than asked for");
+    *ret_user = VP_MOVE(user);
     return VP_OK;
 }
 
 /* ---- by a salted token ---- */
 
-static enum vp_code take_container_of(struct arv_request *request, const char *token_uuid,
-                                      struct arv_container *container, struct vp_error *err)
-{
-    const struct vp_json *record = NULL;
-    container->document = VP_TAKE(request->document);
-    VP_TRY(single(container->document, request->name, &record, err));
-    if (record == NULL)
-        return vp_fail(err, VP_REASON_NOT_CONTAINER_TOKEN, "the token is not a container's");
-    VP_TRY(decode_container(record, request->name, container, err));
-    if (container->auth_uuid != NULL && strcmp(container->auth_uuid, token_uuid) == 0)
-        return VP_OK;
-    return arv_bad_answer(err, request->name, "another container than asked for");
-}
-
-/* An answer that can't be right is not hidden behind a container that is missing. */
-static enum vp_code take_salted(struct arv_request *requests, const char *token_uuid, struct arv_identity *identity,
-                                struct vp_error *err)
-{
-    identity->has_container = true;
-    VP_TRY(take_owner(requests, identity, err));
-    return take_container_of(&requests[CONTAINER], token_uuid, &identity->container, err);
-}
-
+/* The user and the token come first: an answer that can't be right is not hidden behind a container that is missing. */
 enum vp_code arv_identify_salted(struct arv_client *client, const struct arv_credentials *credentials,
                                  const struct arv_credentials *service, const char *label, const char *token_uuid,
                                  struct arv_identity *ret_identity, struct vp_error *err)
 {
-    struct arv_identity identity = { 0 };
-    struct arv_request requests[N_RECORDS] = {
-        [CONTAINER] = by_uuid("containers", "/arvados/v1/containers", CONTAINER_SELECT, "auth_uuid", token_uuid, NULL),
-        [USER] = current_user_request(label),
-        [TOKEN] = token_request(label),
-    };
-    requests[CONTAINER].credentials = service;
-    enum vp_code code = arv_send(client, credentials, requests, N_RECORDS, err);
-    if (code == VP_OK)
-        code = take_salted(requests, token_uuid, &identity, err);
-    for (size_t i = 0; i < N_RECORDS; i++)
-        arv_request_clear(&requests[i]);
-    if (code != VP_OK) {
-        arv_identity_clear(&identity);
-        return code;
-    }
-    *ret_identity = identity;
+    VP_AUTO(arv_identity_clear) struct arv_identity identity = { .has_container = true };
+    VP_AUTO(arv_round_clear)
+    struct arv_round round = { .requests = { [CONTAINER] = find_container("auth_uuid", token_uuid),
+                                             [USER] = user_request(label),
+                                             [TOKEN] = token_request(label) } };
+    round.requests[CONTAINER].credentials = service;
+    VP_TRY(arv_send(client, credentials, round.requests, N_RECORDS, err));
+    VP_TRY(take_owner(round.requests, &identity, err));
+    VP_TRY(take_container(&round.requests[CONTAINER], NULL, token_uuid, &identity.container, err));
+    *ret_identity = VP_MOVE(identity);
     return VP_OK;
 }

@@ -93,11 +93,20 @@ static const struct vp_json_field PAGE_FIELDS[] = {
     { 0 },
 };
 
-static void write_filters(const struct arv_link_list *list, struct vp_buf *filters)
+static unsigned page_limit(const struct arv_link_list *list)
+{
+    return list->limit == 0 ? PAGE_LIMIT : list->limit;
+}
+
+enum vp_code arv_links_page_request(const struct arv_link_list *list, struct arv_request *ret_request,
+                                    struct vp_error *err)
 {
     const struct arv_link_query *query = list->query;
+    const char *select = list->bare ? LINK_SELECT_UUID : list->plain ? LINK_SELECT_PLAIN : LINK_SELECT;
+    VP_AUTO(vp_buf_clear) struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
     struct vp_json_writer writer;
-    vp_json_begin(&writer, filters);
+    char limit[16];
+    vp_json_begin(&writer, &filters);
     vp_json_open_array(&writer);
     arv_put_filter(&writer, "link_class", "=", query->link_class);
     if (query->owner_uuids != NULL)
@@ -109,20 +118,6 @@ static void write_filters(const struct arv_link_list *list, struct vp_buf *filte
     if (list->links.n > 0)
         arv_put_filter(&writer, "uuid", ">", list->links.items[list->links.n - 1].uuid);
     vp_json_close_array(&writer);
-}
-
-static unsigned page_limit(const struct arv_link_list *list)
-{
-    return list->limit == 0 ? PAGE_LIMIT : list->limit;
-}
-
-enum vp_code arv_links_page_request(const struct arv_link_list *list, struct arv_request *ret_request,
-                                    struct vp_error *err)
-{
-    char limit[16];
-    const char *select = list->bare ? LINK_SELECT_UUID : list->plain ? LINK_SELECT_PLAIN : LINK_SELECT;
-    VP_AUTO(vp_buf_clear) struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
-    write_filters(list, &filters);
     VP_TRY(vp_buf_check(&filters, "the filters of a link query", err));
     (void)snprintf(limit, sizeof limit, "%u", page_limit(list));
     *ret_request = (struct arv_request){ .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
@@ -139,19 +134,8 @@ static enum vp_code incomplete(struct vp_error *err, const char *what)
     return vp_reason_code(VP_REASON_LINKS_INCOMPLETE);
 }
 
-/* Every uuid beyond the one before: so no page repeats, and no item comes twice. */
-static enum vp_code add_item(const struct vp_json *record, struct arv_links *links, struct vp_error *err)
-{
-    struct arv_link *link = &links->items[links->n];
-    VP_TRY(decode_link(record, link, err));
-    if (links->n > 0 && strcmp(link->uuid, links->items[links->n - 1].uuid) <= 0)
-        return incomplete(err, "its pages repeat or go back");
-    links->n++;
-    return VP_OK;
-}
-
 /* *ret_whole: nothing comes behind this page. Where there are too many, nothing is added. */
-static enum vp_code add_page(struct vp_json *document, unsigned limit, struct arv_links *links, bool *ret_whole,
+static enum vp_code add_page(const struct vp_json *document, unsigned limit, struct arv_links *links, bool *ret_whole,
                              struct vp_error *err)
 {
     struct page page = { 0 };
@@ -171,22 +155,15 @@ static enum vp_code add_page(struct vp_json *document, unsigned limit, struct ar
         return vp_fail_no_memory(err);
     links->items = items;
     memset(items + links->n, 0, (n + 1) * sizeof *items);
-    for (size_t i = 0; i < n; i++)
-        VP_TRY(add_item(vp_json_at(page.items, i), links, err));
-    *ret_whole = page.items_available == (int64_t)n;
-    return VP_OK;
-}
-
-/* The pages own the texts of the links. */
-static enum vp_code keep_page(struct arv_links *links, struct vp_json *document, struct vp_error *err)
-{
-    struct vp_json **pages = reallocarray(links->pages, links->n_pages + 1, sizeof(struct vp_json *));
-    if (pages == NULL) {
-        vp_json_free(document);
-        return vp_fail_no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        struct arv_link *link = &items[links->n];
+        VP_TRY(decode_link(vp_json_at(page.items, i), link, err));
+        /* Every uuid beyond the one before: so no page repeats, and no item comes twice. */
+        if (links->n > 0 && strcmp(link->uuid, items[links->n - 1].uuid) <= 0)
+            return incomplete(err, "its pages repeat or go back");
+        links->n++;
     }
-    pages[links->n_pages++] = document;
-    links->pages = pages;
+    *ret_whole = page.items_available == (int64_t)n;
     return VP_OK;
 }
 
@@ -204,17 +181,22 @@ bool arv_links_shrink(struct arv_link_list *list)
 
 enum vp_code arv_links_take(struct arv_request *request, struct arv_link_list *list, struct vp_error *err)
 {
-    struct vp_json *document = VP_TAKE(request->document);
-    VP_TRY(keep_page(&list->links, document, err));
-    VP_TRY(add_page(document, page_limit(list), &list->links, &list->whole, err));
+    struct arv_links *links = &list->links;
+    struct vp_json **pages = reallocarray(links->pages, links->n_pages + 1, sizeof(struct vp_json *));
+    if (pages == NULL)
+        return vp_fail_no_memory(err);
+    /* The pages own the texts of the links. */
+    const struct vp_json *document = pages[links->n_pages++] = VP_TAKE(request->document);
+    links->pages = pages;
+    VP_TRY(add_page(document, page_limit(list), links, &list->whole, err));
     list->limit = page_limit(list) < PAGE_LIMIT ? page_limit(list) * 10 : PAGE_LIMIT;
     list->bare = false;
-    if (!list->links.too_many)
+    if (!links->too_many)
         return VP_OK;
     if (!list->query->too_many_is_fine)
         return incomplete(err, TOO_MANY);
-    arv_links_clear(&list->links);
-    list->links.too_many = true;
+    arv_links_clear(links);
+    links->too_many = true;
     list->whole = true;
     return VP_OK;
 }
@@ -224,22 +206,18 @@ static enum vp_code read_page(struct arv_client *client, const struct arv_creden
                               struct arv_link_list *list, bool *ret_unreadable, struct vp_error *err)
 {
     enum { PAGE, PROOF };
-    const char *proof_user_uuid = list->query->proof_user_uuid;
-    bool proves = list->links.n_pages == 0 && *proof_user_uuid != '\0';
-    struct arv_request requests[2] = { 0 };
+    const char *proof_cluster_id = list->query->proof_cluster_id;
+    bool proves = list->links.n_pages == 0 && proof_cluster_id != NULL;
+    VP_AUTO(arv_round_clear) struct arv_round round = { 0 };
+    VP_TRY(arv_links_page_request(list, &round.requests[PAGE], err));
     if (proves)
-        requests[PROOF] = arv_user_request(proof_user_uuid);
-    enum vp_code code = arv_links_page_request(list, &requests[PAGE], err);
-    if (code == VP_OK)
-        code = arv_send(client, credentials, requests, proves ? 2 : 1, err);
-    *ret_unreadable = requests[PAGE].unreadable;
-    if (code == VP_OK && proves)
-        code = arv_check_list(requests[PROOF].document, requests[PROOF].name, err);
-    if (code == VP_OK)
-        code = arv_links_take(&requests[PAGE], list, err);
-    arv_request_clear(&requests[PAGE]);
-    arv_request_clear(&requests[PROOF]);
-    return code;
+        round.requests[PROOF] = arv_proof_request(proof_cluster_id);
+    enum vp_code code = arv_send(client, credentials, round.requests, proves ? 2 : 1, err);
+    *ret_unreadable = round.requests[PAGE].unreadable;
+    VP_TRY(code);
+    if (proves)
+        VP_TRY(arv_proof_check(&round.requests[PROOF], err));
+    return arv_links_take(&round.requests[PAGE], list, err);
 }
 
 /* Until a page says that it is the whole rest. Its length alone does not tell: the server sends fewer items than asked for
@@ -258,31 +236,29 @@ enum vp_code arv_links_rest(struct arv_client *client, const struct arv_credenti
     return VP_OK;
 }
 
+static void list_clear(struct arv_link_list *list)
+{
+    arv_links_clear(&list->links);
+}
+
 enum vp_code arv_links_list(struct arv_client *client, const struct arv_credentials *credentials,
                             const struct arv_link_query *query, struct arv_links *ret_links, struct vp_error *err)
 {
-    struct arv_link_list list = { .query = query, .owners = "in" };
-    enum vp_code code = arv_links_rest(client, credentials, &list, err);
-    if (code == VP_OK)
-        *ret_links = list.links;
-    else
-        arv_links_clear(&list.links);
-    return code;
+    VP_AUTO(list_clear) struct arv_link_list list = { .query = query, .owners = "in" };
+    VP_TRY(arv_links_rest(client, credentials, &list, err));
+    *ret_links = VP_MOVE(list.links);
+    return VP_OK;
 }
 
 enum vp_code arv_links_of_others(struct arv_client *client, const struct arv_credentials *credentials,
                                  const struct arv_link_query *query, struct arv_links *ret_links, bool *ret_more,
                                  struct vp_error *err)
 {
-    struct arv_link_list list = { .query = query, .owners = "not in", .plain = true };
+    VP_AUTO(list_clear) struct arv_link_list list = { .query = query, .owners = "not in", .plain = true };
     bool unreadable = false;
-    enum vp_code code = read_page(client, credentials, &list, &unreadable, err);
-    if (code != VP_OK) {
-        arv_links_clear(&list.links);
-        return code;
-    }
-    *ret_links = list.links;
+    VP_TRY(read_page(client, credentials, &list, &unreadable, err));
     *ret_more = !list.whole;
+    *ret_links = VP_MOVE(list.links);
     return VP_OK;
 }
 
@@ -297,10 +273,17 @@ void arv_links_clear(struct arv_links *links)
 
 /* ---- changes ---- */
 
-static void write_link(const struct arv_new_link *link, struct vp_buf *body)
+enum vp_code arv_link_create(struct arv_client *client, const struct arv_credentials *credentials,
+                             const struct arv_new_link *link, char ret_uuid[ARV_UUID_LEN + 1], struct vp_error *err)
 {
+    VP_AUTO(vp_buf_clear) struct vp_buf body = VP_BUF_INIT(ARV_TARGET_MAX);
+    VP_AUTO(arv_request_clear)
+    struct arv_request request = {
+        .name = "links", .method = HTTP_POST, .body = &body, .target = VP_BUF_INIT(ARV_TARGET_MAX)
+    };
+    struct arv_link made = { 0 };
     struct vp_json_writer writer;
-    vp_json_begin(&writer, body);
+    vp_json_begin(&writer, &body);
     vp_json_open_object(&writer);
     vp_json_put_key(&writer, "link");
     vp_json_open_object(&writer);
@@ -314,36 +297,19 @@ static void write_link(const struct arv_new_link *link, struct vp_buf *body)
     }
     vp_json_close_object(&writer);
     vp_json_close_object(&writer);
-}
-
-enum vp_code arv_link_create(struct arv_client *client, const struct arv_credentials *credentials,
-                             const struct arv_new_link *link, char ret_uuid[ARV_UUID_LEN + 1], struct vp_error *err)
-{
-    struct vp_buf body = VP_BUF_INIT(ARV_TARGET_MAX);
-    struct arv_request request = {
-        .name = "links", .method = HTTP_POST, .body = &body, .target = VP_BUF_INIT(ARV_TARGET_MAX)
-    };
-    struct arv_link made = { 0 };
-    write_link(link, &body);
+    VP_TRY(vp_buf_check(&body, "the link", err));
     arv_target_build(&request.target, "/arvados/v1/links", NULL);
-    enum vp_code code = vp_buf_check(&body, "the link", err);
-    if (code == VP_OK)
-        code = arv_send(client, credentials, &request, 1, err);
-    if (code == VP_OK)
-        code = decode_link(request.document, &made, err);
-    if (code == VP_OK)
-        memcpy(ret_uuid, made.uuid, ARV_UUID_LEN + 1);
-    arv_request_clear(&request);
-    vp_buf_clear(&body);
-    return code;
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    VP_TRY(decode_link(request.document, &made, err));
+    memcpy(ret_uuid, made.uuid, ARV_UUID_LEN + 1);
+    return VP_OK;
 }
 
 enum vp_code arv_link_delete(struct arv_client *client, const struct arv_credentials *credentials, const char *uuid,
                              struct vp_error *err)
 {
+    VP_AUTO(arv_request_clear)
     struct arv_request request = { .name = "links", .method = HTTP_DELETE, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
     vp_buf_add_format(&request.target, "/arvados/v1/links/%.27s", uuid);
-    enum vp_code code = arv_send(client, credentials, &request, 1, err);
-    arv_request_clear(&request);
-    return code;
+    return arv_send(client, credentials, &request, 1, err);
 }

@@ -65,49 +65,31 @@ struct vp_secret *arv_token_secret_of(const struct vp_secret *token)
 
 /* ---- requests ---- */
 
-static void put_expiry(struct vp_json_writer *writer, int64_t expires_at_s)
-{
-    char when[VP_TIME_TEXT_SIZE];
-    vp_time_format(expires_at_s, when);
-    vp_json_put_key(writer, "expires_at");
-    if (expires_at_s == VP_TIME_NONE)
-        vp_json_put_null(writer);
-    else
-        vp_json_put_text(writer, when);
-}
-
 /* NULL owner: only the expiry. */
-static void write_body(const struct arv_new_token *token, struct vp_buf *body)
+static enum vp_code send(struct arv_client *client, const struct arv_credentials *credentials,
+                         struct arv_request *request, const struct arv_new_token *token, struct vp_error *err)
 {
+    VP_AUTO(vp_buf_clear) struct vp_buf body = VP_BUF_INIT(ARV_TARGET_MAX);
     struct vp_json_writer writer;
-    vp_json_begin(&writer, body);
+    char when[VP_TIME_TEXT_SIZE];
+    vp_time_format(token->expires_at_s, when);
+    vp_json_begin(&writer, &body);
     vp_json_open_object(&writer);
     vp_json_put_key(&writer, "api_client_authorization");
     vp_json_open_object(&writer);
-    put_expiry(&writer, token->expires_at_s);
+    vp_json_add_text(&writer, "expires_at", token->expires_at_s == VP_TIME_NONE ? NULL : when);
     if (token->owner_uuid != NULL) {
         vp_json_add_text(&writer, "owner_uuid", token->owner_uuid);
         vp_json_put_key(&writer, "scopes");
-        vp_json_open_array(&writer);
-        for (size_t i = 0; i < token->scopes->n; i++)
-            vp_json_put_text(&writer, token->scopes->items[i]);
-        vp_json_close_array(&writer);
+        vp_json_put_texts(&writer, token->scopes);
         vp_json_add_text(&writer, "api_token", vp_secret_reveal(token->secret));
     }
     vp_json_close_object(&writer);
     vp_json_close_object(&writer);
-}
-
-static enum vp_code send(struct arv_client *client, const struct arv_credentials *credentials,
-                         struct arv_request *request, const struct arv_new_token *token, struct vp_error *err)
-{
-    struct vp_buf body = VP_BUF_INIT(ARV_TARGET_MAX);
-    write_body(token, &body);
+    VP_TRY(vp_buf_check(&body, "the token", err));
     request->body = &body;
-    enum vp_code code = vp_buf_check(&body, "the token", err);
-    if (code == VP_OK)
-        code = arv_send(client, credentials, request, 1, err);
-    vp_buf_clear(&body);
+    enum vp_code code = arv_send(client, credentials, request, 1, err);
+    request->body = NULL;
     return code;
 }
 
@@ -217,15 +199,12 @@ static enum vp_code take_minted(const struct arv_credentials *credentials, const
 enum vp_code arv_token_create(struct arv_client *client, const struct arv_credentials *credentials,
                               const struct arv_new_token *token, struct arv_minted *ret_minted, struct vp_error *err)
 {
-    struct arv_request request = create_request();
+    VP_AUTO(arv_request_clear) struct arv_request request = create_request();
     struct arv_minted minted = { 0 };
-    enum vp_code code = send(client, credentials, &request, token, err);
-    if (code == VP_OK)
-        code = take_minted(credentials, &request, token, &minted, err);
-    arv_request_clear(&request);
-    if (code == VP_OK)
-        *ret_minted = minted;
-    return code;
+    VP_TRY(send(client, credentials, &request, token, err));
+    VP_TRY(take_minted(credentials, &request, token, &minted, err));
+    *ret_minted = minted;
+    return VP_OK;
 }
 
 /* ---- a secret that must never become a token ---- */
@@ -239,14 +218,6 @@ static char *const LOGOUT_SCOPE[] = { (char *)(uintptr_t) "GET /logout" };
         (char **)(uintptr_t)LOGOUT_SCOPE, 1 \
     }
 
-static enum vp_code take_claimed(const struct arv_credentials *credentials, const struct arv_request *request,
-                                 const struct arv_new_token *wanted, bool *ret_taken, struct vp_error *err)
-{
-    struct arv_minted minted = { 0 };
-    *ret_taken = request->status == 422 && says(request, DUPLICATE_WORD);
-    return *ret_taken ? VP_OK : take_minted(credentials, request, wanted, &minted, err);
-}
-
 enum vp_code arv_token_claim(struct arv_client *client, const struct arv_credentials *credentials,
                              const char *owner_uuid, const struct vp_secret *secret, bool *ret_taken,
                              struct vp_error *err)
@@ -255,12 +226,11 @@ enum vp_code arv_token_claim(struct arv_client *client, const struct arv_credent
     const struct arv_new_token token = {
         .owner_uuid = owner_uuid, .scopes = &scopes, .expires_at_s = LONG_AGO_S, .secret = secret
     };
-    struct arv_request request = create_request();
-    enum vp_code code = send(client, credentials, &request, &token, err);
-    if (code == VP_OK)
-        code = take_claimed(credentials, &request, &token, ret_taken, err);
-    arv_request_clear(&request);
-    return code;
+    VP_AUTO(arv_request_clear) struct arv_request request = create_request();
+    struct arv_minted minted = { 0 };
+    VP_TRY(send(client, credentials, &request, &token, err));
+    *ret_taken = request.status == 422 && says(&request, DUPLICATE_WORD);
+    return *ret_taken ? VP_OK : take_minted(credentials, &request, &token, &minted, err);
 }
 
 enum vp_code arv_token_may_create(struct arv_client *client, const struct arv_credentials *credentials,
@@ -275,75 +245,54 @@ enum vp_code arv_token_may_create(struct arv_client *client, const struct arv_cr
     const struct arv_new_token token = {
         .owner_uuid = nobody, .scopes = &scopes, .expires_at_s = LONG_AGO_S, .secret = secret
     };
-    struct arv_request request = create_request();
-    enum vp_code code = send(client, credentials, &request, &token, err);
-    if (code == VP_OK && !(request.status == 403 && says(&request, NO_OWNER_WORD)))
-        code = request.status == 200 ? arv_bad_answer(err, request.name, "a token for a user that does not exist")
-                                     : refused(credentials, &request, err);
-    arv_request_clear(&request);
-    return code;
+    VP_AUTO(arv_request_clear) struct arv_request request = create_request();
+    VP_TRY(send(client, credentials, &request, &token, err));
+    if (request.status == 403 && says(&request, NO_OWNER_WORD))
+        return VP_OK;
+    return request.status == 200 ? arv_bad_answer(err, request.name, "a token for a user that does not exist")
+                                 : refused(credentials, &request, err);
 }
 
 /* ---- a token that exists ---- */
 
-static enum vp_code take_extended(const struct arv_credentials *credentials, const struct arv_request *request,
-                                  const char *uuid, int64_t expires_at_s, int64_t *ret_expires_at_s,
-                                  struct vp_error *err)
+/* A request about one token, which may be sent again. */
+static struct arv_request token_request(enum http_method method, const char *uuid)
 {
-    struct record record = { 0 };
-    if (request->status != 200)
-        return refused(credentials, request, err);
-    VP_TRY(arv_decode(request->document, RECORD_FIELDS, request->name, &record, err));
-    if (strcmp(record.uuid, uuid) != 0)
-        return arv_bad_answer(err, request->name, "another token than asked for");
-    if (record.expires_at_s > expires_at_s)
-        return arv_bad_answer(err, request->name, "expires_at is later than what was sent");
-    *ret_expires_at_s = record.expires_at_s;
-    return VP_OK;
+    struct arv_request request = { .name = "api_client_authorizations",
+                                   .method = method,
+                                   .any_status = true,
+                                   .repeatable = true,
+                                   .target = VP_BUF_INIT(ARV_TARGET_MAX) };
+    vp_buf_add_format(&request.target, COLLECTION "/%.27s", uuid);
+    return request;
 }
 
 enum vp_code arv_token_extend(struct arv_client *client, const struct arv_credentials *credentials, const char *uuid,
                               int64_t expires_at_s, int64_t *ret_expires_at_s, struct vp_error *err)
 {
-    struct arv_request request = { .name = "api_client_authorizations",
-                                   .method = HTTP_PUT,
-                                   .any_status = true,
-                                   .repeatable = true,
-                                   .target = VP_BUF_INIT(ARV_TARGET_MAX) };
-    vp_buf_add_format(&request.target, COLLECTION "/%.27s", uuid);
-    enum vp_code code =
-        send(client, credentials, &request, &(const struct arv_new_token){ .expires_at_s = expires_at_s }, err);
-    if (code == VP_OK)
-        code = take_extended(credentials, &request, uuid, expires_at_s, ret_expires_at_s, err);
-    arv_request_clear(&request);
-    return code;
-}
-
-/* True when Arvados says that it deleted the token. Anything else but an outage leaves the question open. */
-static enum vp_code delete (struct arv_client *client, const struct arv_credentials *credentials, const char *uuid,
-                            bool *ret_deleted, struct vp_error *err) {
-    struct arv_request request = { .name = "api_client_authorizations",
-                                   .method = HTTP_DELETE,
-                                   .any_status = true,
-                                   .repeatable = true,
-                                   .target = VP_BUF_INIT(ARV_TARGET_MAX) };
-    vp_buf_add_format(&request.target, COLLECTION "/%.27s", uuid);
-    enum vp_code code = arv_send(client, credentials, &request, 1, err);
-    *ret_deleted = request.status == 200;
-    arv_request_clear(&request);
-    return code;
+    const struct arv_new_token change = { .expires_at_s = expires_at_s };
+    VP_AUTO(arv_request_clear) struct arv_request request = token_request(HTTP_PUT, uuid);
+    struct record record = { 0 };
+    VP_TRY(send(client, credentials, &request, &change, err));
+    if (request.status != 200)
+        return refused(credentials, &request, err);
+    VP_TRY(arv_decode(request.document, RECORD_FIELDS, request.name, &record, err));
+    if (strcmp(record.uuid, uuid) != 0)
+        return arv_bad_answer(err, request.name, "another token than asked for");
+    if (record.expires_at_s > expires_at_s)
+        return arv_bad_answer(err, request.name, "expires_at is later than what was sent");
+    *ret_expires_at_s = record.expires_at_s;
+    return VP_OK;
 }
 
 enum vp_code arv_token_log_out(struct arv_client *client, const struct arv_credentials *credentials,
                                struct vp_error *err)
 {
+    VP_AUTO(arv_request_clear)
     struct arv_request request = { .name = "logout", .any_status = true, .target = VP_BUF_INIT(ARV_TARGET_MAX) };
     arv_target_build(&request.target, "/logout", NULL);
-    enum vp_code code = arv_send(client, credentials, &request, 1, err);
-    if (code == VP_OK && request.status != 302)
-        code = arv_bad_answer(err, request.name, "it is no redirect");
-    arv_request_clear(&request);
-    return code;
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    return request.status == 302 ? VP_OK : arv_bad_answer(err, request.name, "it is no redirect");
 }
 
 /* A deleted token, one with narrow scopes and any token while Arvados' database is away are answered alike (401, 403, 404). Logging
@@ -351,7 +300,7 @@ enum vp_code arv_token_log_out(struct arv_client *client, const struct arv_crede
 enum vp_code arv_token_end(struct arv_client *client, const struct arv_credentials *credentials, const char *uuid,
                            struct vp_error *err)
 {
-    bool deleted = false;
-    VP_TRY(delete (client, credentials, uuid, &deleted, err));
-    return deleted ? VP_OK : arv_token_log_out(client, credentials, err);
+    VP_AUTO(arv_request_clear) struct arv_request request = token_request(HTTP_DELETE, uuid);
+    VP_TRY(arv_send(client, credentials, &request, 1, err));
+    return request.status == 200 ? VP_OK : arv_token_log_out(client, credentials, err);
 }

@@ -7,14 +7,6 @@
 
 enum { SHA1_BYTES = 20 };
 
-/* v2/<token uuid>/<secret>[/<container uuid>]: where the secret begins and ends. */
-static const char *secret_of(const char *text, size_t *ret_len)
-{
-    const char *secret = text + strlen("v2/") + ARV_UUID_LEN + 1;
-    *ret_len = strcspn(secret, "/");
-    return secret;
-}
-
 static bool add_hmac(struct vp_buf *text, const char *key, size_t key_len, const char *label)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -37,18 +29,14 @@ enum vp_code arv_token_salt(const struct vp_secret *token, const char *label, st
         return vp_fail(err, VP_REASON_BAD_REQUEST, "a salt label has five lower-case letters or digits");
     VP_TRY(arv_token_parse(token, &checked, &parts, err));
     const char *text = vp_secret_reveal(checked);
-    size_t secret_len;
-    const char *secret = secret_of(text, &secret_len);
-    struct vp_buf salted = VP_BUF_INIT(256);
+    const char *secret = text + strlen("v2/") + ARV_UUID_LEN + 1; /* v2/<token uuid>/<secret>[/<container uuid>] */
+    size_t secret_len = strcspn(secret, "/");
+    VP_AUTO(vp_buf_clear) struct vp_buf salted = VP_BUF_INIT(256);
     vp_buf_add(&salted, text, (size_t)(secret - text));
-    bool made = add_hmac(&salted, secret, secret_len, label);
+    if (!add_hmac(&salted, secret, secret_len, label))
+        return vp_fail(err, VP_REASON_INTERNAL, "OpenSSL can't compute an HMAC");
     vp_buf_add_text(&salted, secret + secret_len);
-    enum vp_code code = made ? vp_buf_check(&salted, "the salted token", err)
-                             : vp_fail(err, VP_REASON_INTERNAL, "OpenSSL can't compute an HMAC");
-    if (code == VP_OK) {
-        *ret_salted = vp_secret_new(vp_buf_text(&salted), salted.len);
-        code = *ret_salted == NULL ? vp_fail_no_memory(err) : VP_OK;
-    }
-    vp_buf_clear(&salted);
-    return code;
+    VP_TRY(vp_buf_check(&salted, "the salted token", err));
+    *ret_salted = vp_secret_new(vp_buf_text(&salted), salted.len);
+    return *ret_salted == NULL ? vp_fail_no_memory(err) : VP_OK;
 }

@@ -17,64 +17,60 @@ void arv_user_facts_clear(struct arv_user_facts *facts)
     *facts = (struct arv_user_facts){ 0 };
 }
 
-/* One round; if the links can't be read, again with fewer of them. */
-static enum vp_code send_round(struct arv_client *client, const struct arv_credentials *credentials,
-                               const char *user_uuid, struct arv_request *requests, struct arv_link_list *links,
-                               const struct arv_member_list *members, struct vp_error *err)
-{
-    for (;;) {
-        for (size_t i = 0; i < N_PARTS; i++)
-            arv_request_clear(&requests[i]);
-        requests[USER] = arv_user_request(user_uuid);
-        VP_TRY(arv_links_page_request(links, &requests[LINKS], err));
-        if (!members->whole)
-            VP_TRY(arv_members_page_request(members, &requests[MEMBERS], err));
-        enum vp_code code = arv_send(client, credentials, requests, members->whole ? MEMBERS : N_PARTS, err);
-        if (code == VP_OK || !requests[LINKS].unreadable || !arv_links_shrink(links))
-            return code;
-    }
-}
+/* What was read so far. */
+struct facts {
+    struct arv_round round;
+    struct arv_user user;
+    struct arv_link_list links;
+    struct arv_member_list members;
+};
 
-static enum vp_code ask(struct arv_client *client, const struct arv_credentials *credentials, const char *user_uuid,
-                        struct arv_request *requests, struct arv_link_list *links, struct arv_member_list *members,
-                        struct arv_user *user, struct vp_error *err)
+static void facts_clear(struct facts *facts)
 {
-    bool with_members = !members->whole;
-    VP_TRY(send_round(client, credentials, user_uuid, requests, links, members, err));
-    VP_TRY(arv_user_take(&requests[USER], user_uuid, user, err));
-    VP_TRY(arv_links_take(&requests[LINKS], links, err));
-    if (with_members)
-        VP_TRY(arv_members_take(&requests[MEMBERS], members, err));
-    VP_TRY(arv_links_rest(client, credentials, links, err));
-    return arv_members_rest(client, credentials, members, err);
+    arv_round_clear(&facts->round);
+    arv_user_clear(&facts->user);
+    arv_links_clear(&facts->links.links);
+    arv_member_list_clear(&facts->members);
 }
 
 enum vp_code arv_user_facts(struct arv_client *client, const struct arv_credentials *credentials, const char *user_uuid,
                             const struct vp_texts *group_uuids, const struct arv_link_query *query,
                             struct arv_user_facts *ret_facts, struct vp_error *err)
 {
-    struct arv_link_query own = *query;
     char *tail = (char *)(uintptr_t)user_uuid; /* only read */
     const struct vp_texts tails = { &tail, 1 };
-    struct arv_link_list links = { .query = &own, .owners = "in" };
-    struct arv_member_list members = { .user_uuid = user_uuid,
-                                       .group_uuids = group_uuids,
-                                       .whole = group_uuids->n == 0 };
-    struct arv_request requests[N_PARTS] = { 0 };
-    struct arv_user_facts facts = { 0 };
+    struct arv_link_query own = *query;
     own.tail_uuids = &tails;
-    own.proof_user_uuid[0] = '\0'; /* the record is the proof */
-    enum vp_code code = ask(client, credentials, user_uuid, requests, &links, &members, &facts.user, err);
-    for (size_t i = 0; i < N_PARTS; i++)
-        arv_request_clear(&requests[i]);
-    facts.links = links.links;
-    facts.members = members.members;
-    members.members = (struct arv_members){ 0 };
-    arv_member_list_clear(&members);
-    if (code != VP_OK) {
-        arv_user_facts_clear(&facts);
-        return code;
+    own.proof_cluster_id = NULL; /* the user's record is the proof */
+    VP_AUTO(facts_clear)
+    struct facts facts = {
+        .links = { .query = &own, .owners = "in" },
+        .members = { .user_uuid = user_uuid, .group_uuids = group_uuids, .whole = group_uuids->n == 0 },
+    };
+    struct arv_request *requests = facts.round.requests;
+    bool with_members = !facts.members.whole;
+    /* If the links can't be read, again with fewer of them. */
+    for (bool again = true; again;) {
+        arv_round_clear(&facts.round);
+        requests[USER] = arv_user_request(user_uuid);
+        VP_TRY(arv_links_page_request(&facts.links, &requests[LINKS], err));
+        if (with_members)
+            VP_TRY(arv_members_page_request(&facts.members, &requests[MEMBERS], err));
+        enum vp_code code = arv_send(client, credentials, requests, with_members ? N_PARTS : MEMBERS, err);
+        again = code != VP_OK && requests[LINKS].unreadable && arv_links_shrink(&facts.links);
+        if (!again)
+            VP_TRY(code);
     }
-    *ret_facts = facts;
+    VP_TRY(arv_user_take(&requests[USER], user_uuid, &facts.user, err));
+    VP_TRY(arv_links_take(&requests[LINKS], &facts.links, err));
+    if (with_members)
+        VP_TRY(arv_members_take(&requests[MEMBERS], &facts.members, err));
+    VP_TRY(arv_links_rest(client, credentials, &facts.links, err));
+    VP_TRY(arv_members_rest(client, credentials, &facts.members, err));
+    *ret_facts = (struct arv_user_facts){
+        .user = VP_MOVE(facts.user),
+        .members = VP_MOVE(facts.members.members),
+        .links = VP_MOVE(facts.links.links),
+    };
     return VP_OK;
 }

@@ -124,6 +124,6 @@ struct arv_link_query auth_link_query(const struct auth_config *config)
 {
     struct arv_link_query query = { .link_class = config->link_class, .owner_uuids = &config->trusted_link_owners };
     if (config->service_token != NULL)
-        arv_uuid_of(config->site.cluster_id, ARV_SYSTEM_USER, query.proof_user_uuid);
+        query.proof_cluster_id = config->site.cluster_id;
     return query;
 }

@@ -30,7 +30,7 @@ static const struct vp_texts no_groups;
 static const struct arv_link_query query = { .link_class = "vault_policy" };
 static const struct arv_link_query of_groups = { .link_class = "vault_policy",
                                                  .tail_is_group = true,
-                                                 .proof_user_uuid = "zzzzz-tpzed-000000000000000" };
+                                                 .proof_cluster_id = "zzzzz" };
 
 static int set_up(void **state)
 {
