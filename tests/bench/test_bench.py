@@ -43,7 +43,7 @@ def test_each_measurement_brings_figures_and_no_login_fails(made):
 
 def test_the_page_shows_them_with_its_plots(made):
     page = (made / "performance.md").read_text()
-    assert "| plugin CPU a login, 1 client, ms |" in page and "nan" not in page.lower()
+    assert "| plugin CPU per login, 1 client, ms |" in page and "nan" not in page.lower()
     for plot in (made / "performance").glob("*.svg"):
         assert f"performance/{plot.name}" in page
         ElementTree.parse(plot)

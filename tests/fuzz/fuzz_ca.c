@@ -1,4 +1,5 @@
-/* A PEM bundle: taken only with a certificate in it; and asked twice, the same. */
+/* A PEM bundle. Accepted only if it holds a certificate, and the second check returns the same
+ * result. */
 #include "vp/http.h"
 
 #include "fuzz.h"

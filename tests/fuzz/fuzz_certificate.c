@@ -1,4 +1,5 @@
-/* The host's one-time certificate, as it stands in the environment: one that can be pinned, or refused in words. */
+/* The server's one-time certificate from the environment. Parsed and pinned, or refused with an
+ * error. */
 #include "fuzz.h"
 #include "tls.h"
 

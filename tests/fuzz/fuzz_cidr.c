@@ -1,4 +1,4 @@
-/* Networks and an address: never in a network that, worked out anew bit by bit, it is not in. */
+/* Networks and an address. A match agrees with a separate bit-by-bit computation. */
 #include <arpa/inet.h>
 #include <stdbool.h>
 

@@ -1,4 +1,5 @@
-/* A body into a table with a field of each type; what was taken is stored, loaded and stored again to the same bytes. */
+/* A request body for a table with a field of each type. An accepted value is stored, loaded and
+ * stored again to the same bytes. */
 #include "vp/logical.h"
 
 #include "fuzz.h"

@@ -1,4 +1,4 @@
-/* Forms of identifiers against their own definition, byte by byte. */
+/* Identifiers. The parser agrees with a byte-by-byte definition of each form. */
 #include <stdbool.h>
 
 #include "vp/arvados.h"

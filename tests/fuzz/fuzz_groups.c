@@ -1,4 +1,4 @@
-/* Memberships: a user is only ever a member of what was asked for, and of each once. */
+/* Group memberships. Every group returned was requested, and none is returned twice. */
 #include "fuzz_cluster.h"
 
 static char first[] = "zzzzz-j7d0g-000000000000001", second[] = "zzzzz-j7d0g-000000000000002";

@@ -1,4 +1,4 @@
-/* What a host says in the environment: whole, or refused. */
+/* The handshake variables that the server sets. Parsed in full, or refused. */
 #include "fuzz.h"
 #include "handshake.h"
 

@@ -1,4 +1,5 @@
-/* The three answers about a token, and the two lists of a renewal: what is let through has its forms. */
+/* The three responses about a token, and the two lists of a renewal. Every accepted field has its
+ * documented form. */
 #include "fuzz_cluster.h"
 
 static void check_container(const struct arv_container *container)

@@ -1,4 +1,5 @@
-/* What the parser accepts json-c's parser reads as the same document, and the writer's escapes read back. */
+/* JSON documents. json-c parses every accepted document to the same value, and the writer's escapes
+ * can be read back. */
 #include <assert.h>
 #include <inttypes.h>
 #include <json-c/json.h>

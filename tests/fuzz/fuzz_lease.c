@@ -1,4 +1,4 @@
-/* The internal data of a lease, which the host gives back: whole and of the right forms, or refused. */
+/* Internal data of an auth lease. Decoded in full with valid fields, or refused. */
 #include "vp/arvados.h"
 
 #include "fuzz.h"

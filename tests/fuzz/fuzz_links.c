@@ -1,4 +1,5 @@
-/* Pages of links: a list that is let through is in the order of its uuids, each once, and none is missing that was announced. */
+/* Pages of links. An accepted list is sorted by uuid, has no duplicates and matches the announced
+ * count. */
 #include "fuzz_cluster.h"
 
 static char owner[] = "zzzzz-tpzed-000000000000000";

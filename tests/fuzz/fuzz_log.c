@@ -1,4 +1,5 @@
-/* A log line: one JSON object, one line, at most a pipe's unit, whatever its texts are; the host ends over any other. */
+/* A log line. It is one JSON object on one line and fits one pipe write, whatever its values are.
+ * The server stops reading otherwise. */
 #include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* A login as a whole: answers of Arvados replaced by the input, and calls of libc and json-c that fail by dice (the way of
- * libfido2). Refused, or a token whose every policy a link of this input could have granted. */
+/* A whole login with Arvados responses from the input, and random failures of libc and json-c
+ * calls. Refused, or every policy of the token has a link in the input that grants it. */
 #include "vp/auth.h"
 #include "vp/clock.h"
 #include "vp/policy.h"

@@ -1,4 +1,5 @@
-/* Arvados' answers to a mint, a claim and an extension, whatever they are: taken only with the expiry that was asked for, and never told. */
+/* Arvados' responses to create, claim and extend a token. Accepted only with the requested expiry,
+ * and errors never hold the token. */
 #include "vp/arvados.h"
 
 #include "fuzz_cluster.h"

@@ -1,4 +1,5 @@
-/* Where Arvados is: what is taken, curl sees as the same https host and port, with nothing else in it. */
+/* The Arvados address. curl parses an accepted value to the same https host and port, and nothing
+ * else. */
 #include <curl/curl.h>
 #include <stdio.h>
 

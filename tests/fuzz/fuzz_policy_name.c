@@ -1,4 +1,5 @@
-/* A name that passes is made of the allowed bytes only, is not reserved, and stays what it is under the host's folding. */
+/* A policy name. An accepted name has allowed bytes only, is not reserved and is unchanged by the
+ * server's normalization. */
 #include <assert.h>
 #include <ctype.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* Stored records of config and role, as damaged as can be, then a login: refused, or with policies that the record allows. */
+/* Damaged stored records of config and roles, then a login. Refused, or granted only policies that
+ * the record allows. */
 #include "vp/auth.h"
 #include "vp/policy.h"
 

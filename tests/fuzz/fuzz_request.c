@@ -1,4 +1,4 @@
-/* A request of the host, from its bytes to what a handler gets. */
+/* A request of the server, from its bytes to the decoded fields of a handler. */
 #include "vp/auth.h"
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
-/* Requests of admins and strangers, one after the other on one mount: any path, operation and body. Whatever was written and
- * taken, a login afterwards gives names that pass the one check, and no secret is ever shown. */
+/* A sequence of requests by administrators and unauthenticated callers on one mount. A login after
+ * them grants only valid policy names, and no response shows a secret. */
 #include "vp/auth.h"
 #include "vp/policy.h"
 

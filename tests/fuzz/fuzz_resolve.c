@@ -1,4 +1,4 @@
-/* Links and rules made of a few texts each, so that they meet: every policy that comes out has a link that allows it. */
+/* Links and rules from a small set of strings. Every policy granted has a link that allows it. */
 #include <stdbool.h>
 
 #include "vp/clock.h"

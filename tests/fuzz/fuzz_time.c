@@ -1,4 +1,4 @@
-/* A time that is read, written out and read again is the same second. */
+/* A timestamp. Parsing, formatting and parsing it again returns the same second. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>

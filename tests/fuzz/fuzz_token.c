@@ -1,4 +1,5 @@
-/* A token that is let through can end no header line and no path, and its uuids have their form. */
+/* A token. An accepted token cannot end a header line or a path, and its uuids have the documented
+ * form. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The internal data of a lease of the secrets engine, which the server gives back: whole and of the right forms, or refused; and what
- * is written can be read. */
+/* Internal data of a lease of the secrets engine. Decoded in full with valid fields, or refused.
+ * Encoded data can be decoded. */
 #include "fuzz.h"
 #include "lease.h"
 

@@ -1,4 +1,5 @@
-/* Messages of the host: what is unpacked holds texts only, and packs and unpacks again to the same. */
+/* Protobuf messages of the server. An unpacked message holds valid strings only, and packs and
+ * unpacks to the same bytes. */
 #include "fuzz.h"
 #include "wire.h"
 #include "wire.pb-c.h"
