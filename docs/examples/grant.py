@@ -1,20 +1,24 @@
-"""Grants a policy to an Arvados user: an admin's link, owned by the system user.
+"""Grants a policy to an Arvados user or role: a link that the system user owns.
 
-    grant.py USER_UUID POLICY
+    grant.py UUID POLICY
 
-Reads ARVADOS_API_HOST and ARVADOS_API_TOKEN (an admin's) like every Arvados tool.
+ARVADOS_API_HOST, ARVADOS_API_TOKEN: the cluster, and an administrator's token. `arv-vault grant add` does the same and
+checks first that the policy counts at the mount.
 """
-import sys
+from arvados_api import arguments, call, main
 
-import arvados
 
-user_uuid, policy = sys.argv[1:]
-system_user = user_uuid[:5] + "-tpzed-000000000000000"
-link = arvados.api("v1").links().create(body={"link": {
-    "link_class": "vault_policy",
-    "name": policy,
-    "tail_uuid": user_uuid,
-    # Without this the link would be owned by the admin's own account and would not count.
-    "owner_uuid": system_user,
-}}).execute()
-print(f"{link['uuid']}: {link['tail_uuid']} may have {link['name']} (owner {link['owner_uuid']})")
+def grant() -> None:
+    uuid, policy = arguments(__doc__, 2)
+    system_user = uuid[:5] + "-tpzed-000000000000000"
+    link = call("POST", "links", {"link": {
+        "link_class": "vault_policy",
+        "name": policy,
+        "tail_uuid": uuid,
+        # Without this the administrator's own account would own the link, and it would not count.
+        "owner_uuid": system_user,
+    }})
+    print(f"{link['uuid']}: {link['tail_uuid']} may have {link['name']} (owner {link['owner_uuid']})")
+
+
+main(grant)

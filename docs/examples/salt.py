@@ -1,13 +1,16 @@
-"""Salts a run token: what comes out proves the container to the vault, and is of no other use.
+"""Salts a run token. The result proves the container to the vault, and does not work at Arvados.
 
     salt.py LABEL < TOKEN
 
-LABEL is the salt_label of the role at the vault. The token comes by standard input, so that it shows in no process list.
+LABEL is the salt_label of the role at the vault. The token comes from standard input, so that no process list shows it.
 """
 import hashlib
 import hmac
 import sys
 
+from arvados_api import arguments
+
+(label,) = arguments(__doc__, 1)
 version, uuid, secret, *container = sys.stdin.read().strip().split("/")
-salted = hmac.new(secret.encode(), sys.argv[1].encode(), hashlib.sha1).hexdigest()
+salted = hmac.new(secret.encode(), label.encode(), hashlib.sha1).hexdigest()
 print("/".join([version, uuid, salted, *container]))

@@ -1,14 +1,14 @@
-"""Prints the user whose token ARVADOS_API_TOKEN is.
+"""Prints the user to whom the token in ARVADOS_API_TOKEN belongs.
 
     whoami.py
 """
-import sys
+from arvados_api import arguments, call, main
 
-import arvados
-import arvados.errors
 
-try:
-    user = arvados.api("v1").users().current().execute()
-except arvados.errors.ApiError as refused:
-    sys.exit(f"whoami.py: Arvados refuses the token: {refused}")
-print(f"{user['uuid']}: {user['username']}")
+def whoami() -> None:
+    arguments(__doc__, 0)
+    user = call("GET", "users/current")
+    print(f"{user['uuid']}: {user['username']}")
+
+
+main(whoami)

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by scripts/demo and scripts/test: installs what is missing, makes the venv, builds.
-# Progress goes to the screen; a second run finds everything in place and takes seconds.
+# Sourced by scripts/demo, scripts/test and others: installs what is missing, makes the venv, builds.
+# A second run finds everything in place and takes seconds. If `log` names a file, the output of apt,
+# pip and the build goes there, and the screen shows the progress only.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${VPA_BUILD_ROOT:-$root/build}
@@ -10,6 +11,25 @@ if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 
 step() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# logged COMMAND...: with `log`, its output goes there, and the newest line of it is shown as progress: on a
+# terminal in one line, otherwise every 15 seconds. A failure shows the end of the log.
+logged() {
+    [ -n "${log:-}" ] || { "$@"; return; }
+    local pid status=0 ticks=0 line
+    "$@" </dev/null >>"$log" 2>&1 &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 0.5
+        ticks=$((ticks + 1))
+        line=$(tail -n 1 "$log" | cut -c1-70)
+        if [ -t 1 ]; then printf '\r    %-70s' "$line"; elif [ $((ticks % 30)) -eq 0 ]; then printf '    %s\n' "$line"; fi
+    done
+    wait "$pid" || status=$?
+    [ ! -t 1 ] || printf '\r%75s\r' ''
+    [ "$status" = 0 ] || { tail -n 30 "$log" >&2; printf '%s: the whole log is %s\n' "${0##*/}" "$log" >&2; }
+    return "$status"
+}
 
 is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -42,10 +62,11 @@ install_packages() {
             die "these packages are missing: ${packages[*]}. As root: apt-get install ${packages[*]}"
         apt=(sudo apt-get)
     fi
-    DEBIAN_FRONTEND=noninteractive "${apt[@]}" update -qq
+    export DEBIAN_FRONTEND=noninteractive
+    logged "${apt[@]}" update -qq
     mapfile -t packages < <(missing_packages "$@") # which of several names there are is known only now
-    step "Installing Debian packages: ${packages[*]}"
-    DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y -q --no-install-recommends "${packages[@]}" ||
+    step "Installing ${#packages[@]} Debian packages: ${packages[*]}"
+    logged "${apt[@]}" install -y -q --no-install-recommends "${packages[@]}" ||
         die "the packages could not be installed; try: ${apt[*]} install ${packages[*]}"
 }
 
@@ -64,9 +85,11 @@ make_venv() {
     [ -f "$constraints" ] || constraints=/dev/null
     step "Making a Python venv in ${folder#"$root"/} ($what)"
     rm -rf "$folder"
+    local quiet=(-q)
+    [ -z "${log:-}" ] || quiet=() # the log is long, the screen is not
     "$python" -m venv "$folder"
-    PIP_CONSTRAINT=$constraints PIP_BUILD_CONSTRAINT=$constraints "$folder/bin/pip" install --disable-pip-version-check --progress-bar off -r "$list" |
-        grep -E '^(Collecting|Installing|Successfully|ERROR)' || die "pip could not install the Python tools"
+    PIP_CONSTRAINT=$constraints PIP_BUILD_CONSTRAINT=$constraints \
+        logged "$folder/bin/pip" install --disable-pip-version-check --progress-bar off "${quiet[@]}" -r "$list" || die "pip could not install the Python tools"
     printf '%s\n' "$want" >"$folder/installed"
 }
 
@@ -88,7 +111,7 @@ build_preset() {
     step "Building ($preset)"
     (cd "$root" && cmake --preset "$preset" -B "$build/$preset" "$@" >"$build/cmake-$preset.log" 2>&1) ||
         { tail -n 30 "$build/cmake-$preset.log" >&2; die "cmake failed; the whole log is $build/cmake-$preset.log"; }
-    cmake --build "$build/$preset"
+    logged cmake --build "$build/$preset" || die "the build failed"
 }
 
 # prepare [demo | checks]: what the scripts need; for "demo" no more than the demo does, with "checks" also analysers and fuzzers.

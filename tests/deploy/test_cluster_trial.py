@@ -158,7 +158,7 @@ def test_the_policies_let_each_do_his_work_and_no_more(trial):
         answer = trial.call("POST", "auth/token/create-orphan", {"policies": [policy], "ttl": "10m"}, token=trial.secret("root-token"))
         return answer.json()["auth"]["client_token"]
 
-    admin, operator, responder = token("arvados-admin"), token("operator"), token("responder")
+    admin, operator, responder = token("method-admin"), token("operator"), token("responder")
     assert trial.call("GET", "auth/arvados/config", token=admin).status_code == 200
     assert trial.call("POST", "auth/arvados/role/pipeline", {"token_ttl": "10m"}, token=admin).status_code == 204
     assert trial.call("DELETE", "auth/arvados/role/pipeline", token=admin).status_code == 204
@@ -175,7 +175,7 @@ def test_the_policies_let_each_do_his_work_and_no_more(trial):
 
 
 def test_the_quota_can_be_set_for_logins_and_for_nothing_else(trial):
-    answer = trial.call("POST", "auth/token/create-orphan", {"policies": ["arvados-admin"], "ttl": "10m"}, token=trial.secret("root-token"))
+    answer = trial.call("POST", "auth/token/create-orphan", {"policies": ["method-admin"], "ttl": "10m"}, token=trial.secret("root-token"))
     admin, at = answer.json()["auth"]["client_token"], "sys/quotas/rate-limit/arvados-login"
     assert trial.call("POST", at, {"path": "auth/arvados/login", "rate": 200, "interval": "10s"}, token=admin).status_code == 204
     assert trial.call("GET", f"{at}?path=auth/arvados/login", token=admin).json()["data"]["path"] == "auth/arvados/login"

@@ -33,9 +33,9 @@ def name_of(node: OpenBao) -> str:
 
 def make_token(server: OpenBao, mount: str, period: str = "24h") -> str:
     """As docs/guides/operate.md says."""
-    policy = (MONITORING / "policy.hcl").read_text().replace("auth/arvados/", f"auth/{mount}/")
-    assert server.call("POST", "sys/policies/acl/arvados-exporter", {"policy": policy}).status_code == 204
-    answer = server.call("POST", "auth/token/create-orphan", {"policies": ["arvados-exporter"], "no_default_policy": True, "period": period})
+    policy = (MONITORING.parent / "policies/exporter.hcl").read_text().replace("auth/arvados/", f"auth/{mount}/")
+    assert server.call("POST", "sys/policies/acl/exporter", {"policy": policy}).status_code == 204
+    answer = server.call("POST", "auth/token/create-orphan", {"policies": ["exporter"], "no_default_policy": True, "period": period})
     assert answer.status_code == 200, answer.text
     return answer.json()["auth"]["client_token"]
 
@@ -167,7 +167,7 @@ def test_a_token_that_is_refused_is_told_once_and_a_new_one_is_taken_at_once(sit
         assert scrape.outcome(node=name_of(site.active)) == "denied"
         assert scrape.values("arvados_auth_logins_total", node=name_of(site.active)) == [], "no old figures"
     lines = [line for line in site.exporter.log().splitlines() if name_of(site.active) in line and "denied" in line]
-    assert len(lines) == 1 and "policy.hcl" in lines[0] and "MadeUp" not in lines[0]
+    assert len(lines) == 1 and "exporter.hcl" in lines[0] and "MadeUp" not in lines[0]
     site.exporter.token_file.unlink()
     assert site.exporter.scrape().outcome(node=name_of(site.active)) == "no_token"
     site.exporter.write_token(site.token)

@@ -1,7 +1,8 @@
-# For whoever is on call, beside `arvados-admin` and `operator`: what docs/guides/runbook.md does when something has leaked. It shows no secret,
-# and it can end every token of this server and lock out everybody whom it knows, root too: give it to few.
+# For the on-call engineer, in addition to `method-admin` and `operator`: what docs/guides/runbook.md
+# does after a leak. It shows no secret. It can revoke every token of the server and lock out every
+# user with an entity, so give it to few.
 
-# Whose tokens live, and their end.
+# List tokens, and revoke them.
 path "auth/token/accessors" {
   capabilities = ["list", "sudo"]
 }
@@ -15,7 +16,7 @@ path "sys/leases/revoke-prefix/auth/arvados/*" {
   capabilities = ["update", "sudo"]
 }
 
-# Lock a user out and let him in again; neither name nor policies of his.
+# Disable and enable an entity, but not its name or its policies.
 path "identity/lookup/entity" {
   capabilities = ["update"]
 }
@@ -27,7 +28,7 @@ path "sys/auth/arvados" {
   capabilities = ["read", "sudo"]
 }
 
-# What is in the logs: more of it, and is this token that one.
+# Raise the log level, and find a token in the audit log.
 path "sys/loggers" {
   capabilities = ["update", "delete"]
 }
@@ -38,7 +39,7 @@ path "sys/audit-hash/*" {
   capabilities = ["update"]
 }
 
-# Which program the server wants to run.
+# Which program the server is to run.
 path "sys/plugins/catalog" {
   capabilities = ["read", "sudo"]
 }

@@ -1,5 +1,6 @@
-# For those who keep the cluster running. Two of these are as good as root, and are meant to be: who may register a plugin
-# chooses a program that the server runs, and who has a snapshot and the keys has everything.
+# For operators of the cluster. Two of these rights are as powerful as a root token: an operator who
+# registers a plugin chooses a program that the server runs, and a snapshot together with the unseal
+# keys contains everything.
 path "sys/plugins/catalog/auth/arvados" {
   capabilities = ["create", "read", "update", "delete", "sudo"]
 }
@@ -44,7 +45,7 @@ path "sys/metrics" {
   capabilities = ["read"]
 }
 
-# How the method is: nothing of it can be changed by these.
+# The state of the auth method. None of these paths changes it.
 path "auth/arvados/status" {
   capabilities = ["read"]
 }
