@@ -23,7 +23,7 @@ does the server's OpenAPI document. [Reasons](reasons.md) explains each denial;
 [Grants](../guides/grants.md) explains the concepts.
 
 Before you begin: a token with a policy for the path, such as
-[`arvados-admin`](../../deploy/cluster/policies/arvados-admin.hcl). `login` needs no token.
+[`method-admin`](../../deploy/policies/method-admin.hcl). `login` needs no token.
 
 - Durations are seconds or strings such as `"10m"` in requests, and seconds in responses.
 - Lists are arrays or comma-separated strings, maps are objects or `key=value` strings.
