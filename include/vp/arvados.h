@@ -312,6 +312,7 @@ struct arv_link_query {
     const char *proof_cluster_id;
     /* More than ARV_LINKS_MAX, or than may lie in memory, are an empty list that says so, and no failure. */
     bool too_many_is_fine;
+    bool whole_properties; /* for showing; else only the keys of arv_properties_read() are there */
 };
 
 /* All of them; paged by uuid. The filters are only asked for: the caller checks each item again. VP_REASON_LINKS_INCOMPLETE: pages

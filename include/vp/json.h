@@ -46,6 +46,18 @@ struct vp_json; /* a value; values inside a document are borrowed from it */
 VP_MUST_USE enum vp_code vp_json_parse(const char *text, size_t len, const struct vp_json_source *source,
                                        struct vp_json **ret_document, struct vp_error *err);
 
+/* In the objects under `key` in an object at level `depth`, only these members are built, and what arrays and objects hold there is left out.
+ * All of it is checked as JSON, but counts as no token: for parts that any user may write and of which only this much is read. */
+struct vp_json_sparse {
+    const char *key;
+    unsigned depth;             /* 1: in the root */
+    const char *const *members; /* ends with NULL */
+};
+
+VP_MUST_USE enum vp_code vp_json_parse_sparse(const char *text, size_t len, const struct vp_json_source *source,
+                                              const struct vp_json_sparse *sparse, struct vp_json **ret_document,
+                                              struct vp_error *err);
+
 /* Wipes every value of the document, then frees it. Only for roots. NULL is fine. */
 void vp_json_free(struct vp_json *document);
 void vp_json_freep(struct vp_json **document);

@@ -279,7 +279,8 @@ static enum vp_code read_answer(const struct arv_credentials *credentials, struc
     note_success(credentials);
     struct vp_error fault = { 0 };
     enum vp_code code =
-        vp_json_parse(vp_buf_text(&exchange->body), exchange->body.len, source_of(request), &request->document, &fault);
+        vp_json_parse_sparse(vp_buf_text(&exchange->body), exchange->body.len, source_of(request), request->sparse,
+                             &request->document, &fault);
     request->unreadable = code != VP_OK && fault.reason == VP_REASON_UPSTREAM_BAD_ANSWER;
     if (request->unreadable)
         return arv_bad_answer(err, request->name, fault.message);

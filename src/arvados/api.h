@@ -23,6 +23,7 @@ struct arv_request {
     bool may_be_missing;       /* a 404 is as good as an answer */
     const char *missing_word;  /* if Arvados' own message contains this; NULL: any 404 */
     const struct vp_json_source *source;
+    const struct vp_json_sparse *sparse; /* NULL: all of the answer is built */
     const struct arv_credentials *credentials; /* NULL: the round's. Only the token is used */
     bool repeatable; /* sending it twice does no harm: a change that may be tried again after a failure */
     bool once;       /* never sent twice, not even after a 503: the server may have done it all the same */
@@ -120,3 +121,6 @@ VP_MUST_USE enum vp_code arv_members_take(struct arv_request *request, struct ar
                                           struct vp_error *err);
 VP_MUST_USE enum vp_code arv_members_rest(struct arv_client *client, const struct arv_credentials *credentials,
                                           struct arv_member_list *list, struct vp_error *err);
+
+/* The keys of a link's properties that mean something; ends with NULL. */
+extern const char *const ARV_PROPERTIES[];

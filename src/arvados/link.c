@@ -71,8 +71,9 @@ static enum vp_code decode_link(const struct vp_json *record, struct arv_link *l
     return VP_OK;
 }
 
-/* A page of 1000 links has some 400 kB, and what people note in their properties. One that can't
- * be read keeps everybody out, so it may be as deep as Rails takes JSON (100 levels). */
+/* A page of 1000 links has some 400 kB, and what people note in their properties. One that can't be read would refuse all logins, so
+ * it may be as deep as Rails takes JSON (100 levels). Of the properties only what a grant is judged by is built: one link of a megabyte
+ * would take 40 MB else. */
 static const struct vp_json_source LINKS = {
     .what = "the answer",
     .reason = VP_REASON_UPSTREAM_BAD_ANSWER,
@@ -81,6 +82,7 @@ static const struct vp_json_source LINKS = {
     .max_tokens = 500000,
     .options = VP_JSON_ANY_NUMBER,
 };
+static const struct vp_json_sparse PROPERTIES = { .key = "properties", .depth = 3, .members = ARV_PROPERTIES };
 
 struct page {
     const struct vp_json *items;
@@ -121,6 +123,7 @@ enum vp_code arv_links_page_request(const struct arv_link_list *list, struct arv
     VP_TRY(vp_buf_check(&filters, "the filters of a link query", err));
     (void)snprintf(limit, sizeof limit, "%u", page_limit(list));
     *ret_request = (struct arv_request){ .name = "links", .target = VP_BUF_INIT(ARV_TARGET_MAX), .source = &LINKS };
+    ret_request->sparse = list->query->whole_properties ? NULL : &PROPERTIES;
     arv_target_build(&ret_request->target, "/arvados/v1/links",
                      (const char *const[]){ "filters", vp_buf_text(&filters), "select", select, "order",
                                             "[\"uuid asc\"]", "limit", limit, "count", "exact", NULL });

@@ -1,6 +1,7 @@
 /* What a grant's properties say: the known keys, each of its own form; others are the admin's notes. */
-#include "vp/arvados.h"
 #include "vp/clock.h"
+
+#include "api.h"
 
 static bool read_time(const struct vp_json *value, int64_t *ret_seconds)
 {
@@ -31,14 +32,21 @@ static bool read_reason(const struct vp_json *value, struct arv_properties *prop
     return vp_json_type(value) == VP_JSON_TEXT;
 }
 
+#define KEY_EXPIRES_AT "expires_at"
+#define KEY_NOT_BEFORE "not_before"
+#define KEY_CONTAINER_IMAGE "container_image"
+#define KEY_REASON "reason"
+
+const char *const ARV_PROPERTIES[] = { KEY_EXPIRES_AT, KEY_NOT_BEFORE, KEY_CONTAINER_IMAGE, KEY_REASON, NULL };
+
 static const struct {
     const char *key;
     bool (*read)(const struct vp_json *value, struct arv_properties *properties);
 } KNOWN[] = {
-    { "expires_at", read_expires_at },
-    { "not_before", read_not_before },
-    { "container_image", read_container_image },
-    { "reason", read_reason },
+    { KEY_EXPIRES_AT, read_expires_at },
+    { KEY_NOT_BEFORE, read_not_before },
+    { KEY_CONTAINER_IMAGE, read_container_image },
+    { KEY_REASON, read_reason },
 };
 
 struct arv_properties arv_properties_read(const struct vp_json *properties)

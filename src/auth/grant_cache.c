@@ -8,7 +8,8 @@
 
 enum {
     USERS_MAX = 4096,
-    BYTES_MAX = 32 * 1024 * 1024, /* of the table and all users together */
+    ENTRY_BYTES = 256, /* of an entry without its user: it, its uuid, its node of the tree */
+    TEXT_BYTES = 64,   /* of a uuid in a list */
     RECENT_MS = 1000,
 };
 
@@ -32,7 +33,8 @@ struct auth_grant_cache {
     uint64_t groups_version; /* the last one given */
     void *users;             /* tree of struct user_entry, see tsearch(3) */
     size_t n_users;
-    size_t bytes; /* of all users */
+    struct vp_budget *memory; /* the mount's */
+    size_t entry_bytes;       /* taken from it for entries, their users aside */
 };
 
 /* ---- waiting for the answer of another request ---- */
@@ -59,6 +61,67 @@ static void count_lookup(const struct auth_request *request, bool hit)
     atomic_fetch_add(hit ? &request->counters->cache_hits : &request->counters->cache_misses, 1);
 }
 
+/* ---- memory ---- */
+
+static size_t bytes_of_links(const struct arv_links *links)
+{
+    return links->memory + links->n * sizeof *links->items + links->n_pages * sizeof(struct vp_json *);
+}
+
+static size_t bytes_of_table(const struct auth_grant_table *table)
+{
+    return sizeof *table + bytes_of_links(&table->links) + (table->group_uuids.n + table->role_uuids.n) * TEXT_BYTES;
+}
+
+static size_t bytes_of_user(const struct auth_user *user)
+{
+    return sizeof *user + bytes_of_links(&user->facts.links) + vp_json_memory(user->facts.user.document) +
+           (user->facts.members.group_uuids.n + user->bound_role_uuids.n) * TEXT_BYTES;
+}
+
+static void drop_unused(const struct auth_request *request);
+
+static bool charge_to(struct vp_budget *budget, size_t bytes, struct auth_charge *charge)
+{
+    if (!vp_budget_take(budget, bytes))
+        return false;
+    *charge = (struct auth_charge){ .budget = budget, .bytes = bytes };
+    return true;
+}
+
+/* To the mount's memory; if it has no room, also without what is no longer used, to the process' bound for what is in use. */
+static enum vp_code charge_for(const struct auth_request *request, size_t bytes, struct auth_charge *charge,
+                               struct vp_error *err)
+{
+    struct auth_mount *mount = request->call->mount;
+    if (charge_to(&mount->memory, bytes, charge))
+        return VP_OK;
+    drop_unused(request);
+    if (charge_to(&mount->memory, bytes, charge) ||
+        charge_to(&((struct auth_shared *)(void *)mount->core.shared)->in_use, bytes, charge))
+        return VP_OK;
+    return vp_fail(err, VP_REASON_OVERLOADED,
+                   "overloaded: the grants that are being read are too large together; try again");
+}
+
+enum vp_code auth_charge_links(const struct auth_request *request, const struct arv_links *links,
+                               struct auth_charge *charge, struct vp_error *err)
+{
+    return charge_for(request, bytes_of_links(links), charge, err);
+}
+
+void auth_uncharge(struct auth_charge *charge)
+{
+    if (charge->budget != NULL)
+        vp_budget_give(charge->budget, charge->bytes);
+    charge->budget = NULL;
+}
+
+static bool may_be_cached(const struct auth_grant_cache *cache, const struct auth_charge *charge)
+{
+    return charge->budget == cache->memory;
+}
+
 /* ---- links and groups ---- */
 
 bool auth_is_own_group(const struct auth_request *request, const char *uuid)
@@ -81,6 +144,7 @@ enum vp_code auth_links_to(const struct auth_request *request, const struct vp_s
     char *tail = (char *)(uintptr_t)tail_uuid; /* only read */
     const struct vp_texts tails = { &tail, 1 };
     query.tail_uuids = &tails;
+    query.whole_properties = request->age == AUTH_FRESH;
     return arv_links_list(request->snapshot->arvados, &credentials, &query, ret_links, err);
 }
 
@@ -100,6 +164,7 @@ void auth_grant_table_release(struct auth_grant_table **place)
     arv_links_clear(&table->links);
     vp_texts_clear(&table->group_uuids);
     vp_texts_clear(&table->role_uuids);
+    auth_uncharge(&table->charge);
     free(table);
 }
 
@@ -124,6 +189,7 @@ static enum vp_code load_table(const struct auth_request *request, struct auth_g
     vp_texts_sort(&table->group_uuids);
     if (table->group_uuids.n > 0)
         VP_TRY(arv_groups_among(arvados, &credentials, &table->group_uuids, "role", &table->role_uuids, err));
+    VP_TRY(charge_for(request, bytes_of_table(table), &table->charge, err));
     *ret_table = VP_TAKE(table);
     return VP_OK;
 }
@@ -147,7 +213,7 @@ static struct auth_grant_table *insert_table(struct auth_grant_cache *cache, str
         table->groups_version = former->groups_version;
     else
         table->groups_version = ++cache->groups_version;
-    if ((former != NULL && former->asked_ms > table->asked_ms) || table->links.memory > BYTES_MAX)
+    if ((former != NULL && former->asked_ms > table->asked_ms) || !may_be_cached(cache, &table->charge))
         return NULL;
     cache->table = auth_grant_table_hold(table);
     return former;
@@ -238,6 +304,7 @@ void auth_user_release(struct auth_user **place)
         return;
     arv_user_facts_clear(&user->facts);
     vp_texts_clear(&user->bound_role_uuids);
+    auth_uncharge(&user->charge);
     free(user);
 }
 
@@ -268,8 +335,14 @@ static enum vp_code load_user(const struct auth_request *request, const struct a
             VP_TRY(vp_texts_add(&bound_only, bound->items[i], err));
     if (bound_only.n > 0)
         VP_TRY(arv_groups_among(arvados, &credentials, &bound_only, "role", &user->bound_role_uuids, err));
+    VP_TRY(charge_for(request, bytes_of_user(user), &user->charge, err));
     *ret_user = VP_TAKE(user);
     return VP_OK;
+}
+
+static size_t bytes_of_entry(const struct user_entry *entry)
+{
+    return ENTRY_BYTES + entry->bound_groups.n * TEXT_BYTES;
 }
 
 static void free_entry(void *object)
@@ -301,16 +374,12 @@ static int compare_entries(const void *a, const void *b)
     return order != 0 ? order : compare_texts(&left->bound_groups, &right->bound_groups);
 }
 
-static size_t bytes_of(const struct auth_user *user)
-{
-    return user == NULL ? 0 : sizeof *user + user->facts.links.memory;
-}
-
 /* What a sweep collects. */
 struct sweep {
     const struct auth_request *request;
     struct user_entry *old[USERS_MAX];
     size_t n;
+    struct auth_grant_table *table;
 };
 
 static void collect_old(const void *node, VISIT visit, void *closure)
@@ -322,39 +391,63 @@ static void collect_old(const void *node, VISIT visit, void *closure)
         sweep->old[sweep->n++] = entry;
 }
 
-/* Takes out what no request would use any more, for the caller to free after the lock. Lock held. */
+/* Takes the entry out of the cache, for the caller to free after the lock. Lock held. */
+static void take_entry(struct auth_grant_cache *cache, struct user_entry *entry)
+{
+    (void)tdelete(entry, &cache->users, compare_entries);
+    cache->n_users--;
+    cache->entry_bytes -= bytes_of_entry(entry);
+    vp_budget_give(cache->memory, bytes_of_entry(entry));
+}
+
+/* Takes out what no request would use any more. Lock held. */
 static void take_old(const struct auth_request *request, struct auth_grant_cache *cache, struct sweep *sweep)
 {
     sweep->request = request;
     sweep->n = 0;
     twalk_r(cache->users, collect_old, sweep);
-    for (size_t i = 0; i < sweep->n; i++) {
-        (void)tdelete(sweep->old[i], &cache->users, compare_entries);
-        cache->n_users--;
-        cache->bytes -= bytes_of(sweep->old[i]->user);
-    }
+    for (size_t i = 0; i < sweep->n; i++)
+        take_entry(cache, sweep->old[i]);
+    if (cache->table != NULL && !is_young(request, AUTH_REMEMBERED, cache->table->asked_ms))
+        sweep->table = VP_TAKE(cache->table);
 }
 
-static bool has_room(const struct auth_grant_cache *cache)
+/* Makes room: users and a table that are too old to be used. */
+static void drop_unused(const struct auth_request *request)
 {
-    size_t of_table = cache->table == NULL ? 0 : cache->table->links.memory;
-    return cache->n_users < USERS_MAX && cache->bytes + of_table < BYTES_MAX;
+    struct auth_grant_cache *cache = request->snapshot->cache;
+    struct sweep *sweep = calloc(1, sizeof *sweep);
+    if (sweep == NULL)
+        return;
+    pthread_mutex_lock(&cache->lock);
+    take_old(request, cache, sweep);
+    pthread_mutex_unlock(&cache->lock);
+    for (size_t i = 0; i < sweep->n; i++)
+        free_entry(sweep->old[i]);
+    auth_grant_table_release(&sweep->table);
+    free(sweep);
 }
 
-/* NULL: no memory. Lock held. */
+/* NULL: no room or no memory. Lock held. */
 static struct user_entry *insert_entry(struct auth_grant_cache *cache, const struct user_entry *wanted)
 {
-    struct user_entry *entry = calloc(1, sizeof *entry);
     struct vp_error ignored = { 0 };
-    if (entry == NULL)
+    if (cache->n_users >= USERS_MAX || !vp_budget_take(cache->memory, bytes_of_entry(wanted)))
         return NULL;
+    struct user_entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL) {
+        vp_budget_give(cache->memory, bytes_of_entry(wanted));
+        return NULL;
+    }
     entry->user_uuid = strdup(wanted->user_uuid);
     if (entry->user_uuid == NULL || vp_texts_copy(&wanted->bound_groups, &entry->bound_groups, &ignored) != VP_OK ||
         tsearch(entry, &cache->users, compare_entries) == NULL) {
+        vp_budget_give(cache->memory, bytes_of_entry(wanted));
         free_entry(entry);
         return NULL;
     }
     cache->n_users++;
+    cache->entry_bytes += bytes_of_entry(entry);
     return entry;
 }
 
@@ -379,7 +472,7 @@ static enum vp_code find_user(const struct auth_request *request, enum auth_age 
             break;
         }
         if (entry == NULL || !entry->refreshing) {
-            if (entry == NULL && has_room(cache))
+            if (entry == NULL)
                 entry = insert_entry(cache, &wanted);
             if (entry != NULL)
                 entry->refreshing = true;
@@ -400,13 +493,10 @@ static void complete_entry(struct auth_grant_cache *cache, struct user_entry *en
     pthread_mutex_lock(&cache->lock);
     entry->refreshing = false;
     former = VP_TAKE(entry->user);
-    cache->bytes -= bytes_of(former);
-    if (user != NULL && bytes_of(user) + cache->bytes < BYTES_MAX) {
+    if (user != NULL && may_be_cached(cache, &user->charge)) {
         entry->user = auth_user_hold(user);
-        cache->bytes += bytes_of(user);
     } else {
-        (void)tdelete(entry, &cache->users, compare_entries);
-        cache->n_users--;
+        take_entry(cache, entry);
         removed = entry;
     }
     pthread_cond_broadcast(&cache->refreshed);
@@ -415,17 +505,12 @@ static void complete_entry(struct auth_grant_cache *cache, struct user_entry *en
     free_entry(removed);
 }
 
-/* When the cache is full, entries that are no longer used make room. */
-static void make_room(const struct auth_request *request, struct auth_grant_cache *cache)
+static bool is_full(struct auth_grant_cache *cache)
 {
-    struct sweep *sweep = NULL;
     pthread_mutex_lock(&cache->lock);
-    if (!has_room(cache) && (sweep = malloc(sizeof *sweep)) != NULL)
-        take_old(request, cache, sweep);
+    bool full = cache->n_users >= USERS_MAX;
     pthread_mutex_unlock(&cache->lock);
-    for (size_t i = 0; sweep != NULL && i < sweep->n; i++)
-        free_entry(sweep->old[i]);
-    free(sweep);
+    return full;
 }
 
 enum vp_code auth_grant_cache_user(const struct auth_request *request, enum auth_age age,
@@ -437,7 +522,8 @@ enum vp_code auth_grant_cache_user(const struct auth_request *request, enum auth
     struct auth_user *user = NULL;
     if (!is_cached(request))
         return load_user(request, table, user_uuid, ret_user, err);
-    make_room(request, cache);
+    if (is_full(cache))
+        drop_unused(request);
     VP_TRY(find_user(request, age, table, user_uuid, &user, &entry, err));
     count_lookup(request, user != NULL);
     if (user == NULL) {
@@ -452,11 +538,12 @@ enum vp_code auth_grant_cache_user(const struct auth_request *request, enum auth
 
 /* ---- the cache ---- */
 
-enum vp_code auth_grant_cache_new(struct auth_grant_cache **ret_cache, struct vp_error *err)
+enum vp_code auth_grant_cache_new(struct vp_budget *memory, struct auth_grant_cache **ret_cache, struct vp_error *err)
 {
     struct auth_grant_cache *cache = calloc(1, sizeof *cache);
     if (cache == NULL)
         return vp_fail_no_memory(err);
+    cache->memory = memory;
     pthread_mutex_init(&cache->lock, NULL);
     vp_condition_init(&cache->refreshed);
     *ret_cache = cache;
@@ -468,6 +555,7 @@ void auth_grant_cache_free(struct auth_grant_cache *cache)
     if (cache == NULL)
         return;
     tdestroy(cache->users, free_entry);
+    vp_budget_give(cache->memory, cache->entry_bytes);
     auth_grant_table_release(&cache->table);
     pthread_cond_destroy(&cache->refreshed);
     pthread_mutex_destroy(&cache->lock);

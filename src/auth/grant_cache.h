@@ -5,15 +5,30 @@
  * the user is first seen. So a login costs Arvados the same with ten grants or a million, and a withdrawn grant or
  * membership takes effect `cache_ttl` later at most. The validity of a token and the state of a container are never here.
  *
- * The cache outlives a change of a role; a change of the config, here or on another node, drops it. What does not fit its
- * budget of bytes is served without being remembered. */
+ * The cache outlives a change of a role; a change of the config, here or on another node, drops it. What does not fit the
+ * mount's budget of bytes is served without being cached; what does not fit the process' either refuses the login as overloaded. */
 #pragma once
 
+#include "vp/budget.h"
+
 #include "request.h"
+
+/* Bytes that an object below is charged for as long as it exists. All that exist share the budgets: cached ones, those of logins under way, and
+ * those that were read beside the cache (cache_ttl=0, explain). */
+struct auth_charge {
+    struct vp_budget *budget; /* NULL: nothing was charged. The mount's memory: the object may be cached */
+    size_t bytes;
+};
+
+/* For lists that are read beside the cache. VP_REASON_OVERLOADED. */
+VP_MUST_USE enum vp_code auth_charge_links(const struct auth_request *request, const struct arv_links *links,
+                                           struct auth_charge *charge, struct vp_error *err);
+void auth_uncharge(struct auth_charge *charge);
 
 /* Immutable, reference-counted. */
 struct auth_grant_table {
     atomic_uint references;
+    struct auth_charge charge;
     struct arv_links links;      /* to groups, and whatever else Arvados sent: each is checked again */
     struct vp_texts group_uuids; /* of this cluster, that links or group_alias_uuids name; ascending */
     struct vp_texts role_uuids;  /* those of them that are roles and not in the trash */
@@ -24,6 +39,7 @@ struct auth_grant_table {
 /* Immutable, reference-counted. */
 struct auth_user {
     atomic_uint references;
+    struct auth_charge charge;
     struct arv_user_facts facts;
     struct vp_texts
         bound_role_uuids;    /* roles in use among the bound groups of the request's role that the table lacks */
@@ -33,7 +49,8 @@ struct auth_user {
 
 /* The cache of one config, shared by its snapshots. */
 struct auth_grant_cache;
-VP_MUST_USE enum vp_code auth_grant_cache_new(struct auth_grant_cache **ret_cache, struct vp_error *err);
+VP_MUST_USE enum vp_code auth_grant_cache_new(struct vp_budget *memory, struct auth_grant_cache **ret_cache,
+                                              struct vp_error *err);
 void auth_grant_cache_free(struct auth_grant_cache *cache);
 
 /* For a mount with a service token. One refresh of the table runs at a time, and one for each user; requests that wait share

@@ -149,6 +149,7 @@ static enum vp_code look_up(const struct auth_request *request, enum auth_age ag
     VP_AUTO(auth_grants_clear) struct auth_grants grants = { 0 };
     if (auth_request_config(request)->service_token == NULL) {
         VP_TRY(auth_links_to(request, token->secret, user_uuid, &grants.readable, err));
+        VP_TRY(auth_charge_links(request, &grants.readable, &grants.charge, err));
     } else {
         VP_TRY(look_up_facts(request, age, identity, &grants, err));
         VP_TRY(sort_memberships(&grants, err));
@@ -207,6 +208,7 @@ void auth_grants_clear(struct auth_grants *grants)
     free(grants->links);
     auth_memberships_clear(&grants->memberships);
     arv_links_clear(&grants->readable);
+    auth_uncharge(&grants->charge);
     auth_user_release(&grants->user);
     auth_grant_table_release(&grants->table);
     *grants = (struct auth_grants){ 0 };

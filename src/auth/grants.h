@@ -19,6 +19,7 @@ struct auth_grants {
     struct auth_grant_table *table; /* NULL without a service token */
     struct auth_user *user;         /* likewise */
     struct arv_links readable;      /* instead of both: what the login's own token can read of its user's links */
+    struct auth_charge charge;      /* of these */
     struct auth_memberships memberships;
     const struct arv_link **links; /* those that are to the user or to a group of theirs */
     size_t n_links;

@@ -17,7 +17,9 @@
 #define AUTH_PLUGIN "vault-plugin-auth-arvados"
 
 enum {
-    MEMORY_MAX = 128 * 1024 * 1024, /* of what all mounts remember */
+    /* Bytes, see struct auth_shared. */
+    IN_USE_MAX = 256 * 1024 * 1024,
+    MEMORY_MAX = 128 * 1024 * 1024,
     MOUNT_MEMORY_MAX = 32 * 1024 * 1024,
 };
 
@@ -138,7 +140,7 @@ static enum vp_code site_new(struct auth_mount *mount, const struct auth_config 
     site->record = (struct vp_buf)VP_BUF_INIT(LOGICAL_ENTRY_MAX);
     vp_buf_add(&site->record, vp_buf_text(record), record->len);
     VP_TRY(vp_buf_check(&site->record, "the config", err));
-    VP_TRY(auth_grant_cache_new(&site->cache, err));
+    VP_TRY(auth_grant_cache_new(&mount->memory, &site->cache, err));
     VP_TRY(auth_refused_new(&mount->memory, &site->refused, err));
     if (mount_client_new(&mount->core, &config->site, &site->arvados, &fault) != VP_OK)
         return unreadable(&fault, err);
@@ -240,7 +242,8 @@ static enum vp_code shared_new(void **ret_shared, struct vp_error *err)
     struct auth_shared *shared = calloc(1, sizeof *shared);
     if (shared == NULL)
         return vp_fail_no_memory(err);
-    shared->memory = (struct vp_budget)VP_BUDGET_INIT(NULL, MEMORY_MAX);
+    shared->in_use = (struct vp_budget)VP_BUDGET_INIT(NULL, IN_USE_MAX);
+    shared->memory = (struct vp_budget)VP_BUDGET_INIT(&shared->in_use, MEMORY_MAX);
     enum vp_code code = VP_OK;
     if (!arv_fingerprint_key_new(shared->fingerprint_key))
         code = vp_fail(err, VP_REASON_INTERNAL, "the kernel gives no random bytes");
@@ -262,7 +265,7 @@ static enum vp_code mount_new(void *process, void **ret_mount, struct vp_error *
     mount_core_init(&mount->core, process, &KIND);
     mount->memory = (struct vp_budget)VP_BUDGET_INIT(&((struct auth_shared *)process)->memory, MOUNT_MEMORY_MAX);
     mount->service_token_health.clock = mount->core.shared->clock;
-    enum vp_code code = auth_refusals_new(&mount->refusals, err);
+    enum vp_code code = auth_refusals_new(&mount->memory, &mount->refusals, err);
     if (code != VP_OK) {
         mount_free(mount);
         return code;

@@ -34,14 +34,15 @@ struct auth_snapshot {
 };
 
 struct auth_shared {
-    struct mount_shared base;                         /* first */
-    struct vp_budget memory;                          /* of what all mounts remember */
+    struct mount_shared base; /* first */
+    struct vp_budget in_use;  /* what all mounts have read of Arvados' lists and hold, remembered or not */
+    struct vp_budget memory;  /* what all mounts remember, a part of it */
     uint8_t fingerprint_key[ARV_FINGERPRINT_KEY_LEN]; /* see refused.h */
 };
 
 struct auth_mount {
     struct mount_core core;  /* first; its lock guards the three last members */
-    struct vp_budget memory; /* of what this mount remembers, a part of the process' */
+    struct vp_budget memory; /* what this mount remembers, a part of the process' */
     struct auth_counters counters;
     struct auth_refusals *refusals; /* see refusals.h */
     struct arv_token_health service_token_health;

@@ -6,17 +6,21 @@
 
 #include "lease.h"
 
+enum { ITEMS_BYTES = AUTH_REFUSALS_MAX * sizeof(struct auth_refusal) };
+
 struct auth_refusals {
-    pthread_mutex_t lock; /* guards all below */
-    struct auth_refusal items[AUTH_REFUSALS_MAX];
+    struct vp_budget *budget;
+    pthread_mutex_t lock;       /* guards all below */
+    struct auth_refusal *items; /* AUTH_REFUSALS_MAX of them; NULL: none was kept yet */
     uint64_t n_added; /* the next one's number is one more, and its place that modulo AUTH_REFUSALS_MAX */
 };
 
-enum vp_code auth_refusals_new(struct auth_refusals **ret_refusals, struct vp_error *err)
+enum vp_code auth_refusals_new(struct vp_budget *budget, struct auth_refusals **ret_refusals, struct vp_error *err)
 {
     struct auth_refusals *refusals = calloc(1, sizeof *refusals);
     if (refusals == NULL)
         return vp_fail_no_memory(err);
+    refusals->budget = budget;
     pthread_mutex_init(&refusals->lock, NULL);
     *ret_refusals = refusals;
     return VP_OK;
@@ -26,6 +30,9 @@ void auth_refusals_free(struct auth_refusals *refusals)
 {
     if (refusals == NULL)
         return;
+    if (refusals->items != NULL)
+        vp_budget_give(refusals->budget, ITEMS_BYTES);
+    free(refusals->items);
     pthread_mutex_destroy(&refusals->lock);
     free(refusals);
 }
@@ -80,10 +87,23 @@ static struct auth_refusal describe(const struct auth_request *request, const st
 
 static struct auth_refusal *find(struct auth_refusals *refusals, const char *request_id)
 {
-    for (size_t i = 0; i < AUTH_REFUSALS_MAX; i++)
+    for (size_t i = 0; refusals->items != NULL && i < AUTH_REFUSALS_MAX; i++)
         if (refusals->items[i].number != 0 && strcmp(refusals->items[i].request_id, request_id) == 0)
             return &refusals->items[i];
     return NULL;
+}
+
+/* The lock is held. */
+static bool allocate(struct auth_refusals *refusals)
+{
+    if (refusals->items != NULL)
+        return true;
+    if (!vp_budget_take(refusals->budget, ITEMS_BYTES))
+        return false;
+    refusals->items = calloc(AUTH_REFUSALS_MAX, sizeof *refusals->items);
+    if (refusals->items == NULL)
+        vp_budget_give(refusals->budget, ITEMS_BYTES);
+    return refusals->items != NULL;
 }
 
 /* A request id is a key of the list, so an earlier refusal with the same one goes. */
@@ -94,7 +114,8 @@ static void add(struct auth_refusals *refusals, struct auth_refusal *refusal)
     if (former != NULL)
         *former = (struct auth_refusal){ 0 };
     refusal->number = ++refusals->n_added;
-    refusals->items[refusal->number % AUTH_REFUSALS_MAX] = *refusal;
+    if (allocate(refusals))
+        refusals->items[refusal->number % AUTH_REFUSALS_MAX] = *refusal;
     pthread_mutex_unlock(&refusals->lock);
 }
 
@@ -149,7 +170,7 @@ enum vp_code auth_refusals_copy(struct auth_refusals *refusals, struct auth_refu
     if (items == NULL)
         return vp_fail_no_memory(err);
     pthread_mutex_lock(&refusals->lock);
-    for (size_t i = 0; i < AUTH_REFUSALS_MAX; i++)
+    for (size_t i = 0; refusals->items != NULL && i < AUTH_REFUSALS_MAX; i++)
         if (refusals->items[i].number != 0)
             items[n++] = refusals->items[i];
     pthread_mutex_unlock(&refusals->lock);

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "vp/budget.h"
 #include "vp/error.h"
 
 #include "decision.h"
@@ -29,8 +30,10 @@ struct auth_refusal {
     char user_uuid[ARV_UUID_LEN + 1];
 };
 
+/* Takes its memory, from the mount's budget, with the first refusal. Without room there, nothing is kept. */
 struct auth_refusals;
-VP_MUST_USE enum vp_code auth_refusals_new(struct auth_refusals **ret_refusals, struct vp_error *err);
+VP_MUST_USE enum vp_code auth_refusals_new(struct vp_budget *budget, struct auth_refusals **ret_refusals,
+                                           struct vp_error *err);
 void auth_refusals_free(struct auth_refusals *refusals); /* NULL is fine */
 
 /* Counts the outcome of a login or renewal, hands the facts to the log, and remembers it if it is a refusal. A request that

@@ -35,11 +35,14 @@ struct parser {
     const char *at;
     const char *end;
     const struct vp_json_source *source;
+    const struct vp_json_sparse *sparse; /* NULL: all is built */
     size_t n_tokens;
     /* A stack of unescaped strings: the keys of the open objects, each NUL-terminated, then what is being read. */
     struct vp_buf scratch;
     struct key key; /* the innermost key around the value */
     bool may_be_nul; /* in the string that is being read */
+    unsigned sparse_depth; /* of the object that is built in part; 0: none is open */
+    bool skips;            /* values are checked and not built */
     struct vp_error *err;
 };
 
@@ -269,6 +272,8 @@ static enum vp_code parse_string(struct parser *p, struct json_object **ret_obje
     size_t len = p->scratch.len - mark;
     const char *text = vp_buf_text(&p->scratch) + mark;
     p->scratch.len = mark;
+    if (p->skips)
+        return VP_OK;
     VP_TRY(made(p, json_object_new_string_len(text, (int)len), ret_object));
     if (memchr(text, '\0', len) != NULL)
         json_object_set_userdata(*ret_object, (void *)(uintptr_t)&JSON_HAS_NUL, NULL);
@@ -307,6 +312,8 @@ static enum vp_code parse_number(struct parser *p, struct json_object **ret_obje
             return fault(p, "a number without digits in its exponent");
     }
 
+    if (p->skips)
+        return VP_OK;
     size_t mark = p->scratch.len;
     vp_buf_add(&p->scratch, first, (size_t)(p->at - first));
     if (p->scratch.failed)
@@ -333,7 +340,7 @@ static enum vp_code parse_word(struct parser *p, const char *word)
 
 static enum vp_code count_tokens(struct parser *p, unsigned n)
 {
-    p->n_tokens += n;
+    p->n_tokens += p->skips ? 0 : n;
     if (p->n_tokens > p->source->max_tokens)
         return vp_fail(p->err, p->source->reason,
                        "%s holds too many values: it may have %u, and an object counts as ten", p->source->what,
@@ -341,19 +348,46 @@ static enum vp_code count_tokens(struct parser *p, unsigned n)
     return VP_OK;
 }
 
-static enum vp_code parse_member(struct parser *p, unsigned depth, struct json_object *object)
+/* ---- parts that are not built ---- */
+
+static bool is_one_of(const char *text, const char *const *words)
 {
-    size_t mark = p->scratch.len;
-    const struct key outer = p->key;
+    for (; *words != NULL; words++)
+        if (strcmp(*words, text) == 0)
+            return true;
+    return false;
+}
+
+/* Looks at the key of a member in an object at level `depth`. */
+static void choose_member(struct parser *p, unsigned depth, const char *key)
+{
+    const struct vp_json_sparse *sparse = p->sparse;
+    if (sparse == NULL || p->skips)
+        return;
+    if (p->sparse_depth == 0 && depth == sparse->depth && strcmp(key, sparse->key) == 0)
+        p->sparse_depth = depth + 1;
+    else if (p->sparse_depth != 0)
+        p->skips = depth > p->sparse_depth || !is_one_of(key, sparse->members);
+}
+
+/* ---- objects and arrays ---- */
+
+/* Pushes the key, NUL-terminated. */
+static enum vp_code parse_key(struct parser *p)
+{
     skip_space(p);
     const char *quoted = p->at;
-    VP_TRY(count_tokens(p, 1));
     VP_TRY(parse_quoted(p));
     p->key = (struct key){ quoted + 1, (size_t)(p->at - quoted) - 2 };
     vp_buf_add(&p->scratch, "", 1);
     if (p->scratch.failed)
         return vp_fail_no_memory(p->err);
+    skip_space(p);
+    return next_is(p, ':') ? VP_OK : fault(p, "a key without its colon");
+}
 
+static enum vp_code add_member(struct parser *p, unsigned depth, struct json_object *object, size_t mark)
+{
     unsigned how = JSON_C_OBJECT_ADD_KEY_IS_NEW;
     struct json_object *earlier = NULL;
     if (json_object_object_get_ex(object, vp_buf_text(&p->scratch) + mark, &earlier)) {
@@ -362,16 +396,29 @@ static enum vp_code parse_member(struct parser *p, unsigned depth, struct json_o
         wipe(earlier);
         how = 0; /* the last one wins */
     }
-    skip_space(p);
-    if (!next_is(p, ':'))
-        return fault(p, "a key without its colon");
     VP_AUTO(wipe_and_put) struct json_object *value = NULL;
     VP_TRY(parse_value(p, depth, &value));
     if (json_object_object_add_ex(object, vp_buf_text(&p->scratch) + mark, value, how) != 0)
         return vp_fail_no_memory(p->err);
     value = NULL;
+    return VP_OK;
+}
+
+static enum vp_code parse_member(struct parser *p, unsigned depth, struct json_object *object)
+{
+    size_t mark = p->scratch.len;
+    struct json_object *nothing = NULL;
+    const struct key outer = p->key;
+    const unsigned outer_sparse_depth = p->sparse_depth;
+    const bool outer_skips = p->skips;
+    VP_TRY(parse_key(p));
+    choose_member(p, depth, vp_buf_text(&p->scratch) + mark);
+    VP_TRY(count_tokens(p, 1));
+    VP_TRY(p->skips ? parse_value(p, depth, &nothing) : add_member(p, depth, object, mark));
     p->scratch.len = mark;
     p->key = outer;
+    p->sparse_depth = outer_sparse_depth;
+    p->skips = outer_skips;
     return VP_OK;
 }
 
@@ -379,7 +426,8 @@ static enum vp_code parse_member(struct parser *p, unsigned depth, struct json_o
 static enum vp_code parse_object(struct parser *p, unsigned depth, struct json_object **ret_object)
 {
     VP_AUTO(wipe_and_put) struct json_object *object = NULL;
-    VP_TRY(made(p, json_object_new_object(), &object));
+    if (!p->skips)
+        VP_TRY(made(p, json_object_new_object(), &object));
     skip_space(p);
     if (!next_is(p, '}')) {
         do
@@ -392,23 +440,35 @@ static enum vp_code parse_object(struct parser *p, unsigned depth, struct json_o
     return VP_OK;
 }
 
+static enum vp_code parse_item(struct parser *p, unsigned depth, struct json_object *array)
+{
+    VP_AUTO(wipe_and_put) struct json_object *item = NULL;
+    VP_TRY(parse_value(p, depth, &item));
+    if (p->skips)
+        return VP_OK;
+    if (json_object_array_add(array, item) != 0)
+        return vp_fail_no_memory(p->err);
+    item = NULL;
+    return VP_OK;
+}
+
 /* Behind '['. */
 static enum vp_code parse_array(struct parser *p, unsigned depth, struct json_object **ret_object)
 {
     VP_AUTO(wipe_and_put) struct json_object *array = NULL;
-    VP_TRY(made(p, json_object_new_array_ext(ARRAY_SLOTS), &array));
+    const bool outer_skips = p->skips;
+    if (!p->skips)
+        VP_TRY(made(p, json_object_new_array_ext(ARRAY_SLOTS), &array));
+    p->skips = p->skips || p->sparse_depth != 0;
     skip_space(p);
     if (!next_is(p, ']')) {
-        do {
-            VP_AUTO(wipe_and_put) struct json_object *item = NULL;
-            VP_TRY(parse_value(p, depth, &item));
-            if (json_object_array_add(array, item) != 0)
-                return vp_fail_no_memory(p->err);
-            item = NULL;
-        } while (next_is(p, ','));
+        do
+            VP_TRY(parse_item(p, depth, array));
+        while (next_is(p, ','));
         if (!next_is(p, ']'))
             return fault(p, "an array without end");
     }
+    p->skips = outer_skips;
     *ret_object = VP_TAKE(array);
     return VP_OK;
 }
@@ -436,7 +496,8 @@ static enum vp_code parse_value(struct parser *p, unsigned depth, struct json_ob
     case 't':
     case 'f':
         VP_TRY(parse_word(p, first == 't' ? "true" : "false"));
-        VP_TRY(made(p, json_object_new_boolean(first == 't'), ret_object));
+        if (!p->skips)
+            VP_TRY(made(p, json_object_new_boolean(first == 't'), ret_object));
         break;
     case 'n':
         VP_TRY(parse_word(p, "null"));
@@ -452,6 +513,13 @@ static enum vp_code parse_value(struct parser *p, unsigned depth, struct json_ob
 enum vp_code vp_json_parse(const char *text, size_t len, const struct vp_json_source *source,
                            struct vp_json **ret_document, struct vp_error *err)
 {
+    return vp_json_parse_sparse(text, len, source, NULL, ret_document, err);
+}
+
+enum vp_code vp_json_parse_sparse(const char *text, size_t len, const struct vp_json_source *source,
+                                  const struct vp_json_sparse *sparse, struct vp_json **ret_document,
+                                  struct vp_error *err)
+{
     assert(source->max_bytes <= INT32_MAX);
     if (len > source->max_bytes)
         return vp_fail(err, source->reason, "%s is larger than %zu bytes", source->what, source->max_bytes);
@@ -460,6 +528,7 @@ enum vp_code vp_json_parse(const char *text, size_t len, const struct vp_json_so
         .at = text,
         .end = text + len,
         .source = source,
+        .sparse = sparse,
         /* Unescaping never lengthens, and a key's quotes leave room for its terminator. */
         .scratch = VP_BUF_INIT(len),
         .err = err,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+
 import pytest
 
+from conftest import make_mount
 from test_cache import GROUPS, MEMBERSHIPS, ONE_CALL, TABLE, USER, asked
 from test_explain import explained
 from test_grants import read
 from test_groups import policies, refused
+from test_threats import plugin_rss
 
 MOST = 10000
 
@@ -71,3 +75,26 @@ def test_a_user_with_too_many_grants_keeps_no_other_user_out(many):
     answer = mount.login(spectator.token)
     assert (answer.status_code, mount.reason(answer)) == (502, "links_incomplete")
     assert policies(mount, container) == ["arvados-own", "arvados-team"]
+
+
+@pytest.mark.plain_build  # the sanitizers keep what was freed
+def test_links_with_large_properties_take_no_memory(own_bao, sim):
+    """A megabyte of notes in one link of each of eight users, all of whom log in at the same time. Parsed, each would take 40 MB."""
+    mount = make_mount(own_bao, sim)
+    mount.configure(cache_ttl="60s", request_timeout="30s")
+    sim.grant("arvados-own", "active")
+    mount.logged_in(sim.run_container("active").token)
+    before = plugin_rss(own_bao)
+    notes = {"reason": "a ticket", "notes": [0] * 480_000}
+    containers = []
+    for number in range(8):
+        user = sim.new_user(f"noted{number}")["uuid"]
+        sim.grant("arvados-noted", user, properties=notes)
+        containers.append(sim.run_container(user))
+    for _ in range(2):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda container: policies(mount, container), containers))
+        assert found == [["arvados-noted"]] * 8
+    grown = plugin_rss(own_bao) - before
+    print(f"{grown / 1024:.1f} MB more")
+    assert grown < 32 * 1024, "the mount's budget"

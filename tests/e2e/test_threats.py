@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -95,10 +96,11 @@ def test_A14_thousands_of_bad_logins_ask_little_and_cost_no_memory(granted):
     for _ in range(1000):
         assert mount.login(malformed).status_code == 400
     assert len(mount.sim.log.entries()) == 0, "a token of a wrong form leaves the process nowhere"
+    begun = time.monotonic()
     for _ in range(300):
         assert mount.login(guessed).status_code == 403
-    # Three questions, once more, and whether the service token fares better.
-    assert len(mount.sim.log.entries()) <= 300 * 7
+    # Each ten seconds: three questions, once more, and whether the service token fares better.
+    assert len(mount.sim.log.entries()) <= 7 * (1 + (time.monotonic() - begun) // 10)
     if not os.environ.get("VPA_SANITIZED"):  # whose allocator keeps what was freed
         assert plugin_rss(mount.bao) - before < 8 * 1024
     mount.logged_in(container.token)

@@ -1,6 +1,7 @@
 vpa_unit(auth cidr)
 vpa_unit(auth config fake_call)
 vpa_unit(auth decision fake_http fake_call)
+vpa_unit(auth grant_cache fake_http fake_call)
 vpa_unit(auth lease)
 vpa_unit(auth lifetime)
 vpa_unit(auth refused fake_http fake_call)

@@ -71,19 +71,24 @@ static void script_page(unsigned first, unsigned n, long long available)
     vp_buf_clear(&page);
 }
 
-/* The next answer: one link whose properties hold this many empty objects. */
-static void script_heavy_page(unsigned number, unsigned n_objects, long long available)
+/* The next answer: one link that holds this many empty objects in its properties, or beside them. */
+static void script_heavy_link(unsigned number, bool in_properties, unsigned n_objects, long long available)
 {
     struct vp_buf page = VP_BUF_INIT(4 * 1024 * 1024);
     vp_buf_add_text(&page, "{\"items\":[");
     add_link(&page, number);
     page.len -= strlen("{}}");
-    vp_buf_add_text(&page, "{\"x\":[");
+    vp_buf_add_text(&page, in_properties ? "{\"x\":[" : "{},\"more\":{\"x\":[");
     for (unsigned i = 0; i < n_objects; i++)
         vp_buf_add_text(&page, i == 0 ? "{}" : ",{}");
     vp_buf_add_format(&page, "]}}],\"items_available\":%lld}", available);
     fake_server_answer(cluster.server, LINKS, 200, vp_buf_text(&page));
     vp_buf_clear(&page);
+}
+
+static void script_heavy_page(unsigned number, unsigned n_objects, long long available)
+{
+    script_heavy_link(number, false, n_objects, available);
 }
 
 static void expect_list(size_t n, size_t n_pages)
@@ -208,6 +213,27 @@ TEST(what_all_pages_hold_has_a_ceiling)
     EXPECT_OK(ask(&query, &links, &err), &err);
     EXPECT(links.too_many && links.n == 0 && links.pages == NULL);
     EXPECT_INT(4, fake_server_count(cluster.server, LINKS));
+}
+
+/* One page of a megabyte would take 40 MB. */
+TEST(what_people_note_in_properties_takes_no_memory)
+{
+    const struct arv_link_query query = { .link_class = "vault_policy", .whole_properties = true };
+    struct vp_error err = { 0 };
+    struct arv_links links = { 0 };
+    script_heavy_link(1, true, 300000, 1);
+    EXPECT_OK(list(&links, &err), &err);
+    EXPECT_INT(1, links.n);
+    EXPECT(links.memory < 8192);
+    EXPECT_INT(VP_JSON_OBJECT, vp_json_type(links.items[0].properties));
+    EXPECT_INT(0, vp_json_len(links.items[0].properties));
+    arv_links_clear(&links);
+    fake_server_forget(cluster.server);
+
+    script_heavy_link(1, true, 10, 1);
+    EXPECT_OK(ask(&query, &links, &err), &err);
+    EXPECT_INT(10, vp_json_len(vp_json_get(links.items[0].properties, "x")));
+    arv_links_clear(&links);
 }
 
 /* One link of megabytes must not hide those of others. */
@@ -526,6 +552,7 @@ int main(void)
         WITH_SERVER(ten_thousand_links_are_the_most),
         WITH_SERVER(too_many_are_an_empty_list_for_whoever_expects_them),
         WITH_SERVER(what_all_pages_hold_has_a_ceiling),
+        WITH_SERVER(what_people_note_in_properties_takes_no_memory),
         WITH_SERVER(a_page_that_can_not_be_read_is_asked_for_in_smaller_ones),
         WITH_SERVER(the_query_can_be_for_links_to_groups),
         WITH_SERVER(the_query_names_class_owners_and_tails_and_goes_on_behind_the_last_uuid),

@@ -615,6 +615,54 @@ TEST(bytes_that_are_not_utf8_are_written_as_replacement_characters)
     }
 }
 
+/* ---- parts that are not built ---- */
+
+static const char *const WANTED[] = { "a", "b", NULL };
+static const struct vp_json_sparse SPARSE = { .key = "notes", .depth = 2, .members = WANTED };
+
+static void expect_sparse(const char *text, const char *expected)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    VP_AUTO(vp_buf_clear) struct vp_buf out = VP_BUF_INIT(4096);
+    struct vp_error err = { 0 };
+    struct vp_json_writer writer;
+    EXPECT_OK(vp_json_parse_sparse(text, strlen(text), &SOURCE, &SPARSE, &document, &err), &err);
+    vp_json_begin(&writer, &out);
+    vp_json_put_value(&writer, document);
+    EXPECT_TEXT(expected, vp_buf_text(&out));
+}
+
+TEST(of_a_sparse_object_only_the_named_members_are_built)
+{
+    expect_sparse("[{\"notes\":{\"a\":1,\"c\":[1,2],\"b\":\"x\",\"d\":{\"a\":1},\"e\":1.5,\"f\":true,\"g\":null}},3]",
+                  "[{\"notes\":{\"a\":1,\"b\":\"x\"}},3]");
+    expect_sparse("[{\"notes\":{\"a\":{\"b\":1},\"b\":[1,[2],{\"a\":3}]},\"c\":{\"d\":4}}]",
+                  "[{\"notes\":{\"a\":{},\"b\":[]},\"c\":{\"d\":4}}]");
+    expect_sparse("[{\"notes\":[1,{\"a\":2}]},{\"notes\":{\"a\":5}}]", "[{\"notes\":[]},{\"notes\":{\"a\":5}}]");
+    /* elsewhere the key means nothing */
+    expect_sparse("{\"notes\":{\"c\":1},\"x\":[{\"notes\":{\"c\":2}}]}",
+                  "{\"notes\":{\"c\":1},\"x\":[{\"notes\":{\"c\":2}}]}");
+}
+
+TEST(what_is_not_built_is_checked_and_counts_as_no_token)
+{
+    struct vp_error err = { 0 };
+    struct vp_json *document = NULL;
+    static const char *const BROKEN[] = { "[{\"notes\":{\"c\":01}}]", "[{\"notes\":{\"c\":{\"d\"}}}]", "[{\"notes\":{\"c\":[1,]}}]",
+                                          "[{\"notes\":{\"c\":\"\\u0000\"}}]", "[{\"notes\":{\"c\":[[[[1]]]]}}]" };
+    for (size_t i = 0; i < sizeof BROKEN / sizeof *BROKEN; i++)
+        EXPECT_FAIL(VP_REASON_BAD_REQUEST,
+                    vp_json_parse_sparse(BROKEN[i], strlen(BROKEN[i]), &SOURCE, &SPARSE, &document, &err), &err);
+    struct vp_buf text = VP_BUF_INIT(4096);
+    vp_buf_add_text(&text, "[{\"notes\":{\"c\":[0");
+    for (int i = 0; i < 1000; i++)
+        vp_buf_add_text(&text, ",0");
+    vp_buf_add_text(&text, "],\"d\":{\"e\":[{},{}]},\"a\":[{},{},{},{},{},{},{}]}}]");
+    expect_sparse(vp_buf_text(&text), "[{\"notes\":{\"a\":[]}}]");
+    EXPECT_FAIL(VP_REASON_BAD_REQUEST, vp_json_parse(vp_buf_text(&text), text.len, &SOURCE, &document, &err), &err);
+    vp_buf_clear(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -638,6 +686,8 @@ int main(void)
         CASE(members_are_visited_in_their_order_until_a_visit_fails),
         CASE(what_is_written_reads_back_also_with_hostile_texts),
         CASE(bytes_that_are_not_utf8_are_written_as_replacement_characters),
+        CASE(of_a_sparse_object_only_the_named_members_are_built),
+        CASE(what_is_not_built_is_checked_and_counts_as_no_token),
     };
     return cmocka_run_group_tests_name("base_json", cases, NULL, NULL);
 }
