@@ -10,7 +10,7 @@ import requests
 
 def test_help_and_the_api_document_come_from_the_tables(engine):
     text = engine.bao.call("GET", f"{engine.path}/creds/ci?help=1").json()["help"]
-    assert "Mints an Arvados token" in text
+    assert "Create an Arvados token" in text
     text = engine.bao.call("GET", f"{engine.path}/config?help=1").json()["help"]
     assert "admin_token (string, required, sensitive)" in text
     paths = engine.bao.call("GET", "sys/internal/specs/openapi").json()["paths"]
