@@ -275,6 +275,33 @@ VP_MUST_USE enum vp_code arv_members_among(struct arv_client *client, const stru
                                            struct arv_members *ret_members, struct vp_error *err);
 void arv_members_clear(struct arv_members *members);
 
+/* ---- names of users and groups, for arv-vault (directory.c) ---- */
+
+struct arv_entry {
+    const char *uuid;
+    const char *name;        /* a username, or a group's name; NULL: none */
+    const char *email;       /* of a user; NULL: none */
+    const char *group_class; /* "role", "project", "filter"; NULL for a user */
+};
+struct arv_directory {
+    struct vp_json **pages; /* own the texts */
+    size_t n_pages;
+    struct arv_entry *items;
+    size_t n;
+};
+
+/* Adds the users whose `attribute` ("uuid", "username", "email") is one of the values; with an administrator's token. */
+VP_MUST_USE enum vp_code arv_directory_add_users(struct arv_client *client, const struct arv_credentials *credentials,
+                                                 const char *attribute, const struct vp_texts *values,
+                                                 struct arv_directory *directory, struct vp_error *err);
+
+/* The same for groups ("uuid", "name") that are not in the trash. */
+VP_MUST_USE enum vp_code arv_directory_add_groups(struct arv_client *client, const struct arv_credentials *credentials,
+                                                  const char *attribute, const struct vp_texts *values,
+                                                  struct arv_directory *directory, struct vp_error *err);
+const struct arv_entry *arv_directory_find(const struct arv_directory *directory, const char *uuid); /* NULL: none */
+void arv_directory_clear(struct arv_directory *directory);
+
 /* ---- links ---- */
 
 /* One link as Arvados tells it; owned by its list. Texts are NULL where Arvados has null or "". */
@@ -288,6 +315,7 @@ struct arv_link {
     const char *head_uuid;
     const char *name;
     const struct vp_json *properties; /* an object; NULL for anything else, which is for the caller to judge */
+    const char *modified_at;          /* NULL unless the query wants it */
 };
 
 struct arv_links {
@@ -307,6 +335,7 @@ struct arv_link_query {
     const struct vp_texts *owner_uuids;
     const struct vp_texts *tail_uuids;
     bool tail_is_group; /* only links to groups */
+    bool with_dates;    /* modified_at as well */
     /* NULL, or the cluster: asks for a user's record in the same round as the first page. Only an administrator may, while
      * others get an empty list of links and no error. So an empty list counts only with an administrator's token. */
     const char *proof_cluster_id;

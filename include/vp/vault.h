@@ -83,6 +83,9 @@ struct vault_health {
 };
 VP_MUST_USE enum vp_code vault_health(struct vault *vault, struct vault_health *ret_health, struct vp_error *err);
 
+/* Whether there is surely no policy of that name: false also where the token may not see that. */
+bool vault_lacks_policy(struct vault *vault, const char *name);
+
 /* ---- tokens ---- */
 
 struct vault_login {

@@ -17,6 +17,7 @@ enum {
 #define LINK_COLUMNS \
     "\"uuid\",\"owner_uuid\",\"link_class\",\"name\",\"tail_uuid\",\"head_uuid\",\"modified_by_user_uuid\""
 #define LINK_SELECT "[" LINK_COLUMNS ",\"properties\"]"
+#define LINK_SELECT_DATES "[" LINK_COLUMNS ",\"properties\",\"modified_at\"]"
 #define LINK_SELECT_UUID "[\"uuid\"]"
 #define LINK_SELECT_PLAIN "[" LINK_COLUMNS "]" /* what anybody may write as long as he likes stays out */
 
@@ -68,6 +69,8 @@ static enum vp_code decode_link(const struct vp_json *record, struct arv_link *l
     }
     const struct vp_json *properties = vp_json_get(record, "properties");
     link->properties = vp_json_type(properties) == VP_JSON_OBJECT ? properties : NULL;
+    const struct vp_json *modified_at = vp_json_get(record, "modified_at");
+    link->modified_at = vp_json_type(modified_at) == VP_JSON_TEXT ? vp_json_text(modified_at) : NULL;
     return VP_OK;
 }
 
@@ -104,7 +107,10 @@ enum vp_code arv_links_page_request(const struct arv_link_list *list, struct arv
                                     struct vp_error *err)
 {
     const struct arv_link_query *query = list->query;
-    const char *select = list->bare ? LINK_SELECT_UUID : list->plain ? LINK_SELECT_PLAIN : LINK_SELECT;
+    const char *select = list->bare                ? LINK_SELECT_UUID
+                         : list->plain             ? LINK_SELECT_PLAIN
+                         : list->query->with_dates ? LINK_SELECT_DATES
+                                                   : LINK_SELECT;
     VP_AUTO(vp_buf_clear) struct vp_buf filters = VP_BUF_INIT(ARV_TARGET_MAX / 3);
     struct vp_json_writer writer;
     char limit[16];

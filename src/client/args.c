@@ -60,6 +60,7 @@ static const struct row {
       "owner of the link; default: the first trusted one of the mount" },
     { "expires-at", "TIME", TEXT, CLI_ARGS_GRANT, AT(expires_at), "end of the grant, as 2026-12-31T00:00:00Z" },
     { "reason", "TEXT", TEXT, CLI_ARGS_GRANT, AT(reason), "a note that is kept with the grant" },
+    { "again", NULL, FLAG, CLI_ARGS_GRANT, AT(again), "make one more link although the policy is granted already" },
     { "unchecked", NULL, FLAG, CLI_ARGS_GRANT, AT(unchecked),
       "make the link without asking the mount what counts there" },
     { "server", NULL, FLAG, CLI_ARGS_VERSION, AT(server), "ask for the plugin's and Arvados' versions as well" },

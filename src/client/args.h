@@ -83,6 +83,7 @@ struct cli_args {
     bool has_store; /* --store, with or without a file */
     bool force;
     bool unchecked;
+    bool again;
     bool server;
     bool stdio;
     struct cli_args_item items[CLI_ARGS_ITEMS_MAX];

@@ -1,27 +1,16 @@
 /* grant add, list, remove, check: for Arvados admins. A grant is a link in Arvados; what counts is what the mount says. */
+#include <stdio.h>
 #include <string.h>
 
 #include "vp/clock.h"
 #include "vp/json.h"
-#include "vp/policy.h"
 
 #include "commands.h"
 #include "exit.h"
+#include "grant_rules.h"
 #include "output.h"
 
-static const char DEFAULT_CLASS[] = "vault_policy";
-
-enum { PATH_LIMIT = 512, JSON_LIMIT = 8 * 1024 * 1024 };
-
-/* What counts at the mount: its config, as far as it matters here. */
-struct rules {
-    char link_class[256];
-    struct vp_texts owners;
-    struct vp_texts modifiers;
-    struct vp_texts prefixes; /* empty: not known */
-    struct vp_texts policies;
-    struct vp_json *config; /* the whole of it; NULL: not known */
-};
+enum { PATH_LIMIT = 512, JSON_LIMIT = 8 * 1024 * 1024, SHOWN_MAX = 5 };
 
 struct grant {
     const struct cli_args *args;
@@ -29,9 +18,10 @@ struct grant {
     struct arv_client *arvados;
     struct arv_credentials credentials;
     struct vp_secret *token;
-    struct arv_token_text token_parts;
-    struct rules rules;
+    struct cli_grant_rules rules;
+    struct arv_directory names;
     enum cli_output_format format;
+    int status; /* of the program, where all went well and the answer is no */
 };
 
 /* ---- the mount ---- */
@@ -51,47 +41,161 @@ static enum vp_code ask_mount(struct grant *job, const char *rest, const struct 
     return code;
 }
 
-static enum vp_code copy_texts(const struct vp_json *array, struct vp_texts *texts, struct vp_error *err)
-{
-    for (size_t i = 0; i < vp_json_len(array); i++)
-        if (vp_json_type(vp_json_at(array, i)) == VP_JSON_TEXT)
-            VP_TRY(vp_texts_add(texts, vp_json_text(vp_json_at(array, i)), err));
-    return VP_OK;
-}
-
-static enum vp_code read_config(struct grant *job, struct vp_error *err)
-{
-    VP_TRY(vault_set_token(job->session->vault, job->session->settings->vault_token, err));
-    VP_TRY(ask_mount(job, "config", NULL, &job->rules.config, err));
-    const struct vp_json *data = vp_json_get(job->rules.config, "data");
-    const struct vp_json *link_class = vp_json_get(data, "link_class");
-    if (vp_json_type(link_class) != VP_JSON_TEXT || strlen(vp_json_text(link_class)) >= sizeof job->rules.link_class)
-        return vp_fail(err, VP_REASON_UPSTREAM_BAD_ANSWER, "the mount's config has no link_class");
-    memcpy(job->rules.link_class, vp_json_text(link_class), strlen(vp_json_text(link_class)) + 1);
-    VP_TRY(copy_texts(vp_json_get(data, "trusted_link_owners"), &job->rules.owners, err));
-    VP_TRY(copy_texts(vp_json_get(data, "trusted_link_modifiers"), &job->rules.modifiers, err));
-    VP_TRY(copy_texts(vp_json_get(data, "allowed_policies"), &job->rules.policies, err));
-    return copy_texts(vp_json_get(data, "allowed_policy_prefixes"), &job->rules.prefixes, err);
-}
-
-/* The defaults of every mount. */
-static enum vp_code assume_config(struct grant *job, struct vp_error *err)
-{
-    char system_user[ARV_UUID_LEN + 1];
-    memcpy(job->rules.link_class, DEFAULT_CLASS, sizeof DEFAULT_CLASS);
-    arv_uuid_of(job->token_parts.uuid, ARV_SYSTEM_USER, system_user);
-    return vp_texts_add(&job->rules.owners, system_user, err);
-}
-
 static enum vp_code learn_rules(struct grant *job, struct vp_error *err)
 {
     if (job->args->unchecked)
-        return assume_config(job, err);
+        return cli_grant_rules_assume(job->arvados, &job->credentials, &job->rules, err);
     if (job->session->settings->vault_token == NULL)
         return vp_fail(err, VP_REASON_LOCAL_CONFIG,
                        "which grants count is in the mount's config, and there is no Vault token to read it with: set "
                        "BAO_TOKEN. --unchecked goes by the defaults");
-    return read_config(job, err);
+    return cli_grant_rules_read(job->session, &job->rules, err);
+}
+
+/* Only where the token may see that: most may not, and then nothing is said. */
+static void warn_of_missing_policy(struct grant *job, const char *policy)
+{
+    if (job->session->settings->vault_token != NULL && vault_lacks_policy(job->session->vault, policy))
+        cli_exit_warn(job->args->quiet,
+                      "the policy %.80s does not exist: the grant gives nothing until a vault admin writes it", policy);
+}
+
+/* ---- names ---- */
+
+static bool is_grantee_uuid(const char *text)
+{
+    return arv_is_user_uuid(text) || arv_is_uuid(text, "j7d0g");
+}
+
+static enum vp_code look_up_name(struct grant *job, const char *name, struct arv_directory *found, struct vp_error *err)
+{
+    char *item = (char *)(uintptr_t)name; /* only read */
+    const struct vp_texts names = { &item, 1 };
+    const char *attribute = strchr(name, '@') != NULL ? "email" : "username";
+    VP_TRY(arv_directory_add_users(job->arvados, &job->credentials, attribute, &names, found, err));
+    return arv_directory_add_groups(job->arvados, &job->credentials, "name", &names, found, err);
+}
+
+static enum vp_code choose(const char *name, const struct arv_directory *found, char uuid[ARV_UUID_LEN + 1],
+                           struct vp_error *err)
+{
+    struct vp_buf uuids = VP_BUF_INIT(PATH_LIMIT);
+    const struct arv_entry *other = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < found->n; i++) {
+        const struct arv_entry *entry = &found->items[i];
+        if (entry->group_class != NULL && strcmp(entry->group_class, "role") != 0) {
+            other = entry;
+            continue;
+        }
+        memcpy(uuid, entry->uuid, ARV_UUID_LEN + 1);
+        if (n++ < SHOWN_MAX)
+            vp_buf_add_format(&uuids, "%s%s", n == 1 ? "" : ", ", entry->uuid);
+    }
+    enum vp_code code = VP_OK;
+    if (n == 0 && other != NULL)
+        code = vp_fail(err, VP_REASON_BAD_REQUEST, "\"%.80s\" is a %.20s: grants are for users and roles", name,
+                       other->group_class);
+    else if (n == 0)
+        code = vp_fail(err, VP_REASON_NOT_FOUND, "no user or role in Arvados is called \"%.80s\"", name);
+    else if (n > 1)
+        code = vp_fail(err, VP_REASON_BAD_REQUEST, "\"%.80s\" is the name of %zu: %.200s; give the uuid", name, n,
+                       vp_buf_text(&uuids));
+    vp_buf_clear(&uuids);
+    return code;
+}
+
+/* A uuid, a username, an e-mail address, or a role's name. */
+static enum vp_code find_grantee(struct grant *job, const char *text, char uuid[ARV_UUID_LEN + 1], struct vp_error *err)
+{
+    VP_AUTO(arv_directory_clear) struct arv_directory found = { 0 };
+    if (is_grantee_uuid(text)) {
+        memcpy(uuid, text, ARV_UUID_LEN + 1);
+        return VP_OK;
+    }
+    if (*text == '\0' || arv_is_uuid(text, "dz642"))
+        return vp_fail(err, VP_REASON_USAGE,
+                       "\"%.60s\": must be a user's name, e-mail address or uuid, or a role's name or uuid", text);
+    VP_TRY(look_up_name(job, text, &found, err));
+    return choose(text, &found, uuid, err);
+}
+
+static enum vp_code add_uuid(struct vp_texts *users, struct vp_texts *groups, const char *uuid, struct vp_error *err)
+{
+    struct vp_texts *texts = uuid == NULL                 ? NULL
+                             : arv_is_user_uuid(uuid)     ? users
+                             : arv_is_uuid(uuid, "j7d0g") ? groups
+                                                          : NULL;
+    return texts == NULL || vp_texts_has(texts, uuid) ? VP_OK : vp_texts_add(texts, uuid, err);
+}
+
+/* Of all users and groups that the links name. */
+static enum vp_code read_names(struct grant *job, const struct arv_links *links, struct vp_error *err)
+{
+    VP_AUTO(vp_texts_clear) struct vp_texts users = { 0 };
+    VP_AUTO(vp_texts_clear) struct vp_texts groups = { 0 };
+    for (size_t i = 0; i < links->n; i++) {
+        VP_TRY(add_uuid(&users, &groups, links->items[i].tail_uuid, err));
+        VP_TRY(add_uuid(&users, &groups, links->items[i].modified_by_user_uuid, err));
+    }
+    VP_TRY(arv_directory_add_users(job->arvados, &job->credentials, "uuid", &users, &job->names, err));
+    return arv_directory_add_groups(job->arvados, &job->credentials, "uuid", &groups, &job->names, err);
+}
+
+static const char *name_of(const struct grant *job, const char *uuid)
+{
+    const struct arv_entry *entry = arv_directory_find(&job->names, uuid);
+    return entry == NULL ? NULL : entry->name != NULL ? entry->name : entry->email;
+}
+
+/* ---- links ---- */
+
+static const char *property(const struct arv_link *link, const char *key)
+{
+    const struct vp_json *value = vp_json_get(link->properties, key);
+    return vp_json_type(value) == VP_JSON_TEXT ? vp_json_text(value) : NULL;
+}
+
+static void put_link(struct vp_json_writer *writer, const struct grant *job, const struct arv_link *link)
+{
+    const char *author = name_of(job, link->modified_by_user_uuid);
+    vp_json_open_object(writer);
+    vp_json_add_text(writer, "name", name_of(job, link->tail_uuid));
+    vp_json_add_text(writer, "policy", link->name);
+    if (!job->args->unchecked) {
+        enum policy_drop drop = cli_grant_rules_judge(&job->rules, link, true);
+        vp_json_add_text(writer, "counts", drop == POLICY_KEPT ? "yes" : policy_drop_word(drop));
+    }
+    vp_json_add_text(writer, "expires_at", property(link, "expires_at"));
+    vp_json_add_text(writer, "reason", property(link, "reason"));
+    vp_json_add_text(writer, "author", author == NULL ? link->modified_by_user_uuid : author);
+    vp_json_add_text(writer, "modified_at", link->modified_at);
+    vp_json_add_text(writer, "link_uuid", link->uuid);
+    vp_json_add_text(writer, "tail_uuid", link->tail_uuid);
+    vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
+    vp_json_close_object(writer);
+}
+
+/* A token that is no admin's gets an empty list, and no refusal: so a call that only an admin may make is made with it. */
+static enum vp_code read_links(struct grant *job, const char *tail_uuid, struct arv_links *ret_links,
+                               struct vp_error *err)
+{
+    char *item = (char *)(uintptr_t)tail_uuid; /* only read */
+    const struct vp_texts tails = { &item, 1 };
+    struct arv_link_query query = { .link_class = job->rules.link_class,
+                                    .tail_uuids = tail_uuid == NULL ? NULL : &tails,
+                                    .with_dates = true };
+    arv_uuid_of(job->rules.cluster_id, ARV_SYSTEM_USER, query.proof_user_uuid);
+    enum vp_code code = arv_links_list(job->arvados, &job->credentials, &query, ret_links, err);
+    if (code == VP_ERR_DENIED && err != NULL && err->reason == VP_REASON_TOKEN_SCOPE)
+        return vp_fail(err, VP_REASON_FORBIDDEN, "Arvados lists grants to an admin's token only, and this is none");
+    VP_TRY(code);
+    code = cli_grant_rules_add_groups(job->arvados, &job->credentials, ret_links, &job->rules, err);
+    if (code == VP_OK)
+        code = read_names(job, ret_links, err);
+    if (code != VP_OK)
+        arv_links_clear(ret_links);
+    return code;
 }
 
 /* ---- explaining ---- */
@@ -120,6 +224,13 @@ static enum vp_code ask_explain(struct grant *job, const char *uuid, struct vp_j
     return code;
 }
 
+/* Of the login that would be refused. */
+static int refusal_status(const struct vp_json *http_status)
+{
+    int64_t status = vp_json_type(http_status) == VP_JSON_INT ? vp_json_int(http_status) : 0;
+    return status == 503 ? CLI_EXIT_AGAIN : status == 403 ? CLI_EXIT_FORBIDDEN : CLI_EXIT_REFUSES;
+}
+
 /* In a table the grants, since that is what was asked for; in JSON all of it. */
 static enum vp_code show_explained(struct grant *job, const char *uuid, struct vp_error *err)
 {
@@ -134,71 +245,38 @@ static enum vp_code show_explained(struct grant *job, const char *uuid, struct v
     vp_json_put_value(&writer, job->format == CLI_OUTPUT_JSON || grants == NULL ? data : grants);
     enum vp_code code = cli_output_show(&json, job->format, err);
     vp_buf_clear(&json);
-    if (code == VP_OK && vp_json_type(reason) == VP_JSON_TEXT)
+    if (code == VP_OK && vp_json_type(reason) == VP_JSON_TEXT) {
         cli_exit_warn(job->args->quiet, "a login would be refused: %s", vp_json_text(reason));
+        job->status = refusal_status(vp_json_get(data, "status"));
+    }
     return code;
 }
 
+static enum vp_code connect(struct grant *job, struct vp_error *err)
+{
+    const struct cli_settings *settings = job->session->settings;
+    struct arv_token_text unread;
+    if (settings->arvados_token == NULL)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
+                       "there is no Arvados token: set ARVADOS_API_HOST and ARVADOS_API_TOKEN to an admin's");
+    VP_TRY(arv_token_parse(settings->arvados_token, &job->token, &unread, err));
+    job->credentials = (struct arv_credentials){ .token = job->token, .deadline_ms = settings->deadline_ms };
+    return cli_session_arvados(job->session, &job->arvados, err);
+}
+
+/* Of a uuid the mount is asked alone, with no Arvados token here. */
 static enum vp_code check(struct grant *job, struct vp_error *err)
 {
-    const char *uuid = job->args->rest[1];
-    if (!arv_is_user_uuid(uuid) && !arv_is_uuid(uuid, "j7d0g") && !arv_is_uuid(uuid, "dz642"))
-        return vp_fail(err, VP_REASON_USAGE, "grant check wants the uuid of a user, a role or a container");
+    char uuid[ARV_UUID_LEN + 1];
+    const char *text = job->args->rest[1];
+    if (job->session->settings->vault_token == NULL)
+        return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the mount is asked, and there is no Vault token: set BAO_TOKEN");
     VP_TRY(vault_set_token(job->session->vault, job->session->settings->vault_token, err));
+    if (is_grantee_uuid(text) || arv_is_uuid(text, "dz642"))
+        return show_explained(job, text, err);
+    VP_TRY(connect(job, err));
+    VP_TRY(find_grantee(job, text, uuid, err));
     return show_explained(job, uuid, err);
-}
-
-/* ---- judging ---- */
-
-/* What the mount demands of names that this owner grants; NULL: nothing more. */
-static const char *owner_prefix(const struct grant *job, const char *owner_uuid)
-{
-    const struct vp_json *by_owner = vp_json_get(vp_json_get(job->rules.config, "data"), "prefixes_by_owner");
-    const struct vp_json *prefix = owner_uuid == NULL ? NULL : vp_json_get(by_owner, owner_uuid);
-    return vp_json_type(prefix) == VP_JSON_TEXT ? vp_json_text(prefix) : NULL;
-}
-
-static struct policy_link seen_link(const struct grant *job, const struct arv_link *link)
-{
-    const struct arv_properties properties = arv_properties_read(link->properties);
-    return (struct policy_link){
-        .uuid = link->uuid,
-        .link_class = link->link_class,
-        .owner_uuid = link->owner_uuid,
-        .modified_by_user_uuid = link->modified_by_user_uuid,
-        .tail_uuid = link->tail_uuid,
-        .head_uuid = link->head_uuid,
-        .name = link->name,
-        .properties_good = properties.good,
-        .not_before_s = properties.not_before_s,
-        .expires_at_s = properties.expires_at_s,
-        .container_image = properties.container_image,
-        .owner_prefix = owner_prefix(job, link->owner_uuid),
-    };
-}
-
-/* The plugin's own judgement, for whomever the link is for, in whatever image. */
-static enum policy_drop judge(const struct grant *job, const struct arv_link *link, const struct vp_texts *modifiers)
-{
-    static const struct vp_texts NONE = { 0 };
-    char *tails[] = { (char *)(uintptr_t)link->tail_uuid };
-    const struct vp_texts roles = { tails, link->tail_uuid == NULL ? 0 : 1 };
-    const struct policy_link seen = seen_link(job, link);
-    const struct policy_rules rules = {
-        .link_class = job->rules.link_class,
-        .trusted_owners = &job->rules.owners,
-        .trusted_modifiers = modifiers,
-        .allowed_prefixes = &job->rules.prefixes,
-        .narrower_prefixes = &NONE,
-        .allowed_policies = &job->rules.policies,
-        .user_uuid = link->tail_uuid != NULL && arv_is_user_uuid(link->tail_uuid) ? link->tail_uuid : "",
-        .roles = &roles,
-        .trashed_roles = &NONE,
-        .anonymous_role = link->tail_uuid != NULL && arv_is_anonymous_role(link->tail_uuid) ? link->tail_uuid : "",
-        .any_image = true,
-        .now_s = VP_CLOCK_SYSTEM.now_s(VP_CLOCK_SYSTEM.self),
-    };
-    return policy_judge(&seen, &rules);
 }
 
 /* ---- adding ---- */
@@ -265,10 +343,9 @@ static enum vp_code make_properties(const struct cli_args *args, struct vp_json 
 }
 
 /* What the checks before have no words of their own for. Who will have modified it is only known when it is there. */
-static enum vp_code check_new(const struct grant *job, const struct arv_new_link *link, struct vp_error *err)
+static enum vp_code check_new(struct grant *job, const struct arv_new_link *link, struct vp_error *err)
 {
-    static const struct vp_texts ANY = { 0 };
-    const struct arv_link made = {
+    struct arv_link made = {
         .uuid = "",
         .link_class = link->link_class,
         .owner_uuid = link->owner_uuid,
@@ -276,130 +353,203 @@ static enum vp_code check_new(const struct grant *job, const struct arv_new_link
         .name = link->name,
         .properties = link->properties,
     };
-    enum policy_drop drop = job->args->unchecked ? POLICY_KEPT : judge(job, &made, &ANY);
+    const struct arv_links links = { .items = &made, .n = 1 };
+    if (job->args->unchecked)
+        return VP_OK;
+    VP_TRY(cli_grant_rules_add_groups(job->arvados, &job->credentials, &links, &job->rules, err));
+    enum policy_drop drop = cli_grant_rules_judge(&job->rules, &made, false);
+    vp_texts_clear(&job->rules.roles);
+    vp_texts_clear(&job->rules.trashed);
     if (drop != POLICY_KEPT)
         return vp_fail(err, VP_REASON_BAD_REQUEST, "the grant would not count: %s", policy_drop_word(drop));
     return VP_OK;
 }
 
-static enum vp_code show_link(const struct grant *job, const struct arv_new_link *link, const char *uuid,
-                              struct vp_error *err)
+static enum vp_code check_grantee(struct grant *job, const char *uuid, struct vp_error *err)
 {
-    struct vp_buf json = VP_BUF_INIT(8192);
+    VP_AUTO(arv_directory_clear) struct arv_directory found = { 0 };
+    char *item = (char *)(uintptr_t)uuid; /* only read */
+    const struct vp_texts uuids = { &item, 1 };
+    if (arv_is_anonymous_role(uuid))
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "the anonymous role is never granted anything: every visitor is in it");
+    if (arv_is_user_uuid(uuid))
+        return VP_OK;
+    VP_TRY(arv_directory_add_groups(job->arvados, &job->credentials, "uuid", &uuids, &found, err));
+    const struct arv_entry *entry = arv_directory_find(&found, uuid);
+    if (entry == NULL)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "there is no role %s in Arvados, or it is in the trash", uuid);
+    if (entry->group_class == NULL || strcmp(entry->group_class, "role") != 0)
+        return vp_fail(err, VP_REASON_BAD_REQUEST, "%s is a %.20s: grants are for users and roles", uuid,
+                       entry->group_class == NULL ? "group without a class" : entry->group_class);
+    return VP_OK;
+}
+
+/* The grant that is there already; NULL: none. */
+static const struct arv_link *find_existing(const struct grant *job, const struct arv_links *links,
+                                            const struct arv_new_link *link)
+{
+    for (size_t i = 0; i < links->n; i++) {
+        const struct arv_link *other = &links->items[i];
+        if (other->name == NULL || strcmp(other->name, link->name) != 0 || other->owner_uuid == NULL)
+            continue;
+        if (job->args->unchecked ? strcmp(other->owner_uuid, link->owner_uuid) == 0
+                                 : cli_grant_rules_judge(&job->rules, other, true) == POLICY_KEPT)
+            return other;
+    }
+    return NULL;
+}
+
+static bool is_as_wanted(const char *wanted, const char *there)
+{
+    return wanted == NULL || (there != NULL && strcmp(wanted, there) == 0);
+}
+
+static enum vp_code show_links(struct grant *job, const struct arv_link *links, size_t n, bool as_list,
+                               struct vp_error *err)
+{
+    struct vp_buf json = VP_BUF_INIT(JSON_LIMIT);
     struct vp_json_writer writer;
     vp_json_begin(&writer, &json);
-    vp_json_open_object(&writer);
-    vp_json_add_text(&writer, "link_uuid", uuid);
-    vp_json_add_text(&writer, "policy", link->name);
-    vp_json_add_text(&writer, "tail_uuid", link->tail_uuid);
-    vp_json_add_text(&writer, "owner_uuid", link->owner_uuid);
-    vp_json_close_object(&writer);
+    if (as_list)
+        vp_json_open_array(&writer);
+    for (size_t i = 0; i < n; i++)
+        put_link(&writer, job, &links[i]);
+    if (as_list)
+        vp_json_close_array(&writer);
     enum vp_code code = cli_output_show(&json, job->format, err);
     vp_buf_clear(&json);
     return code;
 }
 
+/* *ret_done: it is there, and nothing is to be made. */
+static enum vp_code look_for_existing(struct grant *job, const struct arv_new_link *link, bool *ret_done,
+                                      struct vp_error *err)
+{
+    const struct cli_args *args = job->args;
+    VP_AUTO(arv_links_clear) struct arv_links links = { 0 };
+    VP_TRY(read_links(job, link->tail_uuid, &links, err));
+    const struct arv_link *there = find_existing(job, &links, link);
+    *ret_done = there != NULL && !args->again;
+    if (!*ret_done)
+        return VP_OK;
+    if (!is_as_wanted(args->expires_at, property(there, "expires_at")) ||
+        !is_as_wanted(args->reason, property(there, "reason")))
+        return vp_fail(err, VP_REASON_BAD_REQUEST,
+                       "%.80s is granted already, with another expiry or reason, by %s: remove that link first, or add "
+                       "one more with --again",
+                       link->name, there->uuid);
+    cli_exit_warn(args->quiet, "%.80s is granted already: no link was made; --again makes one more", link->name);
+    return show_links(job, there, 1, false, err);
+}
+
+static enum vp_code create(struct grant *job, const struct arv_new_link *link, struct vp_error *err)
+{
+    char uuid[ARV_UUID_LEN + 1];
+    VP_TRY(arv_link_create(job->arvados, &job->credentials, link, uuid, err));
+    const struct arv_link made = { .uuid = uuid,
+                                   .link_class = link->link_class,
+                                   .owner_uuid = link->owner_uuid,
+                                   .tail_uuid = link->tail_uuid,
+                                   .name = link->name,
+                                   .properties = link->properties };
+    struct arv_link only = made;
+    const struct arv_links links = { .items = &only, .n = 1 };
+    struct vp_error unread = { 0 };
+    (void)!read_names(job, &links, &unread);
+    return show_links(job, &made, 1, false, err);
+}
+
 static enum vp_code add(struct grant *job, struct vp_error *err)
 {
     VP_AUTO(vp_json_freep) struct vp_json *properties = NULL;
-    struct arv_new_link link = { .tail_uuid = job->args->rest[1], .name = job->args->rest[2] };
-    char uuid[ARV_UUID_LEN + 1];
-    if (!arv_is_user_uuid(link.tail_uuid) && !arv_is_uuid(link.tail_uuid, "j7d0g"))
-        return vp_fail(err, VP_REASON_USAGE, "a grant is for a user or a role: %.60s is no uuid of one",
-                       link.tail_uuid);
-    if (arv_is_anonymous_role(link.tail_uuid))
-        return vp_fail(err, VP_REASON_BAD_REQUEST,
-                       "everybody in the world is in the anonymous role: it is never granted anything");
+    char grantee[ARV_UUID_LEN + 1];
+    struct arv_new_link link = { .tail_uuid = grantee, .name = job->args->rest[2] };
+    bool done = false;
+    VP_TRY(find_grantee(job, job->args->rest[1], grantee, err));
     VP_TRY(learn_rules(job, err));
+    VP_TRY(check_grantee(job, grantee, err));
     VP_TRY(check_policy(job, link.name, err));
     VP_TRY(choose_owner(job, &link.owner_uuid, err));
     VP_TRY(make_properties(job->args, &properties, err));
     link.link_class = job->rules.link_class;
     link.properties = properties;
     VP_TRY(check_new(job, &link, err));
-    VP_TRY(arv_link_create(job->arvados, &job->credentials, &link, uuid, err));
-    VP_TRY(show_link(job, &link, uuid, err));
+    VP_TRY(look_for_existing(job, &link, &done, err));
+    if (done)
+        return VP_OK;
+    VP_TRY(create(job, &link, err));
+    warn_of_missing_policy(job, link.name);
     if (job->args->unchecked || job->format == CLI_OUTPUT_JSON)
         return VP_OK;
-    /* What the mount makes of it: seen at once by explain, which asks Arvados anew. */
+    /* What the mount makes of it: seen at once by explain, which asks Arvados again. */
     struct vp_error unseen = { 0 };
     if (show_explained(job, link.tail_uuid, &unseen) != VP_OK)
         cli_exit_warn(job->args->quiet, "the grant was made, but the mount does not say what it makes of it: %s",
                       unseen.message);
+    job->status = 0; /* the grant was made, whatever else keeps that user out */
     return VP_OK;
 }
 
 /* ---- listing ---- */
 
-static const char *verdict(const struct grant *job, const struct arv_link *link)
-{
-    enum policy_drop drop = judge(job, link, &job->rules.modifiers);
-    return drop == POLICY_KEPT ? "yes" : policy_drop_word(drop);
-}
-
-static void put_link(struct vp_json_writer *writer, const struct grant *job, const struct arv_link *link)
-{
-    const struct vp_json *expires_at = vp_json_get(link->properties, "expires_at");
-    vp_json_open_object(writer);
-    vp_json_add_text(writer, "link_uuid", link->uuid);
-    vp_json_add_text(writer, "tail_uuid", link->tail_uuid);
-    vp_json_add_text(writer, "policy", link->name);
-    if (!job->args->unchecked)
-        vp_json_add_text(writer, "counts", verdict(job, link));
-    vp_json_add_text(writer, "expires_at", vp_json_type(expires_at) == VP_JSON_TEXT ? vp_json_text(expires_at) : NULL);
-    vp_json_add_text(writer, "owner_uuid", link->owner_uuid);
-    vp_json_close_object(writer);
-}
-
-static enum vp_code read_links(struct grant *job, const char *tail_uuid, struct arv_links *ret_links,
-                               struct vp_error *err)
-{
-    struct vp_texts tails = { 0 };
-    enum vp_code code = tail_uuid == NULL ? VP_OK : vp_texts_add(&tails, tail_uuid, err);
-    const struct arv_link_query query = { .link_class = job->rules.link_class,
-                                          .tail_uuids = tail_uuid == NULL ? NULL : &tails };
-    if (code == VP_OK)
-        code = arv_links_list(job->arvados, &job->credentials, &query, ret_links, err);
-    vp_texts_clear(&tails);
-    return code;
-}
-
 static enum vp_code list(struct grant *job, struct vp_error *err)
 {
-    struct arv_links links;
-    struct vp_buf json = VP_BUF_INIT(JSON_LIMIT);
-    struct vp_json_writer writer;
+    VP_AUTO(arv_links_clear) struct arv_links links = { 0 };
+    char grantee[ARV_UUID_LEN + 1];
+    bool of_one = job->args->n_rest > 1;
+    if (of_one)
+        VP_TRY(find_grantee(job, job->args->rest[1], grantee, err));
     VP_TRY(learn_rules(job, err));
-    VP_TRY(read_links(job, job->args->n_rest > 1 ? job->args->rest[1] : NULL, &links, err));
-    vp_json_begin(&writer, &json);
-    vp_json_open_array(&writer);
-    for (size_t i = 0; i < links.n; i++)
-        put_link(&writer, job, &links.items[i]);
-    vp_json_close_array(&writer);
-    enum vp_code code = cli_output_show(&json, job->format, err);
-    vp_buf_clear(&json);
-    arv_links_clear(&links);
-    return code;
+    VP_TRY(read_links(job, of_one ? grantee : NULL, &links, err));
+    return show_links(job, links.items, links.n, true, err);
 }
 
 /* ---- removing ---- */
 
-/* Only what is a grant: a uuid that was mistyped must not take somebody's permission away. */
-static enum vp_code remove_link(struct grant *job, struct vp_error *err)
+/* Only what is a grant: a uuid that was mistyped must not take another permission away. */
+static enum vp_code remove_one(struct grant *job, const char *uuid, struct vp_error *err)
 {
-    const char *uuid = job->args->rest[1];
-    struct arv_links links;
+    VP_AUTO(arv_links_clear) struct arv_links links = { 0 };
     bool found = false;
     if (!arv_is_uuid(uuid, "o0j2j"))
-        return vp_fail(err, VP_REASON_USAGE, "grant remove wants the uuid of a link, as grant list shows it");
-    VP_TRY(learn_rules(job, err));
+        return vp_fail(err, VP_REASON_USAGE,
+                       "\"%.60s\": must be the uuid of a link, as grant list shows it, or a user and a policy", uuid);
     VP_TRY(read_links(job, NULL, &links, err));
     for (size_t i = 0; i < links.n; i++)
         found = found || strcmp(links.items[i].uuid, uuid) == 0;
-    arv_links_clear(&links);
     if (!found)
         return vp_fail(err, VP_REASON_NOT_FOUND, "there is no grant %s (link class %s)", uuid, job->rules.link_class);
     return arv_link_delete(job->arvados, &job->credentials, uuid, err);
+}
+
+/* All that grants it, or would at another time. A link of another owner grants nothing, and stays. */
+static enum vp_code remove_all(struct grant *job, const char *grantee, const char *policy, struct vp_error *err)
+{
+    VP_AUTO(arv_links_clear) struct arv_links links = { 0 };
+    size_t n = 0;
+    VP_TRY(read_links(job, grantee, &links, err));
+    for (size_t i = 0; i < links.n; i++) {
+        const struct arv_link *link = &links.items[i];
+        if (link->name == NULL || strcmp(link->name, policy) != 0 || link->owner_uuid == NULL ||
+            !vp_texts_has(&job->rules.owners, link->owner_uuid))
+            continue;
+        VP_TRY(arv_link_delete(job->arvados, &job->credentials, link->uuid, err));
+        n++;
+        (void)printf("%s\n", link->uuid);
+    }
+    if (n == 0)
+        return vp_fail(err, VP_REASON_NOT_FOUND, "%s is not granted %.80s by any link", grantee, policy);
+    return fflush(stdout) == 0 ? VP_OK : vp_fail(err, VP_REASON_LOCAL_IO, "can't write standard output");
+}
+
+static enum vp_code remove_links(struct grant *job, struct vp_error *err)
+{
+    char grantee[ARV_UUID_LEN + 1];
+    VP_TRY(job->args->n_rest == 3 ? find_grantee(job, job->args->rest[1], grantee, err) : VP_OK);
+    VP_TRY(learn_rules(job, err));
+    return job->args->n_rest == 3 ? remove_all(job, grantee, job->args->rest[2], err)
+                                  : remove_one(job, job->args->rest[1], err);
 }
 
 /* ---- which ---- */
@@ -413,20 +563,9 @@ static const struct {
 } ACTIONS[] = {
     { "add", 2, 2, add, true },
     { "list", 0, 1, list, true },
-    { "remove", 1, 1, remove_link, true },
+    { "remove", 1, 2, remove_links, true },
     { "check", 1, 1, check, false },
 };
-
-static enum vp_code connect(struct grant *job, struct vp_error *err)
-{
-    const struct cli_settings *settings = job->session->settings;
-    if (settings->arvados_token == NULL)
-        return vp_fail(err, VP_REASON_LOCAL_CONFIG,
-                       "there is no Arvados token: set ARVADOS_API_HOST and ARVADOS_API_TOKEN to an admin's");
-    VP_TRY(arv_token_parse(settings->arvados_token, &job->token, &job->token_parts, err));
-    job->credentials = (struct arv_credentials){ .token = job->token, .deadline_ms = settings->deadline_ms };
-    return cli_session_arvados(job->session, &job->arvados, err);
-}
 
 static enum vp_code run_action(struct cli_session *session, void *context, struct vp_error *err)
 {
@@ -440,28 +579,23 @@ static enum vp_code run_action(struct cli_session *session, void *context, struc
             break;
         if (ACTIONS[i].asks_arvados)
             VP_TRY(connect(job, err));
-        else if (session->settings->vault_token == NULL)
-            return vp_fail(err, VP_REASON_LOCAL_CONFIG, "the mount is asked: set BAO_TOKEN");
         enum vp_code code = ACTIONS[i].run(job, err);
         arv_client_free(job->arvados);
         return code;
     }
     return vp_fail(err, VP_REASON_USAGE,
-                   "write grant add UUID POLICY, grant list [UUID], grant remove LINK_UUID or grant check UUID");
+                   "grant: must be add USER POLICY, list [USER], remove USER POLICY, remove LINK_UUID or check USER");
 }
 
 COMMAND(cli_cmd_grant)
 {
     struct grant job = { .args = args };
     const struct cli_session_need how = { .args = args, .only_connect = true };
-    (void)ret_status;
     VP_TRY(cli_output_format_parse(args->format, &job.format, err));
     enum vp_code code = cli_session_run(command, &how, run_action, &job, err);
+    *ret_status = job.status;
     vp_secret_free(job.token);
-    vp_texts_clear(&job.rules.owners);
-    vp_texts_clear(&job.rules.modifiers);
-    vp_texts_clear(&job.rules.prefixes);
-    vp_texts_clear(&job.rules.policies);
-    vp_json_free(job.rules.config);
+    arv_directory_clear(&job.names);
+    cli_grant_rules_clear(&job.rules);
     return code;
 }

@@ -70,9 +70,10 @@ const struct cli_command CLI_COMMANDS[] = {
       "The "
       "Python package uses it.",
       ASKS | CLI_ARGS_SERVE, false, false, 0, 0, cli_cmd_serve },
-    { "grant", "add UUID POLICY | list [UUID] | remove LINK_UUID | check UUID",
+    { "grant", "add USER POLICY | list [USER] | remove USER POLICY | remove LINK_UUID | check USER",
       "for Arvados admins: who may have which policy",
-      "Talks to Arvados with your own token (an admin's), and to the vault to learn what counts there.",
+      "Uses your own Arvados token (an admin's), and your Vault token to read what counts at the mount. USER is a "
+      "username, an e-mail address, a role's name, or the uuid of a user or role; check also takes a container's.",
       ASKS | CLI_ARGS_SHOW | CLI_ARGS_GRANT, false, false, 1, 3, cli_cmd_grant },
     { "doctor", "[PATH]", "look at every link of the chain, with a verdict and the mend for each",
       "With PATH it also tries to read that secret. Shows no secret.", ASKS | CLI_ARGS_SHOW, false, false, 0, 1,

@@ -125,6 +125,18 @@ void vault_login_clear(struct vault_login *login)
     *login = (struct vault_login){ 0 };
 }
 
+bool vault_lacks_policy(struct vault *vault, const char *name)
+{
+    VP_AUTO(vp_json_freep) struct vp_json *document = NULL;
+    struct vp_buf path = VP_BUF_INIT(VAULT_PATH_MAX);
+    struct vp_error fault = { 0 };
+    vp_buf_add_format(&path, "sys/policies/acl/%s", name);
+    struct vault_request request = { .path = vp_buf_text(&path), .is_secret = true };
+    bool lacks = !path.failed && vault_ask(vault, &request, &document, &fault) == VP_ERR_NOT_FOUND;
+    vp_buf_clear(&path);
+    return lacks;
+}
+
 static enum vp_code post_increment(struct vault *vault, const char *path, const char *lease_id, int64_t increment_s,
                                    struct vp_json **ret_document, struct vp_error *err)
 {

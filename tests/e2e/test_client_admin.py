@@ -63,8 +63,10 @@ def test_names_that_would_not_count_are_refused(admin, policy):
 def test_owners_that_would_not_count_are_refused(admin):
     assert "trusted_link_owners" in admin.refused(77, "grant", "add", admin.user, "arvados-x", f"--owner={admin.user}")
     assert admin.refused(77, "grant", "add", "zzzzz-j7d0g-anonymouspublic", "arvados-x")
-    for tail in ("zzzzz-dz642-000000000000000", "ann", "", "zzzzz-tpzed-1"):
+    for tail in ("zzzzz-dz642-000000000000000", ""):
         assert admin.refused(64, "grant", "add", tail, "arvados-x"), tail
+    for tail in ("nosuchname", "nobody@example.org", "zzzzz-tpzed-1"):
+        assert tail in admin.refused(66, "grant", "add", tail, "arvados-x")
     assert admin.refused(64, "grant", "add", admin.user, "arvados-x", "--expires-at=tomorrow")
     words = admin.refused(77, "grant", "add", "zzzzz-tpzed-000000000000999", "arvados-x")
     assert "Arvados answers" in words
@@ -135,8 +137,95 @@ def test_grant_check_of_a_container(admin):
     shown = json.loads(admin.ok("grant", "check", admin.container.uuid, "--format=json"))
     assert shown["outcome"] == "granted" and shown["policies"] == ["arvados-read"]
     admin.mount.sim.finish(admin.container)
-    done = admin.run("grant", "check", admin.container.uuid)
-    assert done.returncode == 0 and "container_not_running" in done.stderr
+    for words in ((), ("--format=json",)):
+        done = admin.run("grant", "check", admin.container.uuid, *words)
+        assert done.returncode == 77 and "container_not_running" in done.stderr
+    with admin.mount.sim.faults.add("/arvados/v1/containers", faults.status(503), times=None):
+        assert admin.run("grant", "check", admin.container.uuid).returncode == 75
+
+
+def user_record(admin) -> dict:
+    return json.loads(admin.mount.sim.try_call("GET", f"users/{admin.user}", token=admin.mount.sim.admin_token).body)
+
+
+def test_users_and_roles_by_name(admin):
+    user, role = user_record(admin), admin.mount.sim.new_role("sequencing team")["uuid"]
+    assert admin.user in admin.ok("grant", "add", user["username"], "arvados-a")
+    assert admin.user in admin.ok("grant", "add", user["email"], "arvados-b")
+    assert role in admin.ok("grant", "add", "sequencing team", "arvados-c", "--reason=ticket 9")
+    by_name = rows(admin.ok("grant", "list", user["username"], "--format=json"))
+    assert {row["policy"] for row in by_name} == {"arvados-read", "arvados-a", "arvados-b"}
+    assert {row["name"] for row in by_name} == {user["username"]}
+    (row,) = rows(admin.ok("grant", "list", "sequencing team", "--format=json"))
+    assert (row["name"], row["reason"], row["tail_uuid"]) == ("sequencing team", "ticket 9", role)
+    assert row["author"] not in (None, row["owner_uuid"]) and row["modified_at"][:2] == "20"
+    shown = admin.ok("grant", "list")
+    assert user["username"] in shown and "sequencing team" in shown and "ticket 9" in shown
+    assert "arvados-a" in admin.ok("grant", "check", user["email"])
+    assert len(admin.ok("grant", "remove", user["username"], "arvados-a").splitlines()) == 1
+    assert "arvados-a" not in admin.ok("grant", "list", user["username"])
+    assert "not granted" in admin.refused(66, "grant", "remove", user["username"], "arvados-a")
+
+
+def test_a_name_that_two_have(admin):
+    roles = [admin.mount.sim.new_role("twice")["uuid"], admin.mount.sim.new_role(user_record(admin)["username"])["uuid"]]
+    assert roles[0] in admin.ok("grant", "add", "twice", "arvados-a")
+    words = admin.refused(77, "grant", "add", user_record(admin)["username"], "arvados-a")
+    assert admin.user in words and roles[1] in words and "give the uuid" in words
+
+
+def test_no_grant_for_a_project_or_a_role_in_the_trash(admin):
+    sim = admin.mount.sim
+    project, role = sim.new_project("results")["uuid"], sim.new_role("former")["uuid"]
+    assert "is a project" in admin.refused(77, "grant", "add", project, "arvados-a")
+    assert "is a project" in admin.refused(77, "grant", "add", "results", "arvados-a")
+    admin.ok("grant", "add", role, "arvados-a")
+    sim.grant("arvados-b", project)
+    assert sim.try_call("POST", f"groups/{role}/trash", token=sim.admin_token).status == 200
+    assert "in the trash" in admin.refused(77, "grant", "add", role, "arvados-b")
+    verdicts = {row["policy"]: row["counts"] for row in rows(admin.ok("grant", "list", "--format=json"))}
+    assert verdicts == {"arvados-read": "yes", "arvados-a": "role_trashed", "arvados-b": "role_trashed"}
+    for uuid in (role, project):  # the same as the mount says
+        shown = json.loads(admin.ok("grant", "check", uuid, "--format=json"))
+        assert [grant["reason"] for grant in shown["grants"]] == ["role_trashed"]
+
+
+def test_a_grant_that_is_there_already(admin):
+    admin.ok("grant", "add", admin.user, "arvados-a", "--reason=first")
+    done = admin.run("grant", "add", admin.user, "arvados-a")
+    assert done.returncode == 0 and "granted already" in done.stderr and "first" in done.stdout
+    assert "another expiry or reason" in admin.refused(77, "grant", "add", admin.user, "arvados-a", "--reason=second")
+    assert len(rows(admin.ok("grant", "list", admin.user, "--format=json"))) == 2
+    admin.ok("grant", "add", admin.user, "arvados-a", "--again", "--reason=second")
+    reasons = [row["reason"] for row in rows(admin.ok("grant", "list", admin.user, "--format=json")) if row["policy"] == "arvados-a"]
+    assert sorted(reasons) == ["first", "second"]
+    assert len(admin.ok("grant", "remove", admin.user, "arvados-a").splitlines()) == 2
+    admin.mount.sim.grant("arvados-a", admin.user, properties={"expires_at": "2001-01-01T00:00:00Z"})
+    assert "granted already" not in admin.run("grant", "add", admin.user, "arvados-a").stderr  # the old one has expired
+
+
+def test_remove_takes_no_link_of_another_owner(admin):
+    sim = admin.mount.sim
+    sim.try_call("POST", "links", {"link": {"link_class": "vault_policy", "name": "arvados-a", "tail_uuid": admin.user}}, token=sim.active_token)
+    assert "not granted" in admin.refused(66, "grant", "remove", admin.user, "arvados-a")
+    assert len(rows(admin.ok("grant", "list", admin.user, "--format=json"))) == 2
+
+
+def test_a_policy_that_does_not_exist_is_pointed_out(admin):
+    words = admin.run("grant", "add", admin.user, "arvados-no-such").stderr
+    assert "arvados-no-such does not exist" in words
+    admin.policy("arvados-there", 'path "x" { capabilities = ["read"] }')
+    assert "does not exist" not in admin.run("grant", "add", admin.user, "arvados-there").stderr
+    # A token that may not see policies, as most may not.
+    admin.policy("mount-reader", f'path "auth/{admin.mount.path}/*" {{ capabilities = ["read", "update"] }}')
+    token = admin.mount.bao.call("POST", "auth/token/create", {"policies": ["mount-reader"]}).json()["auth"]["client_token"]
+    done = admin.run("grant", "add", admin.user, "arvados-no-such-2", env={"BAO_TOKEN": token})
+    assert done.returncode == 0 and "does not exist" not in done.stderr
+
+
+def test_a_list_for_who_is_no_admin_is_refused(admin):
+    """Arvados would give an empty one."""
+    assert "admin's token" in admin.refused(77, "grant", "list", env={"ARVADOS_API_TOKEN": admin.mount.sim.active_token})
 
 
 # ---- doctor ----
