@@ -187,7 +187,7 @@ static enum vp_code read_links(struct grant *job, const char *tail_uuid, struct 
                                     .with_dates = true };
     arv_uuid_of(job->rules.cluster_id, ARV_SYSTEM_USER, query.proof_user_uuid);
     enum vp_code code = arv_links_list(job->arvados, &job->credentials, &query, ret_links, err);
-    if (code == VP_ERR_DENIED && err != NULL && err->reason == VP_REASON_TOKEN_SCOPE)
+    if (code == VP_ERR_DENIED && err->reason == VP_REASON_TOKEN_SCOPE)
         return vp_fail(err, VP_REASON_FORBIDDEN, "Arvados lists grants to an admin's token only, and this is none");
     VP_TRY(code);
     code = cli_grant_rules_add_groups(job->arvados, &job->credentials, ret_links, &job->rules, err);
