@@ -26,6 +26,7 @@ enum cli_args_group {
     CLI_ARGS_SERVE = 32768,  /* serve */
     CLI_ARGS_GET = 65536,    /* get */
     CLI_ARGS_FIELD = 131072, /* put, delete */
+    CLI_ARGS_NONE = 262144,  /* what every command takes */
 };
 
 /* What is said several times, in the order of the command line. */
@@ -69,6 +70,8 @@ struct cli_args {
     const char *ttl;
     const char *creation_path;
     const char *increment;
+    const char *refresh;
+    const char *on_change;
     const char *owner;
     const char *expires_at;
     const char *reason;
@@ -100,6 +103,6 @@ VP_MUST_USE enum vp_code cli_args_parse(int argc, char **argv, unsigned groups, 
 /* How many characters two words differ by, for "did you mean"; exact up to `most`. */
 size_t cli_args_distance(const char *one, const char *other, size_t most);
 
-/* For help and manual: calls `visit` for each option of these groups. */
+/* For help, manual and completion: calls `visit` for each option of these groups, `value` NULL for a flag. */
 typedef void (*cli_args_visit)(void *context, const char *name, const char *value, const char *help);
 void cli_args_each(unsigned groups, cli_args_visit visit, void *context);

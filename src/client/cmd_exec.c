@@ -1,5 +1,6 @@
 /* exec: fetch, then become the command. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "become.h"
@@ -17,6 +18,7 @@ struct exec {
     char **inherited; /* the environment as it was when the program began */
     char **environment;
     char **arguments;
+    struct cli_keeper_options keeper;
     struct cli_mask *mask; /* NULL: the output is not looked at */
     int *ret_status;
 };
@@ -43,6 +45,30 @@ static enum vp_code take_arguments(struct exec *job, struct vp_error *err)
     return VP_OK;
 }
 
+static enum vp_code take_refresh(struct exec *job, struct vp_error *err)
+{
+    static const char *const NAMES[] = {
+        [CLI_ON_CHANGE_NONE] = "none", [CLI_ON_CHANGE_HUP] = "HUP", [CLI_ON_CHANGE_RESTART] = "restart"
+    };
+    const struct cli_args *args = job->args;
+    int found = args->on_change == NULL ? CLI_ON_CHANGE_NONE : -1;
+    if ((args->refresh != NULL || args->on_change != NULL) && !args->supervise)
+        return vp_fail(err, VP_REASON_USAGE, "--refresh and --on-change need --supervise");
+    if (args->refresh != NULL && !cli_settings_duration(args->refresh, &job->keeper.refresh_s))
+        return vp_fail(err, VP_REASON_USAGE, "--refresh: \"%.60s\": must be a duration of at least 1s, like 5m",
+                       args->refresh);
+    for (int i = 0; found < 0 && i < (int)VP_LEN(NAMES); i++)
+        if (strcmp(NAMES[i], args->on_change) == 0)
+            found = i;
+    if (found < 0)
+        return vp_fail(err, VP_REASON_USAGE, "--on-change: \"%.60s\": must be HUP, restart or none", args->on_change);
+    job->keeper.on_change = (enum cli_on_change)found;
+    job->keeper.inherited = job->inherited;
+    job->keeper.argv = args->rest;
+    job->leased.replaces_all = job->keeper.on_change == CLI_ON_CHANGE_RESTART;
+    return VP_OK;
+}
+
 /* ---- beginning ---- */
 
 /* Returns when the command has ended (--supervise), or could not begin. */
@@ -52,6 +78,7 @@ static enum vp_code begin(struct cli_session *session, struct exec *job, struct 
                                                    .argv = job->arguments,
                                                    .environment = job->environment,
                                                    .keeps = job->args->supervise,
+                                                   .keeper = job->keeper,
                                                    .mask = job->mask };
     if (job->args->supervise || job->mask != NULL)
         return cli_supervise_run(session, &job->plan, &job->leased, &command, job->ret_status, err);
@@ -100,6 +127,7 @@ static enum vp_code run(const struct cli_command *command, struct exec *job, str
     const struct cli_session_need how = { .args = job->args,
                                           .spec_mount = job->plan.mount,
                                           .spec_role = job->plan.role };
+    VP_TRY(take_refresh(job, err));
     VP_TRY(take_arguments(job, err));
     if (job->args->resolve)
         VP_TRY(cli_plan_resolve(&job->plan, job->inherited, err));

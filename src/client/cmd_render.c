@@ -120,7 +120,7 @@ COMMAND(cli_cmd_render)
 {
     const struct cli_session_need how = { .args = args };
     bool to_output = strcmp(args->rest[1], "-") == 0;
-    struct cli_plan plan = { 0 };
+    struct cli_plan plan = { .quiet = args->quiet };
     (void)ret_status;
     enum vp_code code =
         cli_plan_add_template(&plan, to_output ? NULL : args->rest[1], args->rest[0], args->kind, args->mode, err);

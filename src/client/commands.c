@@ -19,68 +19,81 @@
 
 const struct cli_command CLI_COMMANDS[] = {
     { "exec", "[--] COMMAND...", "fetch secrets, then become COMMAND",
-      "Secrets go into the environment, into files and into templates, as the options say; then arv-vault becomes "
-      "COMMAND, "
-      "with the same process id. It fetches all or nothing, and revokes its own token before. With --supervise it "
-      "stays, "
-      "renews the token, passes signals on and cleans up at the end.",
+      "Delivers secrets in environment variables, files and templates, then becomes COMMAND with the same process id. "
+      "Either all secrets are delivered, or COMMAND does not start. The token of a login is revoked first. With "
+      "--supervise arv-vault stays, renews the token, forwards signals, and cleans up at the end.",
+      "arv-vault exec --env=DB_PASSWORD=secret/genomics/db#password -- psql\n"
+      "arv-vault exec --resolve --mask --supervise -- python job.py",
       ASKS | CLI_ARGS_EXEC | CLI_ARGS_SPEC, true, true, 1, SIZE_MAX, cli_cmd_exec },
     { "env", "[SPEC]", "print secrets as exports for a shell",
-      "For eval \"$(arv-vault env --env DB_PASSWORD=secret/genomics/db#password)\"; SPEC is a spec file.",
+      "SPEC is a spec file. On failure it prints a failing command, so that a script under sh -e ends.",
+      "eval \"$(arv-vault env --env=DB_PASSWORD=secret/genomics/db#password)\"",
       ASKS | CLI_ARGS_ENV | CLI_ARGS_SPEC, true, false, 0, 1, cli_cmd_env },
-    { "render", "TEMPLATE DEST", "fill in ${vault:PATH#FIELD} in a text, JSON or YAML file",
-      "DEST is written at once, mode 0600; - is standard output.", ASKS | CLI_ARGS_RENDER, true, false, 2, 2,
+    { "render", "TEMPLATE DEST", "render a text, JSON or YAML file that contains ${vault:PATH#FIELD}",
+      "Writes DEST as a whole, with mode 0600; - is standard output.",
+      "arv-vault render config.yaml.in /dev/shm/config.yaml", ASKS | CLI_ARGS_RENDER, true, false, 2, 2,
       cli_cmd_render },
-    { "get", "PATH[#FIELD]", "print one secret as JSON, or one field as it is", "", ASKS | CLI_ARGS_GET, false, false,
-      1, 1, cli_cmd_get },
-    { "get-all", "PATH", "print a whole secret as a JSON object", "", ASKS | CLI_ARGS_GET, false, false, 1, 1,
-      cli_cmd_get_all },
+    { "get", "PATH[#FIELD]", "print one field as it is, or one secret as JSON", "",
+      "arv-vault get secret/genomics/db#password", ASKS | CLI_ARGS_GET, false, false, 1, 1, cli_cmd_get },
+    { "get-all", "PATH", "print a secret as a JSON object", "", "arv-vault get-all secret/genomics/db",
+      ASKS | CLI_ARGS_GET, false, false, 1, 1, cli_cmd_get_all },
     { "put", "PATH#FIELD", "write one field of a secret",
-      "The value comes from standard input, or is asked for twice without being shown. The other fields stay, and the "
-      "write fails if the secret was changed meanwhile (check-and-set). Prints the new version.",
-      ASKS | CLI_ARGS_FIELD, false, false, 1, 1, cli_cmd_put },
-    { "list", "PATH", "list what is below a path", "", ASKS | CLI_ARGS_SHOW, false, false, 1, 1, cli_cmd_list },
+      "Reads the value from standard input, or asks for it twice without echo on a terminal. Keeps the other fields, "
+      "and fails if the secret is changed meanwhile (check-and-set). Prints the new version.",
+      "arv-vault put secret/genomics/db#password < password.txt", ASKS | CLI_ARGS_FIELD, false, false, 1, 1,
+      cli_cmd_put },
+    { "list", "PATH", "list the secrets below a path", "", "arv-vault list secret/genomics", ASKS | CLI_ARGS_SHOW,
+      false, false, 1, 1, cli_cmd_list },
     { "delete", "PATH[#FIELD]", "delete a secret, or one field of it",
-      "Of KV v2 the newest version, which bao kv undelete brings back.", ASKS | CLI_ARGS_FIELD, false, false, 1, 1,
-      cli_cmd_delete },
-    { "put-all", "PATH", "write a whole secret: a JSON object from standard input",
-      "All or nothing, and only if nobody else wrote it meanwhile (check-and-set). Prints the new version.",
-      ASKS | CLI_ARGS_PUT, false, false, 1, 1, cli_cmd_put_all },
-    { "login", "", "log in with the Arvados token and print the Vault token", "",
+      "In KV v2 it deletes the newest version, which bao kv undelete restores.",
+      "arv-vault delete secret/genomics/db#password", ASKS | CLI_ARGS_FIELD, false, false, 1, 1, cli_cmd_delete },
+    { "put-all", "PATH", "write a secret from a JSON object on standard input",
+      "Replaces the whole secret, and only if no other client changed it meanwhile (check-and-set). Prints the new "
+      "version.",
+      "echo '{\"user\": \"ann\", \"password\": \"...\"}' | arv-vault put-all secret/genomics/db", ASKS | CLI_ARGS_PUT,
+      false, false, 1, 1, cli_cmd_put_all },
+    { "login", "", "log in with the Arvados token and print the Vault token", "", "export BAO_TOKEN=$(arv-vault login)",
       CLI_ARGS_SERVER | CLI_ARGS_LOGIN | CLI_ARGS_STORE, false, false, 0, 0, cli_cmd_login },
-    { "whoami", "", "who the token is, what it may read, how long it lives", "", ASKS | CLI_ARGS_SHOW, false, false, 0,
-      0, cli_cmd_whoami },
-    { "renew", "", "let the token live longer", "", CLI_ARGS_SERVER | CLI_ARGS_TOKEN | CLI_ARGS_RENEW, false, false, 0,
-      0, cli_cmd_renew },
-    { "revoke", "", "end the token", "", CLI_ARGS_SERVER | CLI_ARGS_TOKEN, false, false, 0, 0, cli_cmd_revoke },
-    { "wrap", "[PATH]", "put a secret into a wrapping that can be opened once",
-      "Without PATH it wraps a JSON object from standard input. Prints the wrapping token; the creation path, which "
-      "whoever "
-      "opens it must know, goes to standard error.",
-      ASKS | CLI_ARGS_WRAP | CLI_ARGS_SHOW, false, false, 0, 1, cli_cmd_wrap },
-    { "unwrap", "", "open a wrapping if it is the right one",
-      "The wrapping token comes by standard input. --creation-path is required: it tells a wrapping that was exchanged "
-      "on its "
-      "way.",
-      CLI_ARGS_SERVER | CLI_ARGS_UNWRAP, false, false, 0, 0, cli_cmd_unwrap },
-    { "secret-mounts", "", "fill in vault: references of a container's secret_mounts (JSON in, JSON out)",
-      "For a hook of crunch-run, docs/explanation/crunch-run-hook.md.", ASKS, true, false, 0, 0, cli_cmd_secret_mounts },
+    { "whoami", "", "show the token's identity, policies and TTL", "", "arv-vault whoami --format=json",
+      ASKS | CLI_ARGS_SHOW, false, false, 0, 0, cli_cmd_whoami },
+    { "renew", "", "renew the given Vault token and print its TTL", "", "arv-vault renew --increment=1h",
+      CLI_ARGS_SERVER | CLI_ARGS_TOKEN | CLI_ARGS_RENEW, false, false, 0, 0, cli_cmd_renew },
+    { "revoke", "", "revoke the given Vault token", "", "arv-vault revoke", CLI_ARGS_SERVER | CLI_ARGS_TOKEN, false,
+      false, 0, 0, cli_cmd_revoke },
+    { "wrap", "[PATH]", "wrap a secret in a token that can be opened once",
+      "Without PATH it wraps a JSON object from standard input. Prints the wrapping token, and on standard error the "
+      "creation path, which unwrap requires.",
+      "arv-vault wrap --ttl=5m secret/genomics/db > wrapping", ASKS | CLI_ARGS_WRAP | CLI_ARGS_SHOW, false, false, 0,
+      1, cli_cmd_wrap },
+    { "unwrap", "", "open a wrapping token and print its content",
+      "Reads the wrapping token from standard input. --creation-path is required: it detects a token that was "
+      "exchanged on its way, and leaves that one unopened.",
+      "arv-vault unwrap --creation-path=secret/data/genomics/db < wrapping", CLI_ARGS_SERVER | CLI_ARGS_UNWRAP, false,
+      false, 0, 0, cli_cmd_unwrap },
+    { "secret-mounts", "", "resolve vault: references in a container's secret_mounts (JSON in, JSON out)",
+      "For a hook in crunch-run: see explanation/crunch-run-hook.md in the documentation.",
+      "arv-vault secret-mounts < container.json", ASKS, true, false, 0, 0, cli_cmd_secret_mounts },
     { "serve", "--stdio", "answer requests of another program on standard input and output",
-      "Requests and answers are lines of JSON. It logs in once, renews the token, and ends when standard input ends. "
-      "The "
-      "Python package uses it.",
+      "Requests and answers are lines of JSON. It logs in once, renews the token, and ends with its standard input. "
+      "The Python package uses it.",
+      "echo '{\"do\": \"get\", \"ref\": \"secret/genomics/db#password\"}' | arv-vault serve --stdio",
       ASKS | CLI_ARGS_SERVE, false, false, 0, 0, cli_cmd_serve },
     { "grant", "add USER POLICY | list [USER] | remove USER POLICY | remove LINK_UUID | check USER",
-      "for Arvados admins: who may have which policy",
+      "manage grants in Arvados (for administrators)",
       "Uses your own Arvados token (an admin's), and your Vault token to read what counts at the mount. USER is a "
       "username, an e-mail address, a role's name, or the uuid of a user or role; check also takes a container's.",
+      "arv-vault grant add ann@example.org arvados-genomics-ro --reason=\"ticket 4711\"\n"
+      "arv-vault grant list",
       ASKS | CLI_ARGS_SHOW | CLI_ARGS_GRANT, false, false, 1, 3, cli_cmd_grant },
-    { "doctor", "[PATH]", "look at every link of the chain, with a verdict and the mend for each",
-      "With PATH it also tries to read that secret. Shows no secret.", ASKS | CLI_ARGS_SHOW, false, false, 0, 1,
-      cli_cmd_doctor },
-    { "version", "", "its own version", "", ASKS | CLI_ARGS_SHOW | CLI_ARGS_VERSION, false, false, 0, 0,
-      cli_cmd_version },
-    { "help", "[COMMAND | manual]", "this, or more about a command", "", 0, false, false, 0, 1, cli_cmd_help },
+    { "doctor", "[PATH]", "check each step from the environment to the secret, and suggest a fix for each failure",
+      "With PATH it also tries to read that secret. Shows no secret.", "arv-vault doctor secret/genomics/db",
+      ASKS | CLI_ARGS_SHOW, false, false, 0, 1, cli_cmd_doctor },
+    { "completion", "bash | zsh | fish", "print a completion script for a shell", "",
+      "source <(arv-vault completion bash)", 0, false, false, 1, 1, cli_cmd_completion },
+    { "version", "", "show the version", "", "arv-vault version --server", ASKS | CLI_ARGS_SHOW | CLI_ARGS_VERSION,
+      false, false, 0, 0, cli_cmd_version },
+    { "help", "[COMMAND | manual]", "show this help, that of a command, or the manual page", "", "arv-vault help exec",
+      0, false, false, 0, 1, cli_cmd_help },
 };
 const size_t N_CLI_COMMANDS = sizeof CLI_COMMANDS / sizeof CLI_COMMANDS[0];
 

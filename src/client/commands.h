@@ -9,6 +9,7 @@ struct cli_command {
     const char *words;   /* what follows it, for help */
     const char *summary; /* one line */
     const char *text;    /* more of it; "" for nothing */
+    const char *example; /* one a line */
     unsigned groups;     /* its options */
     bool patient;        /* retries longer: a job waits, a person does not */
     bool stops;          /* options end at the first word: the rest is a command of its own */
@@ -45,4 +46,5 @@ COMMAND(cli_cmd_serve);
 COMMAND(cli_cmd_grant);
 COMMAND(cli_cmd_doctor);
 COMMAND(cli_cmd_version);
+COMMAND(cli_cmd_completion);
 COMMAND(cli_cmd_help);

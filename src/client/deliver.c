@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "vp/json.h"
+#include "vp/secret.h"
 
 #include "exit.h"
 
@@ -134,6 +135,49 @@ char **cli_deliver_arguments(struct cli_plan *plan, char *const *argv)
         arguments[sink->argument] = sink->content.data == NULL ? EMPTY : sink->content.data;
     }
     return arguments;
+}
+
+/* ---- copies ---- */
+
+/* Replaces the strings of a list by copies; false without memory, and then the list holds copies up to a NULL. */
+static bool copy_strings(char **list)
+{
+    bool good = list != NULL;
+    for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+        list[i] = good ? strdup(list[i]) : NULL;
+        good = good && list[i] != NULL;
+    }
+    return good;
+}
+
+static void wipe_strings(char **list)
+{
+    for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+        vp_wipe(list[i], strlen(list[i]));
+        free(list[i]);
+    }
+    free(list);
+}
+
+void cli_deliver_image_clear(struct cli_deliver_image *image)
+{
+    wipe_strings(image->environment);
+    wipe_strings(image->arguments);
+    *image = (struct cli_deliver_image){ 0 };
+}
+
+enum vp_code cli_deliver_image_make(struct cli_plan *plan, char *const *inherited, char *const *argv,
+                                    struct cli_deliver_image *ret_image, struct vp_error *err)
+{
+    struct cli_deliver_image image = { .environment = cli_deliver_environment(plan, inherited),
+                                       .arguments = cli_deliver_arguments(plan, argv) };
+    bool good = copy_strings(image.environment);
+    if (!copy_strings(image.arguments) || !good) {
+        cli_deliver_image_clear(&image);
+        return vp_fail_no_memory(err);
+    }
+    *ret_image = image;
+    return VP_OK;
 }
 
 /* ---- shells ---- */

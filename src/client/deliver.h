@@ -19,6 +19,15 @@ char **cli_deliver_environment(struct cli_plan *plan, char *const *inherited);
 /* The command with the plan's arguments in it, likewise. */
 char **cli_deliver_arguments(struct cli_plan *plan, char *const *argv);
 
+/* Environment and arguments of a command, as copies of their own: what the plan holds may change meanwhile. */
+struct cli_deliver_image {
+    char **environment;
+    char **arguments;
+};
+VP_MUST_USE enum vp_code cli_deliver_image_make(struct cli_plan *plan, char *const *inherited, char *const *argv,
+                                                struct cli_deliver_image *ret_image, struct vp_error *err);
+void cli_deliver_image_clear(struct cli_deliver_image *image); /* wipes them */
+
 /* NAME="value" lines, and one JSON object. */
 void cli_deliver_dotenv(const struct cli_plan *plan, struct vp_buf *text);
 void cli_deliver_json(const struct cli_plan *plan, struct vp_buf *text);

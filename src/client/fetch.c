@@ -141,7 +141,7 @@ static enum vp_code find_value(struct fetch *fetch, const struct cli_ref *ref, b
     struct cli_fetch_read *read = NULL;
     *ret_value = NULL;
     VP_TRY(read_once(fetch, ref->path, &read, err));
-    read->fixed = read->fixed || fixed;
+    read->fixed = read->fixed || (fixed && !fetch->reads.replaces_all);
     if (!read->missing)
         *ret_value = ref->field == NULL ? read->secret.data : vp_json_get(read->secret.data, ref->field);
     if (vp_json_type(*ret_value) == VP_JSON_NULL)
@@ -205,10 +205,9 @@ static enum vp_code fit_into_environment(struct cli_sink *sink, struct vp_error 
     return VP_OK;
 }
 
-static enum vp_code fill_sink(struct fetch *fetch, struct cli_sink *sink, struct vp_error *err)
+static enum vp_code fill_parts(struct fetch *fetch, struct cli_sink *sink, struct vp_error *err)
 {
     bool has_secret = false;
-    vp_buf_clear(&sink->content);
     sink->absent = false;
     for (size_t i = 0; i < sink->template.n; i++) {
         const struct cli_template_part *part = &sink->template.parts[i];
@@ -220,6 +219,31 @@ static enum vp_code fill_sink(struct fetch *fetch, struct cli_sink *sink, struct
     }
     VP_TRY(vp_buf_check(&sink->content, "what is to be delivered", err));
     return sink->kind == CLI_SINK_ENV && has_secret ? fit_into_environment(sink, err) : VP_OK;
+}
+
+static bool is_same(const struct vp_buf *one, const struct vp_buf *other)
+{
+    return one->len == other->len && (one->len == 0 || memcmp(one->data, other->data, one->len) == 0);
+}
+
+/* On failure it holds what it held. */
+static enum vp_code fill_sink(struct fetch *fetch, struct cli_sink *sink, struct vp_error *err)
+{
+    struct vp_buf before = sink->content;
+    bool was_absent = sink->absent;
+    sink->content = (struct vp_buf)VP_BUF_INIT(before.max);
+    enum vp_code code = fill_parts(fetch, sink, err);
+    if (code != VP_OK) {
+        vp_buf_clear(&sink->content);
+        sink->content = before;
+        sink->absent = was_absent;
+        return code;
+    }
+    if (sink->filled && (was_absent != sink->absent || !is_same(&before, &sink->content)))
+        sink->changed = true;
+    sink->filled = true;
+    vp_buf_clear(&before);
+    return VP_OK;
 }
 
 struct spread {
@@ -258,8 +282,10 @@ enum vp_code cli_fetch_plan(struct cli_session *session, struct cli_plan *plan, 
     if (leased != NULL)
         fetch.reads = *leased;
     bool only_files = fetch.reads.only_files;
-    for (size_t i = 0; code == VP_OK && !only_files && i < plan->n_from; i++)
-        code = spread(&fetch, plan, &plan->from[i], err);
+    for (size_t i = 0; code == VP_OK && !only_files && i < plan->n_from; i++) {
+        code = plan->from[i].spread ? VP_OK : spread(&fetch, plan, &plan->from[i], err);
+        plan->from[i].spread = code == VP_OK;
+    }
     for (size_t i = 0; code == VP_OK && i < plan->n; i++)
         if (!only_files || plan->sinks[i].kind == CLI_SINK_FILE)
             code = fill_sink(&fetch, &plan->sinks[i], err);

@@ -18,13 +18,14 @@ struct cli_fetch_read {
 struct cli_fetch_reads {
     struct cli_fetch_read *items;
     size_t n;
-    bool only_files; /* variables and arguments have been delivered */
+    bool only_files; /* variables and arguments have been delivered, and stay as they are */
+    bool replaces_all; /* variables too: the command is started again with them */
 };
 void cli_fetch_read_clear(struct cli_fetch_read *read);
 void cli_fetch_reads_clear(struct cli_fetch_reads *reads);
 void cli_fetch_set_ttl(struct cli_fetch_read *read, int64_t ttl_s); /* from now on */
 
-/* Fills `content` or sets `absent` of every sink. VP_REASON_SECRET_MISSING names the first one that is missing and not
+/* Fills `content` or sets `absent` of every sink, and `changed` where it differs from before. VP_REASON_SECRET_MISSING names the first one that is missing and not
  * optional. Secrets with a lease keep the session's token alive. Every read of one makes another lease: so those in *leased are
  * not read again, and those that were are added, whatever fails after them. `leased` may be NULL: nobody renews them. */
 VP_MUST_USE enum vp_code cli_fetch_plan(struct cli_session *session, struct cli_plan *plan,

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vp/clock.h"
 
@@ -24,20 +26,26 @@ struct cli_keeper {
     struct cli_session *session;
     struct cli_plan *plan;
     struct cli_fetch_reads *leased;
+    struct cli_keeper_options options;
     int64_t token_full_s;  /* the most that it had; 0: it never expires */
     int64_t token_ends_ms; /* monotonic */
     bool knows_ttl;
     bool must_deliver; /* what is in the files is to be read again, and that has not succeeded yet */
     bool is_unused;    /* nothing that the token of now made has come to a file */
+    int64_t renew_ms;   /* monotonic: the next look at token and leases; 0: never */
+    int64_t refresh_ms; /* the next read of what has no lease; 0: never */
     int64_t pause_s;   /* after the last try that failed; 0: it succeeded */
     char said[sizeof(((struct vp_error *)NULL)->message)];
     int64_t said_ms;
     struct vp_cancel cancel;
     struct vp_cancel give_up;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards `ended` */
+    pthread_mutex_t lock; /* guards all below */
     pthread_cond_t change;
     bool ended;
+    bool changed;                   /* delivered, and not taken yet */
+    bool restarted;                 /* the command has what was taken */
+    struct cli_deliver_image image; /* to be taken */
 };
 
 static int64_t now_ms(void)
@@ -253,27 +261,64 @@ static enum vp_code renew_token(struct cli_keeper *keeper, struct vp_error *err)
 
 /* ---- a round ---- */
 
+/* Leases and tokens that nothing in use depends on any more. */
+static void give_back(struct cli_keeper *keeper)
+{
+    end_stale(keeper);
+    cli_session_revoke_retired(keeper->session, false);
+}
+
+/* The main thread waits for signals: one that it waits for wakes it. */
+static enum vp_code tell_change(struct cli_keeper *keeper, struct vp_error *err)
+{
+    struct cli_deliver_image image = { 0 };
+    if (keeper->options.on_change == CLI_ON_CHANGE_RESTART)
+        VP_TRY(cli_deliver_image_make(keeper->plan, keeper->options.inherited, keeper->options.argv, &image, err));
+    pthread_mutex_lock(&keeper->lock);
+    struct cli_deliver_image unused = keeper->image;
+    keeper->image = image;
+    keeper->changed = true;
+    keeper->restarted = false;
+    pthread_mutex_unlock(&keeper->lock);
+    cli_deliver_image_clear(&unused);
+    (void)kill(getpid(), SIGCHLD);
+    return VP_OK;
+}
+
 /* New values go into the files; a variable of a running process can't be changed. On failure what was made already is kept,
  * and renewed, until the next try. */
 static enum vp_code deliver_again(struct cli_keeper *keeper, struct vp_error *err)
 {
     struct cli_session *session = keeper->session;
     VP_TRY(cli_fetch_plan(session, keeper->plan, keeper->leased, err));
+    bool changed = cli_plan_has_changed(keeper->plan);
+    if (!changed && !keeper->must_deliver)
+        return VP_OK;
     keeper->is_unused = false;
     if (keeper->plan->mask != NULL)
         VP_TRY(cli_mask_ready(keeper->plan->mask, err));
     VP_TRY(cli_deliver_files(keeper->plan, session->settings->quiet, err));
+    if (changed && keeper->options.on_change != CLI_ON_CHANGE_NONE)
+        VP_TRY(tell_change(keeper, err));
+    cli_plan_forget_changes(keeper->plan);
     keeper->must_deliver = false;
-    end_stale(keeper);
-    cli_session_revoke_retired(session, false);
+    /* A command that is started again uses what it had until then. */
+    if (!changed || keeper->options.on_change != CLI_ON_CHANGE_RESTART)
+        give_back(keeper);
+    return VP_OK;
+}
+
+static enum vp_code connect(struct cli_keeper *keeper, struct vp_error *err)
+{
+    VP_TRY(cli_session_reconnect(keeper->session, err));
+    vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, &keeper->cancel, &keeper->give_up);
     return VP_OK;
 }
 
 static enum vp_code keep_alive(struct cli_keeper *keeper, struct vp_error *err)
 {
     struct vp_error fault = { 0 };
-    VP_TRY(cli_session_reconnect(keeper->session, err));
-    vault_set_limits(keeper->session->vault, now_ms() + ROUND_MS, &keeper->cancel, &keeper->give_up);
+    VP_TRY(connect(keeper, err));
     if (!keeper->knows_ttl)
         return learn_ttl(keeper, err);
     enum vp_code code = renew_token(keeper, &fault);
@@ -286,8 +331,13 @@ static enum vp_code keep_alive(struct cli_keeper *keeper, struct vp_error *err)
     return VP_OK;
 }
 
-/* Seconds until the next look. */
-static int64_t look(struct cli_keeper *keeper)
+static void set_renewal(struct cli_keeper *keeper, int64_t wait_s)
+{
+    keeper->renew_ms = wait_s == 0 ? 0 : now_ms() + wait_s * 1000;
+}
+
+/* Token and leases, and what can't be renewed is read again. */
+static void renew(struct cli_keeper *keeper)
 {
     struct vp_error fault = { 0 };
     enum vp_code code = keep_alive(keeper, &fault);
@@ -296,35 +346,73 @@ static int64_t look(struct cli_keeper *keeper)
     report_lost(keeper);
     if (code != VP_OK) {
         say(keeper, "what the command depends on could not be renewed", &fault);
-        return next_try_s(keeper);
+        set_renewal(keeper, next_try_s(keeper));
+        return;
     }
     keeper->pause_s = 0;
     keeper->said[0] = '\0';
-    return next_look_s(keeper);
+    set_renewal(keeper, next_look_s(keeper));
+}
+
+/* What has no lease may have been changed by others. What can't be read stays as it was delivered. */
+static void refresh(struct cli_keeper *keeper)
+{
+    struct vp_error fault = { 0 };
+    enum vp_code code = connect(keeper, &fault);
+    if (code == VP_OK)
+        code = deliver_again(keeper, &fault);
+    if (code != VP_OK)
+        say(keeper, "the secrets could not be read again", &fault);
+    keeper->refresh_ms = now_ms() + keeper->options.refresh_s * 1000;
+}
+
+/* Until the next look; 0: there is none. */
+static int64_t next_ms(const struct cli_keeper *keeper)
+{
+    if (keeper->renew_ms == 0 || (keeper->refresh_ms != 0 && keeper->refresh_ms < keeper->renew_ms))
+        return keeper->refresh_ms;
+    return keeper->renew_ms;
 }
 
 /* True when it is time to end. */
-static bool sleep_s(struct cli_keeper *keeper, int64_t seconds)
+static bool sleep_until(struct cli_keeper *keeper, int64_t then_ms, bool *ret_restarted)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += seconds;
+    const struct timespec until = { .tv_sec = then_ms / 1000, .tv_nsec = then_ms % 1000 * 1000000 };
     pthread_mutex_lock(&keeper->lock);
     int why = 0;
-    while (!keeper->ended && why != ETIMEDOUT)
-        why = seconds == 0 ? pthread_cond_wait(&keeper->change, &keeper->lock)
+    while (!keeper->ended && !keeper->restarted && why != ETIMEDOUT)
+        why = then_ms == 0 ? pthread_cond_wait(&keeper->change, &keeper->lock)
                            : pthread_cond_timedwait(&keeper->change, &keeper->lock, &until);
     bool ended = keeper->ended;
+    *ret_restarted = keeper->restarted;
+    keeper->restarted = false;
     pthread_mutex_unlock(&keeper->lock);
     return ended;
+}
+
+static void look(struct cli_keeper *keeper, bool restarted)
+{
+    struct vp_error unread = { 0 };
+    if (restarted && connect(keeper, &unread) == VP_OK)
+        give_back(keeper);
+    if (keeper->renew_ms != 0 && keeper->renew_ms <= now_ms())
+        renew(keeper);
+    if (keeper->refresh_ms != 0 && keeper->refresh_ms <= now_ms())
+        refresh(keeper);
 }
 
 static void *keep(void *context)
 {
     struct cli_keeper *keeper = context;
-    int64_t wait_s = keeper->knows_ttl ? next_look_s(keeper) : look(keeper);
-    while (!sleep_s(keeper, wait_s))
-        wait_s = look(keeper);
+    bool restarted = false;
+    if (keeper->knows_ttl)
+        set_renewal(keeper, next_look_s(keeper));
+    else
+        renew(keeper);
+    if (keeper->options.refresh_s > 0)
+        keeper->refresh_ms = now_ms() + keeper->options.refresh_s * 1000;
+    while (!sleep_until(keeper, next_ms(keeper), &restarted))
+        look(keeper, restarted);
     return NULL;
 }
 
@@ -338,8 +426,43 @@ static void warn_of_fixed(const struct cli_keeper *keeper)
                           keeper->leased->items[i].path);
 }
 
+static void warn_of_variables(const struct cli_keeper *keeper)
+{
+    const struct cli_plan *plan = keeper->plan;
+    bool has_any = plan->n_from > 0;
+    for (size_t i = 0; i < plan->n; i++)
+        for (size_t j = 0; plan->sinks[i].kind != CLI_SINK_FILE && j < plan->sinks[i].template.n; j++)
+            has_any = has_any || plan->sinks[i].template.parts[j].text == NULL;
+    if (has_any && keeper->options.refresh_s > 0 && keeper->options.on_change != CLI_ON_CHANGE_RESTART)
+        cli_exit_warn(keeper->session->settings->quiet,
+                      "--refresh reads files only: a variable or argument of a running command can't be changed; "
+                      "--on-change=restart starts it again with new ones");
+}
+
+bool cli_keeper_take_change(struct cli_keeper *keeper, struct cli_deliver_image *ret_image)
+{
+    pthread_mutex_lock(&keeper->lock);
+    bool changed = keeper->changed;
+    if (changed) {
+        *ret_image = keeper->image;
+        keeper->image = (struct cli_deliver_image){ 0 };
+    }
+    keeper->changed = false;
+    pthread_mutex_unlock(&keeper->lock);
+    return changed;
+}
+
+void cli_keeper_note_restart(struct cli_keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->restarted = !keeper->changed; /* with another change on its way the next restart is the one */
+    pthread_cond_signal(&keeper->change);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
 enum vp_code cli_keeper_start(struct cli_session *session, struct cli_plan *plan, struct cli_fetch_reads *leased,
-                              struct cli_keeper **ret_keeper, struct vp_error *err)
+                              const struct cli_keeper_options *options, struct cli_keeper **ret_keeper,
+                              struct vp_error *err)
 {
     pthread_condattr_t attributes;
     struct cli_keeper *keeper = calloc(1, sizeof *keeper);
@@ -349,13 +472,15 @@ enum vp_code cli_keeper_start(struct cli_session *session, struct cli_plan *plan
         .session = session,
         .plan = plan,
         .leased = leased,
+        .options = *options,
         .knows_ttl = session->logged_in,
         .cancel = VP_CANCEL_INIT,
         .give_up = VP_CANCEL_INIT,
     };
     set_token_ttl(keeper, session->login.ttl_s);
     warn_of_fixed(keeper);
-    leased->only_files = true;
+    warn_of_variables(keeper);
+    leased->only_files = options->on_change != CLI_ON_CHANGE_RESTART;
     (void)pthread_mutex_init(&keeper->lock, NULL);
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -386,5 +511,6 @@ void cli_keeper_stop(struct cli_keeper *keeper)
     }
     (void)pthread_cond_destroy(&keeper->change);
     (void)pthread_mutex_destroy(&keeper->lock);
+    cli_deliver_image_clear(&keeper->image);
     free(keeper);
 }

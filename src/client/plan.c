@@ -8,6 +8,7 @@
 #include "vp/texts.h"
 
 #include "dotenv.h"
+#include "exit.h"
 #include "spec.h"
 
 enum {
@@ -17,6 +18,22 @@ enum {
     CONTENT_MAX = 8 * 1024 * 1024,
     MODE_DEFAULT = S_IRUSR | S_IWUSR
 };
+
+/* ---- changes ---- */
+
+bool cli_plan_has_changed(const struct cli_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->sinks[i].changed)
+            return true;
+    return false;
+}
+
+void cli_plan_forget_changes(struct cli_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        plan->sinks[i].changed = false;
+}
 
 /* ---- sinks ---- */
 
@@ -301,6 +318,12 @@ enum vp_code cli_plan_add_template(struct cli_plan *plan, const char *path, cons
         code = cli_template_parse(vp_buf_text(&text), text.len, kind, &template, err);
     vp_buf_clear(&text);
     VP_TRY(code);
+    const char *format = kind_name == NULL ? cli_template_plain_format(template_file, path) : NULL;
+    if (format != NULL)
+        cli_exit_warn(plan->quiet,
+                      "%.200s is rendered as plain text: values are not escaped for %s. --kind=text (in a spec \"kind\": "
+                      "\"text\") says that this is meant",
+                      template_file, format);
     VP_TRY(add_sink(plan, CLI_SINK_FILE, path, &template, &sink, err));
     VP_TRY(set_mode(sink, mode, err));
     return path == NULL ? VP_OK : open_place(plan, sink, err);
@@ -359,7 +382,7 @@ static enum vp_code add_item(struct cli_plan *plan, const struct cli_args_item *
 
 enum vp_code cli_plan_read(const struct cli_args *args, struct cli_plan *ret_plan, struct vp_error *err)
 {
-    struct cli_plan plan = { 0 };
+    struct cli_plan plan = { .quiet = args->quiet };
     const char *spec = args->spec == NULL ? getenv("ARV_VAULT_SPEC") : args->spec;
     enum vp_code code = vp_text_is_set(spec) ? cli_spec_read(spec, &plan, err) : VP_OK;
     for (size_t i = 0; code == VP_OK && i < args->n_items; i++)

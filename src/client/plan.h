@@ -27,6 +27,8 @@ struct cli_sink {
 
     struct vp_buf content; /* filled by cli_fetch_plan() */
     struct vp_buf entry;   /* NAME=value, once the environment was made */
+    bool filled;           /* there was a delivery before this one */
+    bool changed;          /* since that delivery; cleared by the next one */
     bool absent;           /* an optional secret is missing: nothing is delivered */
     bool replaces;         /* a variable that held the reference: without the secret there is none */
 };
@@ -35,6 +37,7 @@ struct cli_sink {
 struct cli_plan_from {
     char *path;
     char *prefix;
+    bool spread; /* its fields are sinks of their own now */
 };
 
 struct cli_mask;
@@ -47,6 +50,7 @@ struct cli_plan {
     unsigned n_files; /* that --resolve-file made a place for */
     char *mount;      /* of the spec; NULL: not said */
     char *role;
+    bool quiet;            /* no warnings */
     struct cli_mask *mask; /* gets each value that is read; NULL: none does. Borrowed */
 };
 
@@ -69,6 +73,10 @@ VP_MUST_USE enum vp_code cli_plan_add_field(struct cli_plan *plan, const struct 
 
 /* Whether a value is, or contains, a reference as cli_plan_add_value() takes it. */
 bool cli_plan_is_reference(const char *value);
+
+/* Whether what is to be delivered differs from what was. */
+bool cli_plan_has_changed(const struct cli_plan *plan);
+void cli_plan_forget_changes(struct cli_plan *plan);
 
 /* Variables of the environment that are references, but those that the plan sets already. */
 VP_MUST_USE enum vp_code cli_plan_resolve(struct cli_plan *plan, char *const *environment, struct vp_error *err);

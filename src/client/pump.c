@@ -105,9 +105,10 @@ static void close_end(int *fd)
     *fd = -1;
 }
 
-enum vp_code cli_pump_start(struct cli_pump *pump, struct vp_error *err)
+enum vp_code cli_pump_start(struct cli_pump *pump, bool again, struct vp_error *err)
 {
-    close_end(&pump->write_end);
+    if (!again)
+        close_end(&pump->write_end);
     pump->started = pthread_create(&pump->thread, NULL, work, pump) == 0;
     return pump->started ? VP_OK
                          : vp_fail(err, VP_REASON_INTERNAL, "no thread can be started for the command's output");

@@ -8,16 +8,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vp/clock.h"
+
 #include "become.h"
 #include "exit.h"
 #include "keeper.h"
 #include "pump.h"
 #include "signals.h"
 
-enum { SIGNALLED = 128 /* as shells report it */, N_STREAMS = 2 };
+enum {
+    SIGNALLED = 128, /* as shells report it */
+    N_STREAMS = 2,
+    STOP_MS = 10 * 1000, /* for a command that is to be started again, before it is killed */
+};
 
 struct start {
-    pid_t parent;
+    pid_t parent; /* 0: nothing was started yet */
     struct sigaction child_ended; /* what SIGCHLD did before us */
     sigset_t mask;                /* before we waited for more signals */
     struct cli_pump *pumps[N_STREAMS];
@@ -52,8 +58,9 @@ static void begin_child(const struct cli_supervise_command *command, const struc
 static pid_t start_child(const struct cli_supervise_command *command, struct start *start)
 {
     static const struct sigaction DEFAULT = { .sa_handler = SIG_DFL };
+    if (start->parent == 0)
+        (void)sigaction(SIGCHLD, &DEFAULT, &start->child_ended);
     start->parent = getpid();
-    (void)sigaction(SIGCHLD, &DEFAULT, &start->child_ended);
     pid_t child = fork();
     if (child == 0)
         begin_child(command, start);
@@ -78,17 +85,89 @@ static bool has_ended(pid_t child, int *ret_status)
     return true;
 }
 
-/* What the kernel sends goes to a terminal's whole foreground, the child included, or is about us alone. */
-static int wait_for(pid_t child, const sigset_t *signals)
+/* A command that runs, and is started again when what it was given has changed. */
+struct job {
+    const struct cli_supervise_command *command;
+    struct start *start;
+    const sigset_t *signals;
+    struct cli_keeper *keeper; /* NULL: none */
+    pid_t child;
+    bool restarts; /* it was asked to end for that */
+    int64_t kill_ms;
+    struct cli_deliver_image image; /* to start it with */
+};
+
+static int64_t now_ms(void)
+{
+    return VP_CLOCK_SYSTEM.monotonic_ms(VP_CLOCK_SYSTEM.self);
+}
+
+static void act_on_change(struct job *job)
+{
+    struct cli_deliver_image image = { 0 };
+    if (job->keeper == NULL || !cli_keeper_take_change(job->keeper, &image))
+        return;
+    if (job->command->keeper.on_change == CLI_ON_CHANGE_HUP) {
+        (void)kill(job->child, SIGHUP);
+        return;
+    }
+    cli_deliver_image_clear(&job->image);
+    job->image = image;
+    if (!job->restarts)
+        (void)kill(job->child, SIGTERM);
+    job->restarts = true;
+    job->kill_ms = now_ms() + STOP_MS;
+}
+
+static bool start_again(struct job *job)
+{
+    const struct cli_supervise_command command = { .shown = job->command->shown,
+                                                   .argv = job->image.arguments,
+                                                   .environment = job->image.environment };
+    job->restarts = false;
+    job->child = start_child(&command, job->start);
+    cli_deliver_image_clear(&job->image);
+    if (job->child < 0)
+        return false;
+    cli_keeper_note_restart(job->keeper);
+    return true;
+}
+
+/* -1: time to kill a command that does not end. */
+static int wait_for_signal(struct job *job, siginfo_t *info)
+{
+    if (!job->restarts)
+        return sigwaitinfo(job->signals, info);
+    int64_t left_ms = job->kill_ms - now_ms();
+    if (left_ms < 0)
+        left_ms = 0;
+    const struct timespec limit = { .tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000 };
+    return sigtimedwait(job->signals, info, &limit);
+}
+
+/* What the kernel sends goes to a terminal's whole foreground, the child included, or is about us alone. A signal from outside
+ * is meant for the command, and whatever it makes of it, that is not started again. */
+static int wait_for(struct job *job)
 {
     int status = 0;
-    while (!has_ended(child, &status)) {
-        siginfo_t info;
-        int number = sigwaitinfo(signals, &info);
-        if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL)
-            (void)kill(child, number);
+    for (;;) {
+        siginfo_t info = { 0 };
+        if (has_ended(job->child, &status)) {
+            if (!job->restarts)
+                return status;
+            if (!start_again(job))
+                return CLI_EXIT_INTERNAL;
+        }
+        act_on_change(job);
+        int number = wait_for_signal(job, &info);
+        if (number < 0 && job->restarts && now_ms() >= job->kill_ms)
+            (void)kill(job->child, SIGKILL);
+        if (number <= 0 || number == SIGCHLD || info.si_code == SI_KERNEL)
+            continue;
+        if (number != SIGWINCH && number != SIGCONT)
+            job->restarts = false;
+        (void)kill(job->child, number);
     }
-    return status;
 }
 
 static sigset_t handled_signals(void)
@@ -111,12 +190,12 @@ static enum vp_code make_pumps(struct cli_mask *mask, struct start *start, struc
 }
 
 /* Without its output, or with output that is not masked, it must not go on. */
-static enum vp_code start_pumps(struct start *start, pid_t child, struct vp_error *err)
+static enum vp_code start_pumps(struct start *start, pid_t child, bool again, struct vp_error *err)
 {
     enum vp_code code = VP_OK;
     for (size_t i = 0; code == VP_OK && i < N_STREAMS; i++)
         if (start->pumps[i] != NULL)
-            code = cli_pump_start(start->pumps[i], err);
+            code = cli_pump_start(start->pumps[i], again, err);
     if (code != VP_OK)
         (void)kill(child, SIGKILL);
     return code;
@@ -132,10 +211,14 @@ static enum vp_code run(struct cli_session *session, struct cli_plan *plan, stru
     pid_t child = start_child(command, start);
     if (child < 0)
         return vp_fail(err, VP_REASON_INTERNAL, "the command can't be started: no process");
-    enum vp_code code = start_pumps(start, child, err);
-    if (code == VP_OK && command->keeps && cli_keeper_start(session, plan, leased, &keeper, &unkept) != VP_OK)
+    bool again = command->keeper.on_change == CLI_ON_CHANGE_RESTART;
+    enum vp_code code = start_pumps(start, child, again, err);
+    if (code == VP_OK && command->keeps &&
+        cli_keeper_start(session, plan, leased, &command->keeper, &keeper, &unkept) != VP_OK)
         cli_exit_warn(false, "%s: it expires in %lld s", unkept.message, (long long)session->login.ttl_s);
-    *ret_status = wait_for(child, signals);
+    struct job job = { .command = command, .start = start, .signals = signals, .keeper = keeper, .child = child };
+    *ret_status = wait_for(&job);
+    cli_deliver_image_clear(&job.image);
     cli_signals_forget(signals);
     if (keeper != NULL)
         cli_keeper_stop(keeper);

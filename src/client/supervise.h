@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fetch.h"
+#include "keeper.h"
 #include "mask.h"
 #include "session.h"
 
@@ -10,6 +11,7 @@ struct cli_supervise_command {
     char *const *argv;
     char *const *environment;
     bool keeps;            /* --supervise: its secrets are renewed */
+    struct cli_keeper_options keeper;
     struct cli_mask *mask; /* --mask: of its output; NULL: that is left as it is */
 };
 

@@ -51,6 +51,24 @@ static bool find_kind(const char *file, enum cli_template_kind *ret_kind)
     return false;
 }
 
+const char *cli_template_plain_format(const char *file, const char *destination)
+{
+    static const struct {
+        const char *end;
+        const char *format;
+    } FORMATS[] = {
+        { ".toml", "TOML" }, { ".ini", "INI" }, { ".cfg", "INI" }, { ".xml", "XML" }, { ".properties", "properties" },
+    };
+    enum cli_template_kind kind;
+    if (find_kind(file, &kind) || find_kind(destination, &kind))
+        return NULL;
+    for (size_t i = 0; i < sizeof FORMATS / sizeof FORMATS[0]; i++)
+        if ((file != NULL && names_kind(file, FORMATS[i].end)) ||
+            (destination != NULL && names_kind(destination, FORMATS[i].end)))
+            return FORMATS[i].format;
+    return NULL;
+}
+
 enum vp_code cli_template_kind_parse(const char *kind, const char *file, const char *destination,
                                      enum cli_template_kind *ret_kind, struct vp_error *err)
 {

@@ -22,6 +22,9 @@ enum cli_template_kind {
 VP_MUST_USE enum vp_code cli_template_kind_parse(const char *kind, const char *file, const char *destination,
                                                  enum cli_template_kind *ret_kind, struct vp_error *err);
 
+/* The name of a format with rules of its own that is rendered as plain text, by the names as above; NULL: none. */
+const char *cli_template_plain_format(const char *file, const char *destination);
+
 /* How a value is written where its reference stands. */
 enum cli_template_place {
     CLI_TEMPLATE_AS_IS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -268,3 +269,51 @@ def test_help_has_one_line_for_each(vault):
     shown = vault.client.ok("help")
     assert all(f"  {name} " in shown for name in ("put", "list", "delete"))
     assert asked(vault, "/") == 0 and Path(arv_vault_path()).exists()
+
+
+# ---- completion and help ----
+
+
+def completed(vault, *words: str) -> list[str]:
+    """What bash offers for the last of the words, split as bash splits them."""
+    script = f"source <({arv_vault_path()} completion bash); COMP_WORDS=(arv-vault \"$@\"); COMP_CWORD=$#; _arv_vault 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    done = subprocess.run(["bash", "-c", script, "bash", *words], env=vault.client.environment(), capture_output=True, text=True, check=False)
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_values(vault):
+    assert completed(vault, "e") == ["exec", "env"]
+    assert completed(vault, "exec", "--res") == ["--resolve", "--resolve-file="]
+    assert completed(vault, "exec", "--on-change", "=") == ["HUP", "restart", "none"]
+    assert completed(vault, "get", "--format", "=", "j") == ["json"]
+    assert completed(vault, "grant", "")[:4] == ["add", "list", "remove", "check"]
+    assert completed(vault, "exec", "--", "--res") == []
+    assert "bash, zsh or fish" in vault.client.refused(64, "completion", "tcsh")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_names_every_command_and_parses(vault, shell):
+    script = vault.client.ok("completion", shell)
+    for word in ("exec", "grant", "completion", "refresh", "on-change"):
+        assert word in script
+    if shutil.which(shell):
+        assert subprocess.run([shell, "-n"], input=script, text=True, check=False).returncode == 0
+
+
+def test_help_has_an_example_for_each_command_within_100_columns(vault):
+    commands = [line.split()[0] for line in vault.client.ok("help").split("Commands:\n")[1].split("\n\n")[0].splitlines() if line[2] != " "]
+    assert len(commands) > 20 and "completion" in commands
+    for command in commands:
+        shown = vault.client.ok("help", command)
+        assert "\nExample:\n  " in shown and max(map(len, shown.splitlines())) <= 100, command
+    page = vault.client.ok("help", "manual")
+    assert ".SH EXAMPLES\n" in page and ".SH ENVIRONMENT\n" in page
+
+
+@pytest.mark.parametrize("name, words", [("c.toml", "TOML"), ("c.ini.in", "INI"), ("c.xml", "XML"), ("c.properties.j2", "properties"), ("c.txt", None),
+                                         ("c.yaml", None)])
+def test_a_template_of_a_format_that_is_not_known_is_warned_of(vault, name, words):
+    (vault.client.home / name).write_text("pw = \"${vault:secret/x#pw}\"\n" if not name.endswith("yaml") else "pw: ${vault:secret/x#pw}\n")
+    warned = vault.client.run("render", name, "-").stderr
+    assert (f"not escaped for {words}" in warned) if words else warned == ""
+    assert vault.client.run("render", "--kind=text", name, "-").stderr == ""
