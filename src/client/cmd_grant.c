@@ -1,5 +1,4 @@
 /* grant add, list, remove, check: for Arvados admins. A grant is a link in Arvados; what counts is what the mount says. */
-#include <stdio.h>
 #include <string.h>
 
 #include "vp/clock.h"
@@ -527,20 +526,24 @@ static enum vp_code remove_one(struct grant *job, const char *uuid, struct vp_er
 static enum vp_code remove_all(struct grant *job, const char *grantee, const char *policy, struct vp_error *err)
 {
     VP_AUTO(arv_links_clear) struct arv_links links = { 0 };
-    size_t n = 0;
+    VP_AUTO(vp_buf_clear) struct vp_buf removed = VP_BUF_INIT(JSON_LIMIT);
+    enum vp_code code = VP_OK;
     VP_TRY(read_links(job, grantee, &links, err));
-    for (size_t i = 0; i < links.n; i++) {
+    for (size_t i = 0; code == VP_OK && i < links.n; i++) {
         const struct arv_link *link = &links.items[i];
         if (link->name == NULL || strcmp(link->name, policy) != 0 || link->owner_uuid == NULL ||
             !vp_texts_has(&job->rules.owners, link->owner_uuid))
             continue;
-        VP_TRY(arv_link_delete(job->arvados, &job->credentials, link->uuid, err));
-        n++;
-        (void)printf("%s\n", link->uuid);
+        code = arv_link_delete(job->arvados, &job->credentials, link->uuid, err);
+        if (code == VP_OK)
+            vp_buf_add_format(&removed, "%s\n", link->uuid);
     }
-    if (n == 0)
+    if (code == VP_OK && removed.len == 0)
         return vp_fail(err, VP_REASON_NOT_FOUND, "%s is not granted %.80s by any link", grantee, policy);
-    return fflush(stdout) == 0 ? VP_OK : vp_fail(err, VP_REASON_LOCAL_IO, "can't write standard output");
+    /* Also after a failure: these links are gone. */
+    struct vp_error unprinted = { 0 };
+    enum vp_code printed = cli_output_raw(&removed, code == VP_OK ? err : &unprinted);
+    return code == VP_OK ? printed : code;
 }
 
 static enum vp_code remove_links(struct grant *job, struct vp_error *err)
