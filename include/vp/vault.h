@@ -30,10 +30,10 @@ struct vault_options {
     const char *tls_server_name; /* NULL: the host */
     const char *client_cert;     /* PEM files for a server that asks for a certificate; NULL: none */
     const char *client_key;
-    const char *name_space;      /* NULL: none */
-    unsigned max_retries;        /* of each request */
-    int64_t deadline_ms;         /* monotonic, for all requests together */
-    struct vp_cancel *cancel;    /* may be NULL */
+    const char *name_space;    /* NULL: none */
+    unsigned max_retries;      /* of each request */
+    int64_t deadline_ms;       /* monotonic, for all requests together */
+    struct vp_cancel *cancel;  /* may be NULL */
     struct vp_cancel *give_up; /* may be NULL; for requests whose answer holds what would have to be revoked (a login, a
                                   * secret with a lease): whoever does not wait for it can't revoke it */
 };

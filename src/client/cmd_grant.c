@@ -183,8 +183,9 @@ static enum vp_code read_links(struct grant *job, const char *tail_uuid, struct 
     const struct vp_texts tails = { &item, 1 };
     struct arv_link_query query = { .link_class = job->rules.link_class,
                                     .tail_uuids = tail_uuid == NULL ? NULL : &tails,
-                                    .with_dates = true };
-    arv_uuid_of(job->rules.cluster_id, ARV_SYSTEM_USER, query.proof_user_uuid);
+                                    .with_dates = true,
+                                    .whole_properties = true,
+                                    .proof_cluster_id = job->rules.cluster_id };
     enum vp_code code = arv_links_list(job->arvados, &job->credentials, &query, ret_links, err);
     if (code == VP_ERR_DENIED && err->reason == VP_REASON_TOKEN_SCOPE)
         return vp_fail(err, VP_REASON_FORBIDDEN, "Arvados lists grants to an admin's token only, and this is none");
