@@ -284,7 +284,7 @@ struct arv_entry {
     const char *group_class; /* "role", "project", "filter"; NULL for a user */
 };
 struct arv_directory {
-    struct vp_json **pages; /* own the texts */
+    struct vp_json **pages; /* own the strings */
     size_t n_pages;
     struct arv_entry *items;
     size_t n;
@@ -319,7 +319,7 @@ struct arv_link {
 };
 
 struct arv_links {
-    struct vp_json **pages; /* own the texts */
+    struct vp_json **pages; /* own the strings */
     size_t n_pages;
     struct arv_link *items;
     size_t n;

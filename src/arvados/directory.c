@@ -1,4 +1,4 @@
-/* Users and groups by uuid, name or e-mail address: for showing people whom a grant is for, and finding whom they mean. */
+/* Users and groups by uuid, name or e-mail address: to show who has a grant, and to find the user or group that a name means. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +67,7 @@ static enum vp_code build(const struct kind *kind, const char *attribute, const 
     return vp_buf_check(&request->target, "a query", err);
 }
 
-/* What was asked for is for the caller to compare: he looks the entries up by it. */
+/* The caller looks the entries up by what it asked for. */
 static enum vp_code add_entries(const struct kind *kind, const struct vp_json *document,
                                 struct arv_directory *directory, struct vp_error *err)
 {

@@ -273,7 +273,7 @@ enum vp_code arv_user_take(struct arv_request *request, const char *uuid, struct
     return strcmp(user->uuid, uuid) == 0 ? VP_OK : arv_bad_answer(err, request->name, "another user than asked for");
 }
 
-/* When both fail, an answer that can't be right is not hidden behind a container that is missing. */
+/* When both fail, an invalid answer is not hidden behind a container that is missing. */
 enum vp_code arv_look_up(struct arv_client *client, const struct arv_credentials *credentials,
                          const char *container_uuid, const char *user_uuid, struct arv_identity *ret_identity,
                          struct vp_error *err)
@@ -372,7 +372,7 @@ enum vp_code arv_find_user_named(struct arv_client *client, const struct arv_cre
 
 /* ---- by a salted token ---- */
 
-/* The user and the token come first: an answer that can't be right is not hidden behind a container that is missing. */
+/* The user and the token come first: an invalid answer is not hidden behind a container that is missing. */
 enum vp_code arv_identify_salted(struct arv_client *client, const struct arv_credentials *credentials,
                                  const struct arv_credentials *service, const char *label, const char *token_uuid,
                                  struct arv_identity *ret_identity, struct vp_error *err)

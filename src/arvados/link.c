@@ -194,7 +194,7 @@ enum vp_code arv_links_take(struct arv_request *request, struct arv_link_list *l
     struct vp_json **pages = reallocarray(links->pages, links->n_pages + 1, sizeof(struct vp_json *));
     if (pages == NULL)
         return vp_fail_no_memory(err);
-    /* The pages own the texts of the links. */
+    /* The pages own the strings of the links. */
     const struct vp_json *document = pages[links->n_pages++] = VP_TAKE(request->document);
     links->pages = pages;
     VP_TRY(add_page(document, page_limit(list), links, &list->whole, err));

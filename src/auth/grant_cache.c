@@ -89,7 +89,7 @@ static bool charge_to(struct vp_budget *budget, size_t bytes, struct auth_charge
     return true;
 }
 
-/* To the mount's memory; if it has no room, also without what is no longer used, to the process' bound for what is in use. */
+/* To the mount's memory; if it is full even without unused entries, to the process' bound for what is in use. */
 static enum vp_code charge_for(const struct auth_request *request, size_t bytes, struct auth_charge *charge,
                                struct vp_error *err)
 {
@@ -412,7 +412,7 @@ static void take_old(const struct auth_request *request, struct auth_grant_cache
         sweep->table = VP_TAKE(cache->table);
 }
 
-/* Makes room: users and a table that are too old to be used. */
+/* Drops users and a table that are too old to be used. */
 static void drop_unused(const struct auth_request *request)
 {
     struct auth_grant_cache *cache = request->snapshot->cache;
@@ -428,7 +428,7 @@ static void drop_unused(const struct auth_request *request)
     free(sweep);
 }
 
-/* NULL: no room or no memory. Lock held. */
+/* NULL: no budget or no memory. Lock held. */
 static struct user_entry *insert_entry(struct auth_grant_cache *cache, const struct user_entry *wanted)
 {
     struct vp_error ignored = { 0 };

@@ -14,13 +14,13 @@
 #include "request.h"
 
 /* Bytes that an object below is charged for as long as it exists. All that exist share the budgets: cached ones, those of logins under way, and
- * those that were read beside the cache (cache_ttl=0, explain). */
+ * those that were read without the cache (cache_ttl=0, explain). */
 struct auth_charge {
     struct vp_budget *budget; /* NULL: nothing was charged. The mount's memory: the object may be cached */
     size_t bytes;
 };
 
-/* For lists that are read beside the cache. VP_REASON_OVERLOADED. */
+/* For lists that are read without the cache. VP_REASON_OVERLOADED. */
 VP_MUST_USE enum vp_code auth_charge_links(const struct auth_request *request, const struct arv_links *links,
                                            struct auth_charge *charge, struct vp_error *err);
 void auth_uncharge(struct auth_charge *charge);

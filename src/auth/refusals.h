@@ -30,7 +30,7 @@ struct auth_refusal {
     char user_uuid[ARV_UUID_LEN + 1];
 };
 
-/* Takes its memory, from the mount's budget, with the first refusal. Without room there, nothing is kept. */
+/* Takes its memory, from the mount's budget, with the first refusal. If that is used up, nothing is kept. */
 struct auth_refusals;
 VP_MUST_USE enum vp_code auth_refusals_new(struct vp_budget *budget, struct auth_refusals **ret_refusals,
                                            struct vp_error *err);

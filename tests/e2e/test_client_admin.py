@@ -65,7 +65,7 @@ def test_owners_that_would_not_count_are_refused(admin):
     assert admin.refused(77, "grant", "add", "zzzzz-j7d0g-anonymouspublic", "arvados-x")
     for tail in ("zzzzz-dz642-000000000000000", ""):
         assert admin.refused(64, "grant", "add", tail, "arvados-x"), tail
-    for tail in ("nosuchname", "nobody@example.org", "zzzzz-tpzed-1"):
+    for tail in ("nosuchname", "absent@example.org", "zzzzz-tpzed-1"):
         assert tail in admin.refused(66, "grant", "add", tail, "arvados-x")
     assert admin.refused(64, "grant", "add", admin.user, "arvados-x", "--expires-at=tomorrow")
     words = admin.refused(77, "grant", "add", "zzzzz-tpzed-000000000000999", "arvados-x")

@@ -79,7 +79,7 @@ def test_a_user_with_too_many_grants_keeps_no_other_user_out(many):
 
 @pytest.mark.plain_build  # the sanitizers keep what was freed
 def test_links_with_large_properties_take_no_memory(own_bao, sim):
-    """A megabyte of notes in one link of each of eight users, all of whom log in at the same time. Parsed, each would take 40 MB."""
+    """A megabyte of notes in one link of each of eight users; all log in at the same time. Parsed, each would take 40 MB."""
     mount = make_mount(own_bao, sim)
     mount.configure(cache_ttl="60s", request_timeout="30s")
     sim.grant("arvados-own", "active")

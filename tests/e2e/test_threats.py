@@ -99,7 +99,7 @@ def test_A14_thousands_of_bad_logins_ask_little_and_cost_no_memory(granted):
     begun = time.monotonic()
     for _ in range(300):
         assert mount.login(guessed).status_code == 403
-    # Each ten seconds: three questions, once more, and whether the service token fares better.
+    # Each ten seconds: three requests, three again, and one with the service token.
     assert len(mount.sim.log.entries()) <= 7 * (1 + (time.monotonic() - begun) // 10)
     if not os.environ.get("VPA_SANITIZED"):  # whose allocator keeps what was freed
         assert plugin_rss(mount.bao) - before < 8 * 1024

@@ -71,7 +71,7 @@ static void script_page(unsigned first, unsigned n, long long available)
     vp_buf_clear(&page);
 }
 
-/* The next answer: one link that holds this many empty objects in its properties, or beside them. */
+/* The next answer: one link that holds this many empty objects in its properties, or next to them. */
 static void script_heavy_link(unsigned number, bool in_properties, unsigned n_objects, long long available)
 {
     struct vp_buf page = VP_BUF_INIT(4 * 1024 * 1024);

@@ -121,7 +121,7 @@ TEST(what_others_remember_leaves_less_for_this_mount)
     expect_all_given_back();
 }
 
-TEST(what_is_no_longer_used_makes_room)
+TEST(unused_entries_are_dropped_when_the_budget_is_used_up)
 {
     set_up_mount(10);
     EXPECT_TEXT("granted", log_in());
@@ -133,8 +133,8 @@ TEST(what_is_no_longer_used_makes_room)
     expect_all_given_back();
 }
 
-/* With cache_ttl=0 each login has a table of its own; all that exist at one time share the bound. */
-TEST(lists_beside_the_cache_share_the_bound_of_the_process)
+/* With cache_ttl=0 each login has its own table; all that exist at one time share the bound. */
+TEST(lists_outside_the_cache_share_the_bound_of_the_process)
 {
     set_up_mount(0);
     EXPECT_TEXT("granted", log_in());
@@ -154,8 +154,8 @@ int main(void)
         CASE(a_cached_table_and_user_are_charged_once),
         CASE(what_does_not_fit_the_mount_is_served_without_being_cached),
         CASE(what_others_remember_leaves_less_for_this_mount),
-        CASE(what_is_no_longer_used_makes_room),
-        CASE(lists_beside_the_cache_share_the_bound_of_the_process),
+        CASE(unused_entries_are_dropped_when_the_budget_is_used_up),
+        CASE(lists_outside_the_cache_share_the_bound_of_the_process),
     };
     return cmocka_run_group_tests_name("auth_grant_cache", cases, NULL, NULL);
 }
