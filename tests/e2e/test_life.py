@@ -168,7 +168,9 @@ def test_admins_are_served_while_logins_hang(life):
     mount, container = life
     mount.configure(request_timeout="20s")
     mount.sim.faults.add("/arvados/v1/*/current", faults.hang(), times=None)
-    threads = [threading.Thread(target=mount.login, args=(container.token,)) for _ in range(40)]
+    # A token each: logins with the same token wait for one answer.
+    tokens = [mount.sim.run_container("active").token for _ in range(40)]
+    threads = [threading.Thread(target=mount.login, args=(token,)) for token in tokens]
     for thread in threads:
         thread.start()
     mount.sim.log.wait_for(8, "/arvados/v1/*/current")
