@@ -97,8 +97,7 @@ static enum vp_code charge_for(const struct auth_request *request, size_t bytes,
     if (charge_to(&mount->memory, bytes, charge))
         return VP_OK;
     drop_unused(request);
-    if (charge_to(&mount->memory, bytes, charge) ||
-        charge_to(&((struct auth_shared *)(void *)mount->core.shared)->in_use, bytes, charge))
+    if (charge_to(&mount->memory, bytes, charge) || charge_to(&auth_shared_of(mount)->in_use, bytes, charge))
         return VP_OK;
     return vp_fail(err, VP_REASON_OVERLOADED,
                    "overloaded: the grants that are being read are too large together; try again");

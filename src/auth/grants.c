@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vp/arvados_policy.h"
+
 enum { WARNINGS_MAX = 10 };
 
 /* ---- the rules of the mount and the role ---- */
@@ -33,20 +35,7 @@ static void build_rules(const struct auth_request *request, const struct auth_me
 
 static struct policy_link to_policy_link(const struct auth_config *config, const struct arv_link *link)
 {
-    const struct arv_properties properties = arv_properties_read(link->properties);
-    struct policy_link made = {
-        .uuid = link->uuid,
-        .link_class = link->link_class,
-        .owner_uuid = link->owner_uuid,
-        .modified_by_user_uuid = link->modified_by_user_uuid,
-        .tail_uuid = link->tail_uuid,
-        .head_uuid = link->head_uuid,
-        .name = link->name,
-        .properties_good = properties.good,
-        .not_before_s = properties.not_before_s,
-        .expires_at_s = properties.expires_at_s,
-        .container_image = properties.container_image,
-    };
+    struct policy_link made = arv_link_for_policy(link);
     if (link->owner_uuid != NULL)
         made.owner_prefix = logical_pairs_get(&config->prefixes_by_owner, link->owner_uuid);
     return made;

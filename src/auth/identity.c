@@ -151,9 +151,10 @@ static enum vp_code ask(const struct auth_request *request, const struct auth_to
         VP_TRY(ask_container(request, token, identity, &complete, err));
     if (complete)
         return VP_OK;
+    const char *salt_label = identity->salt_label; /* the role's */
     auth_identity_clear(identity);
     identity->token_expires_at_s = VP_TIME_NONE;
-    identity->salt_label = salt_label_of(request, token);
+    identity->salt_label = salt_label;
     return ask_three(request, token, identity, err);
 }
 

@@ -51,6 +51,11 @@ struct auth_mount {
     char service_token_uuid[ARV_UUID_LEN + 1]; /* the token that the health above is of; "": none */
 };
 
+static inline struct auth_shared *auth_shared_of(const struct auth_mount *mount)
+{
+    return (struct auth_shared *)(void *)mount->core.shared;
+}
+
 /* The current snapshot, loaded from storage if need be; released by auth_snapshot_release().
  * VP_REASON_NOT_CONFIGURED. */
 VP_MUST_USE enum vp_code auth_snapshot_get(const struct logical_call *call, struct auth_snapshot **ret_snapshot,

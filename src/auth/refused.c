@@ -159,8 +159,7 @@ enum vp_code auth_refused_enter(const struct auth_request *request, const struct
     *visit = (struct auth_refused_visit){ 0 };
     visit->remembers =
         request->kind == AUTH_LOGIN && auth_request_config(request)->service_token != NULL &&
-        arv_token_fingerprint(token->secret, salt_label,
-                              ((struct auth_shared *)(void *)mount->core.shared)->fingerprint_key, visit->fingerprint);
+        arv_token_fingerprint(token->secret, salt_label, auth_shared_of(mount)->fingerprint_key, visit->fingerprint);
     if (!visit->remembers)
         return VP_OK;
     pthread_mutex_lock(&refused->lock);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "vp/arvados_policy.h"
 #include "vp/clock.h"
 #include "vp/json.h"
 
@@ -112,30 +113,12 @@ static const char *owner_prefix(const struct cli_grant_rules *rules, const char 
     return vp_json_type(prefix) == VP_JSON_TEXT ? vp_json_text(prefix) : NULL;
 }
 
-static struct policy_link seen_link(const struct cli_grant_rules *rules, const struct arv_link *link)
-{
-    const struct arv_properties properties = arv_properties_read(link->properties);
-    return (struct policy_link){
-        .uuid = link->uuid,
-        .link_class = link->link_class,
-        .owner_uuid = link->owner_uuid,
-        .modified_by_user_uuid = link->modified_by_user_uuid,
-        .tail_uuid = link->tail_uuid,
-        .head_uuid = link->head_uuid,
-        .name = link->name,
-        .properties_good = properties.good,
-        .not_before_s = properties.not_before_s,
-        .expires_at_s = properties.expires_at_s,
-        .container_image = properties.container_image,
-        .owner_prefix = owner_prefix(rules, link->owner_uuid),
-    };
-}
-
 enum policy_drop cli_grant_rules_judge(const struct cli_grant_rules *rules, const struct arv_link *link, bool modified)
 {
     static const struct vp_texts NONE = { 0 };
     const char *tail = link->tail_uuid == NULL ? "" : link->tail_uuid;
-    const struct policy_link seen = seen_link(rules, link);
+    struct policy_link seen = arv_link_for_policy(link);
+    seen.owner_prefix = owner_prefix(rules, link->owner_uuid);
     const struct policy_rules all = {
         .link_class = rules->link_class,
         .trusted_owners = &rules->owners,

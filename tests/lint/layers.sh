@@ -12,8 +12,8 @@ logical|error buf secret texts json log clock cancel budget duration io thread l
 policy|error buf secret texts json log clock cancel budget duration io thread policy|
 arvados|error buf secret texts json log clock cancel budget duration io thread http arvados|openssl/evp.h openssl/hmac.h
 vault|error buf secret texts json log clock cancel budget duration io thread http vault|
-client|error buf secret texts json log clock cancel budget duration io thread http arvados policy vault client libraries|
-auth|error buf secret texts json log clock cancel budget duration io thread http logical arvados policy mount auth|
+client|error buf secret texts json log clock cancel budget duration io thread http arvados policy arvados_policy vault client libraries|
+auth|error buf secret texts json log clock cancel budget duration io thread http logical arvados policy arvados_policy mount auth|
 mount|error buf secret texts json log clock cancel budget duration io thread http logical arvados mount|
 tokens|error buf secret texts json log clock cancel budget duration io thread http logical arvados mount tokens|
 plugin|error buf secret texts json log clock cancel budget duration io thread logical plugin libraries|grpc/* openssl/* google/protobuf-c/*
