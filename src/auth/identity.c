@@ -109,12 +109,14 @@ static enum vp_code look_up_user(const struct auth_request *request, const char 
 /* *ret_complete false: the container's record does not say enough, or Arvados has no such user (accounts were merged); then
  * the token has to be asked about in three calls. */
 static enum vp_code ask_container(const struct auth_request *request, const struct auth_token *token,
-                                  struct auth_identity *identity, bool *ret_complete, struct vp_error *err)
+                                  struct auth_refused_visit *visit, struct auth_identity *identity, bool *ret_complete,
+                                  struct vp_error *err)
 {
     const struct arv_credentials own = auth_credentials_of(request, token->secret);
     struct arv_container *container = &identity->records.container;
     *ret_complete = false;
     VP_TRY(arv_container_current(request->snapshot->arvados, &own, container, err));
+    auth_refused_leave(request, visit, VP_REASON_NONE); /* what follows does not depend on the token */
     identity->records.has_container = true;
     if (container->auth_uuid == NULL || container->runtime_user_uuid == NULL ||
         vp_json_len(container->runtime_auth_scopes) == 0 || strcmp(container->auth_uuid, token->parts.uuid) != 0)
@@ -144,11 +146,11 @@ static enum vp_code ask_three(const struct auth_request *request, const struct a
 }
 
 static enum vp_code ask(const struct auth_request *request, const struct auth_token *token,
-                        struct auth_identity *identity, struct vp_error *err)
+                        struct auth_refused_visit *visit, struct auth_identity *identity, struct vp_error *err)
 {
     bool complete = false;
     if (can_use_one_call(request, identity))
-        VP_TRY(ask_container(request, token, identity, &complete, err));
+        VP_TRY(ask_container(request, token, visit, identity, &complete, err));
     if (complete)
         return VP_OK;
     const char *salt_label = identity->salt_label; /* the role's */
@@ -159,11 +161,12 @@ static enum vp_code ask(const struct auth_request *request, const struct auth_to
 }
 
 static enum vp_code ask_until_sure(const struct auth_request *request, const struct auth_token *token,
-                                   struct auth_identity *identity, struct vp_error *err)
+                                   struct auth_refused_visit *visit, struct auth_identity *identity,
+                                   struct vp_error *err)
 {
-    enum vp_code code = ask(request, token, identity, err);
+    enum vp_code code = ask(request, token, visit, identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
-        code = ask(request, token, identity, err);
+        code = ask(request, token, visit, identity, err);
     if (code != VP_OK && err->reason == VP_REASON_TOKEN_REJECTED)
         return judge_rejection(request, err);
     if (code != VP_OK && err->reason == VP_REASON_NOT_CONTAINER_TOKEN && identity->salt_label != NULL)
@@ -178,7 +181,7 @@ static enum vp_code from_token(const struct auth_request *request, const struct 
     struct vp_error failure = { 0 };
     identity->salt_label = salt_label_of(request, token);
     VP_TRY(auth_refused_enter(request, token, identity->salt_label, &visit, err));
-    enum vp_code code = ask_until_sure(request, token, identity, &failure);
+    enum vp_code code = ask_until_sure(request, token, &visit, identity, &failure);
     auth_refused_leave(request, &visit, failure.reason);
     if (code != VP_OK) {
         *err = failure;

@@ -188,6 +188,7 @@ void auth_refused_leave(const struct auth_request *request, struct auth_refused_
     struct auth_refused *refused = request->snapshot->site->refused;
     if (!visit->remembers)
         return;
+    visit->remembers = false;
     pthread_mutex_lock(&refused->lock);
     stop_asking(refused, visit);
     if (shows_acceptance(reason)) {

@@ -45,5 +45,5 @@ VP_MUST_USE enum vp_code auth_refused_enter(const struct auth_request *request, 
                                             struct vp_error *err);
 
 /* What came of asking: `reason` is that of the failure, VP_REASON_NONE: Arvados accepted the token. VP_REASON_TOKEN_REJECTED
- * must be confirmed where the mount has a service token. */
+ * must be confirmed where the mount has a service token. Only the first call for a visit counts. */
 void auth_refused_leave(const struct auth_request *request, struct auth_refused_visit *visit, enum vp_reason reason);
