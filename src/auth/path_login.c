@@ -60,9 +60,11 @@ enum vp_code auth_login_role(const struct logical_call *call, struct vp_error *e
         VP_TRY(auth_snapshot_get(call, &snapshot, err));
         role = auth_effective_role(&snapshot->config, NULL);
     }
+    /* Callers can put anything into the role's name, a token by mistake: only one that a role can have is passed on. */
+    bool is_name = vp_text_is_set(role) && mount_is_role_name(role);
     vp_json_begin(&writer, &call->reply->data);
     vp_json_open_object(&writer);
-    vp_json_add_text(&writer, "role", role == NULL ? "" : role);
+    vp_json_add_text(&writer, "role", is_name ? role : "");
     vp_json_close_object(&writer);
     return vp_buf_check(&call->reply->data, "the role", err);
 }

@@ -421,6 +421,12 @@ TEST(the_role_a_login_names_is_told_without_asking_anybody)
     EXPECT_FAIL(VP_REASON_NOT_CONFIGURED, fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", NULL), &mount.err);
 }
 
+TEST(a_role_that_cannot_exist_is_not_passed_on)
+{
+    EXPECT_OK(fake_mount_call(&mount, LOGICAL_RESOLVE_ROLE, "login", "{\"role\":\"" TOKEN "\"}"), &mount.err);
+    EXPECT_TEXT("{\"role\":\"\"}", vp_buf_text(&mount.reply.data));
+}
+
 /* Else a quota on the role would not apply to a login that names none. */
 TEST(a_login_without_a_role_is_counted_for_the_default_role)
 {
@@ -475,6 +481,7 @@ int main(void)
         FRESH(the_config_is_read_from_storage_once_until_it_changes),
         FRESH(an_unconfigured_mount_reads_as_nothing_and_refuses_logins),
         FRESH(the_role_a_login_names_is_told_without_asking_anybody),
+        FRESH(a_role_that_cannot_exist_is_not_passed_on),
         FRESH(a_login_without_a_role_is_counted_for_the_default_role),
         FRESH(a_renewal_of_what_is_not_ours_is_refused),
     };
