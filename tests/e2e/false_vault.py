@@ -24,17 +24,24 @@ TOKEN = "v2/zzzzz-gj3su-077z32aux8dg2s2/it2gl94mgu3rbn5s2d06vzh73ns1y6cthct0tvg8
 class FalseVault:
     """Answers requests with raw bytes, by path; notes what it was sent."""
 
+    server: threading.Thread | None = None  # that accepts connections
+
     def __init__(self, folder: Path) -> None:
         authority = trustme.CA()
         self.ca = str(folder / f"false-{id(self)}.pem")
         authority.cert_pem.write_to_path(self.ca)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
-        self.socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        self.listen(context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True))
         self.address = f"https://127.0.0.1:{self.socket.getsockname()[1]}"
         self.answers: list[tuple[str, bytes | Callable[[], bytes]]] = []  # the first whose pattern fits
         self.seen: list[bytes] = []
-        threading.Thread(target=self.serve, daemon=True).start()
+
+    def listen(self, listener: socket.socket) -> None:
+        """In place of what was listened at before."""
+        self.close()
+        self.socket, self.server = listener, threading.Thread(target=self.serve, daemon=True)
+        self.server.start()
 
     def serve(self) -> None:
         while True:
@@ -70,7 +77,14 @@ class FalseVault:
                     return
 
     def close(self) -> None:
+        """Only when its thread has ended: about to accept, it would take a connection of the next server that gets the same
+        file descriptor, and answer with another certificate."""
+        if self.server is None:
+            return
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.server.join()
         self.socket.close()
+        self.server = None
 
 
 def plain(status: int, body: object, *headers: str) -> bytes:

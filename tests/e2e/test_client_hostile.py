@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
@@ -193,10 +192,9 @@ def test_no_plain_http_but_on_this_machine(false_vault):
 def test_plain_http_on_this_machine_works(tmp_path, false_vault):
     class Plain(FalseVault):
         def __init__(self) -> None:
-            self.socket = socket.create_server(("127.0.0.1", 0))
-            self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
             self.answers, self.seen = [("/login", plain(200, AUTH))], []
-            threading.Thread(target=self.serve, daemon=True).start()
+            self.listen(socket.create_server(("127.0.0.1", 0)))
+            self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
 
     server = Plain()
     assert false_vault.client.ok("login", env={"BAO_ADDR": server.address, "BAO_CACERT": None}) == "s.false\n"

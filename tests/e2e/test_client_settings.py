@@ -7,7 +7,6 @@ import ipaddress
 import os
 import socket
 import ssl
-import threading
 
 import pytest
 import trustme
@@ -113,8 +112,7 @@ def strict(vault, tmp_path):
 
     def listen(version: ssl.TLSVersion) -> dict[str, str]:
         context.maximum_version = version
-        vault.socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
-        threading.Thread(target=vault.serve, daemon=True).start()
+        vault.listen(context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True))
         return {"BAO_ADDR": f"https://127.0.0.1:{vault.socket.getsockname()[1]}", "BAO_CACERT": str(tmp_path / "server-ca.pem")}
 
     return listen
@@ -281,8 +279,7 @@ def test_a_certificate_names_its_server_by_a_san(vault, tmp_path, names, accepte
     files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*files)
-    vault.socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
-    threading.Thread(target=vault.serve, daemon=True).start()
+    vault.listen(context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True))
     address = f"https://127.0.0.1:{vault.socket.getsockname()[1]}"
     done = vault.client.run(*GET, env={"BAO_ADDR": address, "BAO_CACERT": str(files[0])})
     assert (done.returncode, done.stdout) == ((0, SECRET) if accepted else (78, "")), done.stderr

@@ -213,7 +213,8 @@ class Server:
         listener.listen(256)
         self._listener = listener
         self.port = listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(listener, context), daemon=True, name="simulator").start()
+        self._acceptor = threading.Thread(target=self._accept, args=(listener, context), daemon=True, name="simulator")
+        self._acceptor.start()
 
     def _accept(self, listener: socket.socket, context: ssl.SSLContext) -> None:
         while True:
@@ -244,6 +245,8 @@ class Server:
             self._listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        # Before its file descriptor is free: about to accept, the thread would take a connection of the next server.
+        self._acceptor.join()
         self._listener.close()
         self._listener = None
         self.drop_connections()
